@@ -1,0 +1,4 @@
+//! Branchwire.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+pub mod protocol;
