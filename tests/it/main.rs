@@ -1,0 +1,3 @@
+//! Branchwire's tests on real databases and over real sockets: one binary, so that one server of each kind serves all.
+
+mod harness;

@@ -1,0 +1,109 @@
+//! A database for one test: fresh, shared with no other test, and gone afterwards.
+
+use sqlx::{Connection, Executor, MySqlConnection, PgConnection};
+use tempfile::TempDir;
+use url::Url;
+use uuid::Uuid;
+
+use crate::server::{self, Server};
+
+/// The database that one test has for itself. Keep it as long as the test runs: dropped, it is removed.
+///
+/// Several databases of one test are several of these. They share nothing, except that on MySQL the database
+/// `dtm_barrier` is one for each server: there tests are kept apart by their gids, so use
+/// [`Gid::random`](branchwire::protocol::Gid::random).
+#[derive(Debug)]
+pub struct TestDatabase {
+    url: Url,
+    home: Home,
+}
+
+/// Where the database lives, and so how it ends.
+#[derive(Debug)]
+enum Home {
+    /// A file in a directory of its own.
+    Directory(#[expect(dead_code, reason = "dropped, it removes the directory")] TempDir),
+    /// A server that ends with the test process, and everything in it.
+    Scratch,
+    /// A server that others use, too.
+    Given(&'static Server),
+}
+
+impl TestDatabase {
+    /// A SQLite file in a temporary directory; the file does not exist yet.
+    ///
+    /// # Panics
+    /// If no temporary directory can be made.
+    pub fn sqlite() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut url = Url::from_file_path(directory.path().join("test.db")).expect("an absolute path");
+        url.set_query(Some("mode=rwc"));
+        let url = Url::parse(&url.as_str().replacen("file:", "sqlite:", 1)).expect("a URL");
+        Self { url, home: Home::Directory(directory) }
+    }
+
+    /// An empty database on PostgreSQL.
+    ///
+    /// `None` if there is no server: the test has been reported as skipped and ends.
+    ///
+    /// # Panics
+    /// If there is no server and `CI` is `true`, or if the server does not do what is asked.
+    pub async fn postgres() -> Option<Self> {
+        Some(Self::on(server::postgres().await?).await)
+    }
+
+    /// An empty database on MySQL or MariaDB.
+    ///
+    /// `None` if there is no server: the test has been reported as skipped and ends.
+    ///
+    /// # Panics
+    /// If there is no server and `CI` is `true`, or if the server does not do what is asked.
+    pub async fn mysql() -> Option<Self> {
+        Some(Self::on(server::mysql().await?).await)
+    }
+
+    /// The address, as sqlx and Branchwire's programs take it.
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    async fn on(server: &'static Server) -> Self {
+        let name = format!("bw_{}", Uuid::now_v7().simple());
+        execute(server.url(), format!("CREATE DATABASE {name}")).await.expect("a new database");
+        let mut url = server.url().clone();
+        url.set_path(&name);
+        Self { url, home: if server.is_scratch() { Home::Scratch } else { Home::Given(server) } }
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let Home::Given(server) = self.home else { return };
+        let name = self.url.path().trim_start_matches('/');
+        // Connections that the test left open hold a database of PostgreSQL's.
+        let force = if self.url.scheme().starts_with("postgres") { " WITH (FORCE)" } else { "" };
+        let drop = format!("DROP DATABASE {name}{force}");
+        // The test's own runtime is busy dropping us, so another does it.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(execute(server.url(), drop))
+        });
+        if let Ok(Err(error)) = dropped.join() {
+            server::say(&format!("database {name} is left behind: {error}"));
+        }
+    }
+}
+
+/// Executes one statement on a connection of its own.
+async fn execute(url: &Url, statement: String) -> Result<(), sqlx::Error> {
+    let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(statement));
+    if url.scheme().starts_with("postgres") {
+        let mut connection = PgConnection::connect(url.as_str()).await?;
+        connection.execute(statement).await?;
+        connection.close().await
+    } else {
+        let mut connection = MySqlConnection::connect(url.as_str()).await?;
+        connection.execute(statement).await?;
+        connection.close().await
+    }
+}

@@ -1,0 +1,83 @@
+//! The servers that test databases live on: one of each kind for a test process.
+//!
+//! A server is the one at the address in `BRANCHWIRE_POSTGRES_URL` or `BRANCHWIRE_MYSQL_URL`, if that is set. Otherwise
+//! it is started from the programs that are installed, on a free port of 127.0.0.1 and in a temporary directory, and
+//! ends with the test process. If there are none the test is skipped, in one line that says what to install; with
+//! `CI=true` it fails instead.
+//!
+//! The scratch servers keep the durable settings that the databases have by themselves.
+
+use std::io::Write;
+
+use tokio::sync::OnceCell;
+use url::Url;
+
+mod mysql;
+mod postgres;
+mod scratch;
+
+/// A database server that is ready.
+#[derive(Debug)]
+pub struct Server {
+    url: Url,
+    /// What ends a server that was started here.
+    watchdog: Option<scratch::Watchdog>,
+}
+
+impl Server {
+    /// Its address, with a user that may create databases and users.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Whether it was started for this test process and ends with it.
+    pub fn is_scratch(&self) -> bool {
+        self.watchdog.is_some()
+    }
+}
+
+/// This process's PostgreSQL; `None` if there is none, which has been reported.
+///
+/// # Panics
+/// If there is none and `CI` is `true`, or if one is installed and does not start.
+pub async fn postgres() -> Option<&'static Server> {
+    static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
+    let server = SERVER.get_or_init(|| find("BRANCHWIRE_POSTGRES_URL", postgres::start)).await;
+    server.as_ref().or_else(|| skip("PostgreSQL", "postgresql", "BRANCHWIRE_POSTGRES_URL"))
+}
+
+/// This process's MySQL or MariaDB; `None` if there is none, which has been reported.
+///
+/// # Panics
+/// If there is none and `CI` is `true`, or if one is installed and does not start.
+pub async fn mysql() -> Option<&'static Server> {
+    static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
+    let server = SERVER.get_or_init(|| find("BRANCHWIRE_MYSQL_URL", mysql::start)).await;
+    server.as_ref().or_else(|| skip("MariaDB", "mariadb-server", "BRANCHWIRE_MYSQL_URL"))
+}
+
+/// The server at the address in `variable`, or else the one that `start` starts.
+async fn find(variable: &str, start: impl AsyncFnOnce() -> Option<Server>) -> Option<Server> {
+    match std::env::var(variable) {
+        Ok(url) if !url.is_empty() => {
+            let url = Url::parse(&url).unwrap_or_else(|error| panic!("{variable} is no URL: {error}"));
+            Some(Server { url, watchdog: None })
+        }
+        _ => start().await,
+    }
+}
+
+fn skip<T>(what: &str, package: &str, variable: &str) -> Option<T> {
+    let needs = format!("needs {what}: install `{package}` or set {variable}");
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{needs}");
+    // The test harness names a test's thread after the test.
+    let thread = std::thread::current();
+    say(&format!("skipped {}: {needs}", thread.name().unwrap_or("a test")));
+    None
+}
+
+/// Writes a line to the terminal, past the test harness, which shows only what failed tests print.
+pub(crate) fn say(line: &str) {
+    // Whoever closed the terminal does not want to know.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

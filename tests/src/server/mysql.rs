@@ -1,0 +1,46 @@
+//! A scratch MariaDB.
+
+use sqlx::{Connection, MySqlConnection};
+use url::Url;
+use uuid::Uuid;
+
+use super::Server;
+use super::scratch::{Place, program};
+
+/// Where packages of Debian, Red Hat and Homebrew put the programs.
+const DIRECTORIES: &[&str] =
+    &["/opt/homebrew/opt/mariadb*/bin", "/usr/local/opt/mariadb*/bin", "/usr/bin", "/usr/libexec", "/usr/sbin"];
+
+/// Starts a server, if the programs are there.
+pub(super) async fn start() -> Option<Server> {
+    let install = program("mariadb-install-db", DIRECTORIES)?;
+    let mariadbd = program("mariadbd", DIRECTORIES)?;
+    let (place, mut watchdog) = Place::new(&["mysql", "nobody"], "KILL");
+    let password = Uuid::new_v4().simple().to_string();
+
+    let mut init = place.command(&install);
+    init.args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=socket"]);
+    init.arg(format!("--datadir={}", place.path("data").display()));
+    place.run(init);
+
+    let users = place.write(
+        "users.sql",
+        &format!(
+            "CREATE USER IF NOT EXISTS branchwire@'%' IDENTIFIED BY '{password}';\n\
+             GRANT ALL ON *.* TO branchwire@'%' WITH GRANT OPTION;\n"
+        ),
+    );
+    let url = |port| format!("mysql://branchwire:{password}@127.0.0.1:{port}/mysql");
+    let serve = |port| {
+        let mut serve = place.command(&mariadbd);
+        // Options of the machine's own server, a data directory among them, are not for this one.
+        serve.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=500"]);
+        serve.arg(format!("--port={port}")).arg(format!("--datadir={}", place.path("data").display()));
+        serve.arg(format!("--socket={}", place.path("socket").display()));
+        serve.arg(format!("--init-file={}", users.display()));
+        serve
+    };
+    let connect = async |port| MySqlConnection::connect(&url(port)).await?.close().await;
+    let port = place.serve(&mut watchdog, serve, connect).await;
+    Some(Server { url: Url::parse(&url(port)).expect("a URL"), watchdog: Some(watchdog) })
+}

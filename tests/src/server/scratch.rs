@@ -1,0 +1,179 @@
+//! What a scratch server of any kind needs: its programs, a directory, a user, a port, and an end.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a server may take to start; a slow disk is no failure.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Ends a server and removes its directory when the test process ends, however it ends: what is static is never
+/// dropped, and a killed process does nothing at all, but its pipes close.
+#[derive(Debug)]
+pub(crate) struct Watchdog {
+    sh: Child,
+}
+
+/// Reads process ids until the pipe closes, and ends the last one. While that one is still about to go, it may put a file
+/// where others are being removed; whether it is gone cannot be asked where nothing reaps orphans.
+const WATCHDOG: &str = r#"
+while read -r id; do server=$id; done
+[ -z "$server" ] || kill -s "$2" "$server"
+tries=100
+until rm -rf "$1" || [ $((tries -= 1)) -eq 0 ]; do sleep 0.1; done
+"#;
+
+impl Watchdog {
+    /// Watches over `directory`. `signal` ends the server, at once and without a trace: nothing of it is kept.
+    pub(crate) fn new(directory: TempDir, signal: &str) -> Self {
+        let mut sh = Command::new("sh");
+        sh.args(["-c", WATCHDOG, "watchdog"]).arg(directory.path()).arg(signal);
+        // A group of its own: the interrupt key would end it before the server.
+        sh.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        let sh = sh.spawn().expect("sh starts");
+        // From here on it is the watchdog that removes it.
+        let _ = directory.keep();
+        Self { sh }
+    }
+
+    fn guard(&mut self, server: &Child) {
+        let pipe = self.sh.stdin.as_mut().expect("its input is a pipe");
+        writeln!(pipe, "{}", server.id()).expect("the watchdog is there");
+    }
+}
+
+/// The directory of a server, and the user who runs it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    directory: PathBuf,
+    /// User and group to change to, where the test process is root: servers refuse to be.
+    user: Option<(u32, u32)>,
+}
+
+impl Place {
+    /// A new directory for a server; as root, one of the first of `users` that is there.
+    pub(crate) fn new(users: &[&str], signal: &str) -> (Self, Watchdog) {
+        let directory = tempfile::Builder::new().prefix("branchwire-").tempdir().expect("a temporary directory");
+        let path = directory.path().to_owned();
+        let is_root = fs::metadata(&path).expect("its owner").uid() == 0;
+        let user = is_root.then(|| {
+            let user = users.iter().find_map(|name| user(name));
+            user.unwrap_or_else(|| panic!("as root, a server needs another user to run as: one of {users:?}"))
+        });
+        if let Some((uid, gid)) = user {
+            chown(&path, Some(uid), Some(gid)).expect("root may give directories away");
+        }
+        (Self { directory: path, user }, Watchdog::new(directory, signal))
+    }
+
+    /// A path inside the directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Writes a file that the server can read.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).expect("a file in the server's directory");
+        if let Some((uid, gid)) = self.user {
+            chown(&path, Some(uid), Some(gid)).expect("root may give files away");
+        }
+        path
+    }
+
+    /// A command that runs as the server's user, inside its directory, and writes to its log.
+    pub(crate) fn command(&self, program: &Path) -> Command {
+        let log = File::options().create(true).append(true).open(self.path("log")).expect("the server's log");
+        let mut command = Command::new(program);
+        command.current_dir(&self.directory).stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("the server's log")).stderr(log).process_group(0);
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+
+    /// Runs a program to its end.
+    ///
+    /// # Panics
+    /// If it fails; with its output.
+    pub(crate) fn run(&self, mut command: Command) {
+        let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        assert!(status.success(), "{command:?}: {status}\n{}", self.log());
+    }
+
+    /// Starts a server on a port of 127.0.0.1, and returns the port as soon as `connect` succeeds.
+    ///
+    /// `connect` must succeed with this very server only, so it needs a password of its own: between the search for a
+    /// free port and its use another process may take it. Then another port is tried.
+    ///
+    /// # Panics
+    /// If the server does not start; with its log.
+    pub(crate) async fn serve(
+        &self,
+        watchdog: &mut Watchdog,
+        command: impl Fn(u16) -> Command,
+        connect: impl AsyncFn(u16) -> Result<(), sqlx::Error>,
+    ) -> u16 {
+        for _ in 0..3 {
+            let port = free_port();
+            let mut server = command(port).spawn().expect("the server's program starts");
+            watchdog.guard(&server);
+            let started = Instant::now();
+            while server.try_wait().expect("our own child").is_none() {
+                match connect(port).await {
+                    Ok(()) => return port,
+                    Err(error) if started.elapsed() > START_TIMEOUT => panic!("{error}\n{}", self.log()),
+                    // Servers do not tell when they are ready.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        }
+        panic!("a server in {} ended at once:\n{}", self.directory.display(), self.log());
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+}
+
+/// The path of a program: on `PATH`, or else in one of `directories`, the last one that has it. A `*` in a directory
+/// stands for the rest of its name.
+pub(crate) fn program(name: &str, directories: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file());
+    on_path
+        .or_else(|| directories.iter().flat_map(|pattern| expand(pattern)).map(|d| d.join(name)).rfind(|f| f.is_file()))
+}
+
+/// The directories that a pattern with at most one `*` stands for, the highest version last.
+fn expand(pattern: &str) -> Vec<PathBuf> {
+    let Some((before, after)) = pattern.split_once('*') else { return vec![pattern.into()] };
+    let (parent, prefix) = before.rsplit_once('/').unwrap_or(("", before));
+    let Ok(entries) = fs::read_dir(parent) else { return Vec::new() };
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with(prefix)).collect();
+    let version = |name: &str| name.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0.0_f64);
+    names.sort_by(|a, b| version(a).total_cmp(&version(b)));
+    names.into_iter().map(|name| PathBuf::from(format!("{parent}/{name}{after}"))).collect()
+}
+
+/// User and group of a user of this machine.
+fn user(name: &str) -> Option<(u32, u32)> {
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let line = users.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let mut fields = line.split(':').skip(1);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port of 127.0.0.1");
+    listener.local_addr().expect("its address").port()
+}
