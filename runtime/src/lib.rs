@@ -1,4 +1,39 @@
-//! Branchwire.
-#![forbid(unsafe_code)]
-#![deny(missing_docs)]
+//! Branchwire: annotated handlers for distributed transactions.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod barrier;
+mod branch;
+mod database;
+mod fault;
+mod handler;
+mod outcome;
 pub mod protocol;
+mod service_url;
+mod statement;
+mod tx;
+
+pub use branch::{Branch, MsgAddress, MsgBranch, Payload, QueryPrepared, Role, Route, at};
+pub use database::{Database, InState, Isolation};
+pub use fault::Fault;
+pub use handler::{BranchContext, BranchRouter, Hosted};
+pub use outcome::{BranchError, OrRefuse, OrRetry, Prepared, Reply, Retry};
+pub use protocol::Gid;
+pub use service_url::{InvalidUrl, ServiceUrl};
+pub use tx::{CommitError, Tx};
+
+/// What a service needs in scope.
+pub mod prelude {
+    pub use crate::{BranchContext, BranchError, BranchRouter, Database, Gid, OrRefuse, OrRetry, Prepared, Retry, Tx};
+}
+
+/// What generated code names. Not for use by hand: it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use axum::Router;
+    pub use axum::extract::FromRequestParts;
+    pub use futures_core::future::BoxFuture;
+
+    pub use crate::database::DatabasePool;
+    pub use crate::handler::{BranchFn, NoPayload, QueryPreparedFn, ask_barrier, serve_branch, serve_query_prepared};
+}

@@ -1,0 +1,250 @@
+//! Exactly once: a row beside the business's own rows says what has already been applied.
+//!
+//! DTM's word is barrier: a row for each `(gid, branch_id, op, barrier_id)` in the same database and the same transaction
+//! as the business rows. The algorithm stands here, once; what differs between databases is in one small file each. On
+//! PostgreSQL and MySQL the table has DTM's own name and columns, so that services in other languages can share it.
+//!
+//! The barrier decides by what it reads and writes at the primary. It holds as long as the database keeps what it has
+//! acknowledged: [`check`] names the settings that it can see to be weaker.
+
+mod check;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::future::Future;
+use std::time::Duration;
+
+use sqlx::Pool;
+use sqlx::error::DatabaseError;
+
+pub use check::{CheckError, WeakSetting, check, create_table};
+
+use crate::outcome::Prepared;
+use crate::protocol::{BranchId, Gid, LOCAL_BRANCH, Op, TransType};
+use crate::{CommitError, Database, Fault, Isolation, Tx};
+
+/// How long query-prepared may take in all. DTM gives up on a call after 3 seconds.
+pub const QUERY_PREPARED_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The barrier of the first (here: the only) business call within a branch.
+const BARRIER_ID: &str = "01";
+
+/// The reason in the row that query-prepared leaves where no local transaction has committed.
+const REASON_ROLLBACK: &str = "rollback";
+
+/// What names one call of a branch: the key of its barrier row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BarrierKey {
+    /// The global transaction.
+    pub gid: Gid,
+    /// The branch within it.
+    pub branch_id: BranchId,
+    /// What is asked of the branch.
+    pub op: Op,
+    /// The pattern; kept in the row, not part of its key.
+    pub trans_type: TransType,
+}
+
+impl BarrierKey {
+    /// The key of a message's local transaction: branch `00`, op `msg`.
+    pub fn local(gid: Gid) -> Self {
+        Self {
+            gid,
+            branch_id: BranchId::new(LOCAL_BRANCH).expect("`00` is a branch id"),
+            op: Op::Msg,
+            trans_type: TransType::Msg,
+        }
+    }
+
+    fn row(&self, op: Op, reason: &'static str) -> BarrierRow<'_> {
+        BarrierRow {
+            trans_type: self.trans_type.as_str(),
+            gid: self.gid.as_str(),
+            branch_id: self.branch_id.as_str(),
+            op: op.as_str(),
+            barrier_id: BARRIER_ID,
+            reason,
+        }
+    }
+}
+
+/// One row of the barrier table, as a dialect writes it.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct BarrierRow<'a> {
+    pub trans_type: &'a str,
+    pub gid: &'a str,
+    pub branch_id: &'a str,
+    pub op: &'a str,
+    pub barrier_id: &'a str,
+    pub reason: &'a str,
+}
+
+/// How long statements of a transaction wait for locks.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// As the database is set.
+    Default,
+    /// Less than [`QUERY_PREPARED_TIMEOUT`], as far as the database can count it.
+    Bounded,
+}
+
+/// What a barrier says to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// The first of its kind: run the business, in this transaction.
+    Run,
+    /// It was applied before, or comes after its own cancel: answer success without running.
+    Repeat,
+    /// What it would undo never happened, and now never will: commit, and answer success without running.
+    NothingToUndo,
+}
+
+/// What one kind of database does in its own way. Implemented for [`sqlx::Sqlite`], [`sqlx::Postgres`] and
+/// [`sqlx::MySql`], behind the features of these names.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "Branchwire has no barrier for `{Self}`",
+    note = "barriers exist for SQLite, PostgreSQL and MySQL: features `sqlite`, `postgres` and `mysql` of `branchwire`"
+)]
+pub trait Dialect: sqlx::Database + Sized {
+    /// What is held while a transaction is open.
+    type Queue: Send + Sync;
+
+    /// Waits until a transaction may begin.
+    fn queue(pool: &Pool<Self>) -> impl Future<Output = Self::Queue> + Send;
+
+    /// The statements that begin a transaction.
+    fn begin(isolation: Isolation, wait: Wait) -> &'static str;
+
+    /// The statements that check that the transaction is still the one that was begun, and commit it: one round trip.
+    fn commit(wait: Wait) -> &'static str;
+
+    /// The statements that roll back.
+    fn rollback(wait: Wait) -> &'static str;
+
+    /// Runs one of the above, in one round trip.
+    fn run(conn: &mut Self::Connection, sql: &'static str) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// Inserts a barrier row; whether it was not there yet.
+    fn insert(
+        conn: &mut Self::Connection,
+        row: BarrierRow<'_>,
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
+
+    /// The reason in the row of this key, committed and durable when this returns. Runs outside a transaction.
+    fn durable_reason(
+        conn: &mut Self::Connection,
+        row: BarrierRow<'_>,
+    ) -> impl Future<Output = Result<Option<String>, sqlx::Error>> + Send;
+
+    /// What an error means.
+    fn fault(error: &(dyn DatabaseError + 'static)) -> Fault;
+
+    /// Whether an error at the commit says for certain that nothing was committed.
+    fn commit_was_refused(error: &(dyn DatabaseError + 'static)) -> bool;
+
+    /// Creates what the barrier needs, if it is not there.
+    fn create_table(conn: &mut Self::Connection) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// Sets what can be set, and names the settings that let acknowledged commits be lost.
+    fn settings(conn: &mut Self::Connection) -> impl Future<Output = Result<Vec<WeakSetting>, sqlx::Error>> + Send;
+
+    /// Whether an error says that the table is not there.
+    fn no_table(error: &(dyn DatabaseError + 'static)) -> bool;
+
+    /// Whether an error says that the user lacks a right.
+    fn no_right(error: &(dyn DatabaseError + 'static)) -> bool;
+
+    /// The rights that the barrier needs, as a statement for the administrator.
+    const GRANT: &'static str;
+}
+
+/// Enters the barrier of a branch: the first statements of its transaction.
+///
+/// The barrier rows go before the business's, since business lock first and barrier second deadlocks. Source: DTM's
+/// barrier for branches.
+///
+/// # Errors
+/// The database's own; roll back.
+pub async fn enter<D: Database>(tx: &mut Tx<D>, key: &BarrierKey) -> Result<Entry, sqlx::Error> {
+    let reason = key.op.as_str();
+    let origin_inserted = match key.op.origin() {
+        Some(origin) => D::Driver::insert(tx.conn(), key.row(origin, reason)).await?,
+        None => false,
+    };
+    let inserted = D::Driver::insert(tx.conn(), key.row(key.op, reason)).await?;
+    Ok(match (inserted, origin_inserted) {
+        (false, _) => Entry::Repeat,
+        (true, true) => Entry::NothingToUndo,
+        (true, false) => Entry::Run,
+    })
+}
+
+/// Leaves a transaction whose barrier said [`Entry::Repeat`]: rolls it back, and returns once what the first call did is
+/// durable.
+///
+/// # Errors
+/// The database's own: do not answer success then.
+pub async fn leave_repeat<D: Database>(tx: Tx<D>, db: &D, key: &BarrierKey) -> Result<(), sqlx::Error> {
+    tx.rollback().await;
+    let mut conn = db.pool().acquire().await?;
+    match D::Driver::durable_reason(&mut conn, key.row(key.op, key.op.as_str())).await? {
+        Some(_) => Ok(()),
+        None => Err(sqlx::Error::RowNotFound),
+    }
+}
+
+/// Why query-prepared could not say whether the local transaction has committed. Never to be read as "it has not".
+#[derive(Debug, thiserror::Error)]
+pub enum QueryPreparedError {
+    /// The local transaction may still be running: ask again.
+    #[error("the local transaction may still be running")]
+    Ongoing(#[source] Option<sqlx::Error>),
+    /// The database did not answer the question.
+    #[error("the database did not say whether the local transaction has committed")]
+    Unknown(#[source] sqlx::Error),
+}
+
+/// Has the local transaction of this message committed? DTM's word: query-prepared.
+///
+/// Inserts the row that the local transaction would have inserted. Where that succeeds, the local transaction has not
+/// committed, and now never can. The insert waits for a local transaction that is still open; a plain read would not.
+/// It takes at most [`QUERY_PREPARED_TIMEOUT`] in all.
+///
+/// # Errors
+/// [`QueryPreparedError`]: ask again later.
+pub async fn query_prepared<D: Database>(db: &D, gid: &Gid) -> Result<Prepared, QueryPreparedError> {
+    tokio::time::timeout(QUERY_PREPARED_TIMEOUT, ask(db, BarrierKey::local(gid.clone())))
+        .await
+        .map_err(|_elapsed| QueryPreparedError::Ongoing(None))?
+        .map_err(|error| match Fault::of::<D::Driver>(&error) {
+            Fault::Conflict => QueryPreparedError::Ongoing(Some(error)),
+            Fault::Lost | Fault::Statement => QueryPreparedError::Unknown(error),
+        })
+}
+
+async fn ask<D: Database>(db: &D, key: BarrierKey) -> Result<Prepared, sqlx::Error> {
+    let mut tx = Tx::begin_with(db, Wait::Bounded).await?;
+    let row = key.row(key.op, REASON_ROLLBACK);
+    if D::Driver::insert(tx.conn(), row).await? {
+        return match tx.commit().await {
+            Ok(()) => Ok(Prepared::RolledBack),
+            Err(CommitError::Refused(error) | CommitError::Unknown(error)) => Err(error),
+            Err(CommitError::Failed(_)) => unreachable!("the barrier's own statements do not mark the transaction"),
+        };
+    }
+    tx.rollback().await;
+    let mut conn = db.pool().acquire().await?;
+    match D::Driver::durable_reason(&mut conn, row).await?.as_deref() {
+        Some(REASON_ROLLBACK) => Ok(Prepared::RolledBack),
+        Some(reason) if reason == Op::Msg.as_str() => Ok(Prepared::Committed),
+        // Rows are not removed while their message lives, and no one writes other reasons: say nothing rather than guess.
+        _ => Err(sqlx::Error::RowNotFound),
+    }
+}

@@ -1,0 +1,160 @@
+//! The barrier on SQLite.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+
+use sqlx::error::DatabaseError;
+use sqlx::{Executor, Pool, Sqlite, SqliteConnection};
+use tokio::sync::OwnedMutexGuard;
+
+use super::{BarrierRow, Dialect, Wait, WeakSetting};
+use crate::{Fault, Isolation};
+
+/// The queues in front of the files that are in use, by path.
+static QUEUES: LazyLock<Mutex<HashMap<PathBuf, Weak<tokio::sync::Mutex<()>>>>> = LazyLock::new(Mutex::default);
+
+impl Dialect for Sqlite {
+    type Queue = OwnedMutexGuard<()>;
+
+    /// A file has one writer at a time, and SQLite lets those who wait try again at growing intervals, in no order. So
+    /// the writers of this process stand in a fair queue of their own first.
+    async fn queue(pool: &Pool<Self>) -> Self::Queue {
+        let path = pool.connect_options().get_filename().to_owned();
+        let queue = {
+            let mut queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
+            match queues.get(&path).and_then(Weak::upgrade) {
+                Some(queue) => queue,
+                None => {
+                    queues.retain(|_, queue| queue.strong_count() > 0);
+                    let queue = Arc::default();
+                    queues.insert(path, Arc::downgrade(&queue));
+                    queue
+                }
+            }
+        };
+        queue.lock_owned().await
+    }
+
+    /// `synchronous` belongs to the connection, and those of a pool may have been opened with any: so it is set here,
+    /// where it costs nothing. IMMEDIATE, since a deferred transaction that reads first gets BUSY when it writes.
+    fn begin(_: Isolation, _: Wait) -> &'static str {
+        "PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; BEGIN IMMEDIATE; SAVEPOINT bw"
+    }
+
+    /// The savepoint is gone if the transaction has ended meanwhile.
+    fn commit(_: Wait) -> &'static str {
+        "RELEASE bw; COMMIT"
+    }
+
+    fn rollback(_: Wait) -> &'static str {
+        "ROLLBACK"
+    }
+
+    async fn run(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+        conn.execute(sql).await.map(drop)
+    }
+
+    async fn insert(conn: &mut SqliteConnection, row: BarrierRow<'_>) -> Result<bool, sqlx::Error> {
+        // DO NOTHING for this key only: `OR IGNORE` would swallow other errors as well.
+        let done = sqlx::query(
+            "INSERT INTO dtm_barrier_barrier (trans_type, gid, branch_id, op, barrier_id, reason) VALUES (?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (gid, branch_id, op, barrier_id) DO NOTHING",
+        )
+        .bind(row.trans_type.to_owned())
+        .bind(row.gid.to_owned())
+        .bind(row.branch_id.to_owned())
+        .bind(row.op.to_owned())
+        .bind(row.barrier_id.to_owned())
+        .bind(row.reason.to_owned())
+        .execute(conn)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn durable_reason(conn: &mut SqliteConnection, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
+        // What can be read in WAL mode with synchronous=FULL is on disk.
+        sqlx::query_scalar(
+            "SELECT reason FROM dtm_barrier_barrier WHERE gid = ? AND branch_id = ? AND op = ? AND barrier_id = ?",
+        )
+        .bind(row.gid.to_owned())
+        .bind(row.branch_id.to_owned())
+        .bind(row.op.to_owned())
+        .bind(row.barrier_id.to_owned())
+        .fetch_optional(conn)
+        .await
+    }
+
+    fn fault(error: &(dyn DatabaseError + 'static)) -> Fault {
+        match primary_code(error) {
+            // SQLITE_BUSY, SQLITE_LOCKED
+            5 | 6 => Fault::Conflict,
+            // SQLITE_IOERR, SQLITE_CANTOPEN
+            10 | 14 => Fault::Lost,
+            _ => Fault::Statement,
+        }
+    }
+
+    fn commit_was_refused(error: &(dyn DatabaseError + 'static)) -> bool {
+        // SQLITE_BUSY, SQLITE_FULL, SQLITE_CONSTRAINT (a deferred foreign key)
+        matches!(primary_code(error), 5 | 13 | 19)
+    }
+
+    async fn create_table(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        conn.execute(
+            "CREATE TABLE IF NOT EXISTS dtm_barrier_barrier (
+                id INTEGER PRIMARY KEY,
+                trans_type TEXT NOT NULL DEFAULT '',
+                gid TEXT NOT NULL,
+                branch_id TEXT NOT NULL,
+                op TEXT NOT NULL,
+                barrier_id TEXT NOT NULL,
+                reason TEXT NOT NULL DEFAULT '',
+                create_time TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+                update_time TEXT DEFAULT CURRENT_TIMESTAMP,
+                UNIQUE (gid, branch_id, op, barrier_id)
+            )",
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn settings(conn: &mut SqliteConnection) -> Result<Vec<WeakSetting>, sqlx::Error> {
+        let mut weak = Vec::new();
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode = WAL").fetch_one(&mut *conn).await?;
+        if !mode.eq_ignore_ascii_case("wal") {
+            weak.push(WeakSetting {
+                setting: "journal_mode",
+                value: mode,
+                advice: "WAL could not be set; use a file on a local disk (an in-memory database forgets what it acknowledged)",
+            });
+        }
+        conn.execute("PRAGMA synchronous = FULL").await?;
+        let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *conn).await?;
+        if level < 2 {
+            weak.push(WeakSetting {
+                setting: "synchronous",
+                value: level.to_string(),
+                advice: "FULL could not be set; below it an acknowledged commit can be lost with the power",
+            });
+        }
+        Ok(weak)
+    }
+
+    fn no_table(error: &(dyn DatabaseError + 'static)) -> bool {
+        // SQLite has no code of its own for this.
+        error.message().starts_with("no such table")
+    }
+
+    fn no_right(error: &(dyn DatabaseError + 'static)) -> bool {
+        // SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_AUTH
+        matches!(primary_code(error), 3 | 8 | 14 | 23)
+    }
+
+    const GRANT: &'static str = "make the file and its directory writable for this process";
+}
+
+/// The code without its extension, 0 if there is none.
+fn primary_code(error: &(dyn DatabaseError + 'static)) -> i32 {
+    error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0) & 0xff
+}

@@ -1,0 +1,160 @@
+//! What a branch is: its role, its payload, its typed address.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::protocol::TOPIC_PREFIX;
+use crate::{Database, InvalidUrl, ServiceUrl};
+
+/// What part an annotated function plays in a global transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// `#[msg_branch]`: a step of a message; must succeed in the end.
+    MsgBranch,
+    /// `#[query_prepared]`: says whether a message's local transaction has committed.
+    QueryPrepared,
+}
+
+/// An annotated function, as a type: the attribute makes one of the function's name.
+///
+/// It lives in the type namespace, so `trans_in(&mut tx, req)` calls the function and `at::<trans_in>(url)` names the
+/// branch, and one `use` brings both.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a branch",
+    label = "not an annotated function",
+    note = "put `#[msg_branch]` or `#[query_prepared]` on the function `{Self}`"
+)]
+pub trait Branch: 'static {
+    /// What a caller gets from [`at`]: an address that takes the payload, a [`MsgBranch`], a [`QueryPrepared`].
+    type Address;
+
+    /// What stands in the list of routes.
+    const ROUTE: Route;
+
+    /// The address of this branch at a service.
+    fn address(service: &ServiceUrl) -> Self::Address;
+}
+
+/// One route of a service, for lists, pictures and snapshot tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// The function's name.
+    pub name: &'static str,
+    /// The whole path. A promise on the wire: stored transactions hold it.
+    pub path: &'static str,
+    /// The part it plays.
+    pub role: Role,
+    /// The payload's type as written, empty without one.
+    pub payload: &'static str,
+    /// The database's type as written, empty without one.
+    pub database: &'static str,
+    /// The first line of the function's docs.
+    pub doc: &'static str,
+}
+
+/// What a branch takes as its payload: any type that can be read from JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a payload: it cannot be read from JSON",
+    label = "not a payload",
+    note = "`#[derive(serde::Deserialize)]` on it; it must own its data (no references) and be `Send`"
+)]
+pub trait Payload: Send + Sized + 'static {
+    #[doc(hidden)]
+    fn from_json(body: &[u8]) -> Result<Self, serde_json::Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: DeserializeOwned + Send + 'static> Payload for P {
+    fn from_json(body: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(body)
+    }
+}
+
+/// A step of a message: where it goes, and what it carries.
+#[derive(Debug)]
+#[must_use = "a branch does nothing until a message that holds it is sent"]
+pub struct MsgBranch {
+    pub(crate) action: String,
+    /// The JSON text that the branch gets; empty for a branch without payload.
+    pub(crate) payload: Result<String, serde_json::Error>,
+}
+
+impl MsgBranch {
+    /// A branch at any address, in any language.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if `url` is not an http or https address.
+    pub fn url<P: Serialize + ?Sized>(url: &str, payload: &P) -> Result<Self, InvalidUrl> {
+        let url = ServiceUrl::with_query(url)?;
+        Ok(Self { action: url.as_str().to_owned(), payload: serde_json::to_string(payload) })
+    }
+
+    /// A branch for each subscriber that the topic has when the message is submitted.
+    pub fn topic<P: Serialize + ?Sized>(name: &str, payload: &P) -> Self {
+        Self { action: format!("{TOPIC_PREFIX}{name}"), payload: serde_json::to_string(payload) }
+    }
+
+    #[doc(hidden)]
+    pub fn without_payload(service: &ServiceUrl, path: &str) -> Self {
+        Self { action: service.join(path), payload: Ok(String::new()) }
+    }
+
+    #[doc(hidden)]
+    pub fn with_payload<P: Serialize + ?Sized>(service: &ServiceUrl, path: &str, payload: &P) -> Self {
+        Self { action: service.join(path), payload: serde_json::to_string(payload) }
+    }
+}
+
+/// The address of a message's branch that takes a payload `P`.
+#[derive(Debug)]
+pub struct MsgAddress<P> {
+    service: ServiceUrl,
+    path: &'static str,
+    payload: PhantomData<fn(&P)>,
+}
+
+impl<P: Serialize> MsgAddress<P> {
+    /// The branch with its payload, for a message.
+    pub fn with(&self, payload: &P) -> MsgBranch {
+        MsgBranch::with_payload(&self.service, self.path, payload)
+    }
+}
+
+impl<P> MsgAddress<P> {
+    #[doc(hidden)]
+    pub fn new(service: &ServiceUrl, path: &'static str) -> Self {
+        Self { service: service.clone(), path, payload: PhantomData }
+    }
+}
+
+/// The address that answers whether a local transaction in the database `D` has committed.
+#[derive(Debug)]
+pub struct QueryPrepared<D> {
+    pub(crate) url: String,
+    database: PhantomData<fn(&D)>,
+}
+
+impl<D: Database> QueryPrepared<D> {
+    #[doc(hidden)]
+    pub fn new(service: &ServiceUrl, path: &str) -> Self {
+        Self { url: service.join(path), database: PhantomData }
+    }
+}
+
+impl<D> Clone for QueryPrepared<D> {
+    fn clone(&self) -> Self {
+        Self { url: self.url.clone(), database: PhantomData }
+    }
+}
+
+/// The address of the branch `B` at a service: `at::<trans_in>("http://bank-b:8080")?.with(&payload)`.
+///
+/// The URL is the service's, without the branch's path.
+///
+/// # Errors
+/// [`InvalidUrl`] if it is not an http or https address.
+pub fn at<B: Branch>(url: impl AsRef<str>) -> Result<B::Address, InvalidUrl> {
+    Ok(B::address(&ServiceUrl::new(url.as_ref())?))
+}

@@ -1,0 +1,81 @@
+//! A type that stands for one database.
+
+use axum::extract::FromRef;
+use sqlx::Pool;
+
+use crate::barrier::Dialect;
+
+/// One database of a service: a newtype of an sqlx pool, so that two databases of one kind are two types.
+///
+/// Derive it: `#[derive(Clone, Database)] pub struct Bank(sqlx::SqlitePool);`. The pool must lead to the primary, never
+/// to a replica or a read endpoint: the barrier decides by what it reads there.
+///
+/// The isolation level of a branch's transaction is READ COMMITTED unless said otherwise, as in
+/// `#[database(isolation = "serializable")]`. SQLite has one level only, serializable.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a database",
+    label = "not a database",
+    note = "a database is a newtype of an sqlx pool: `#[derive(Clone, Database)] pub struct Bank(sqlx::SqlitePool);`"
+)]
+pub trait Database: Clone + Send + Sync + 'static {
+    /// The kind of database: [`sqlx::Sqlite`], [`sqlx::Postgres`] or [`sqlx::MySql`].
+    type Driver: Dialect;
+
+    /// The isolation level of the transactions that branches run in.
+    const ISOLATION: Isolation = Isolation::ReadCommitted;
+
+    /// The pool.
+    fn pool(&self) -> &Pool<Self::Driver>;
+}
+
+/// The isolation level of a transaction.
+///
+/// A stricter one than READ COMMITTED makes conflicts errors (serialization failures) instead of waits; a branch that
+/// meets one is repeated at most twice, and then left to the coordinator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Isolation {
+    /// Each statement sees what was committed before it.
+    #[default]
+    ReadCommitted,
+    /// All statements see one snapshot.
+    RepeatableRead,
+    /// As if transactions ran one after another.
+    Serializable,
+}
+
+/// A database that a router's state holds.
+///
+/// Given by axum's `FromRef`: the state is the database itself, or implements (or derives) `FromRef` for it.
+#[diagnostic::on_unimplemented(
+    message = "the router's state `{S}` holds no database `{Self}`",
+    label = "a branch needs `{Self}` from the state",
+    note = "give the state a field of that type and `#[derive(axum::extract::FromRef)]`, or use the database itself as the state"
+)]
+pub trait InState<S>: Sized {
+    /// The database, from the state.
+    fn in_state(state: &S) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S, D: FromRef<S>> InState<S> for D {
+    fn in_state(state: &S) -> Self {
+        D::from_ref(state)
+    }
+}
+
+/// What `#[derive(Database)]` needs to know of the newtype's field.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an sqlx pool that Branchwire can use",
+    label = "not `SqlitePool`, `PgPool` or `MySqlPool`",
+    note = "`PgPool` and `MySqlPool` need the features `postgres` and `mysql` of `branchwire`"
+)]
+pub trait DatabasePool {
+    /// The kind of database.
+    type Driver: Dialect;
+}
+
+#[diagnostic::do_not_recommend]
+impl<DB: Dialect> DatabasePool for Pool<DB> {
+    type Driver = DB;
+}

@@ -1,0 +1,237 @@
+//! How a branch ends, and the fixed HTTP answers that its end becomes.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+
+/// Any error, boxed.
+type Source = Box<dyn StdError + Send + Sync>;
+
+/// A branch that could not do its work now and must be called again.
+///
+/// What must succeed in the end returns `Result<(), Retry>`, which cannot express a refusal: a message's branch, a
+/// confirm, a cancel, a compensation. `?` makes one of any standard error; [`OrRetry::or_retry`] of `anyhow::Error` and
+/// boxed errors. The transaction is rolled back, and the coordinator calls again after an interval that doubles.
+///
+/// The error goes to `tracing`, never into an answer.
+pub struct Retry(Source);
+
+impl Retry {
+    /// Asks to be called again, for this reason.
+    pub fn new(reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(reason.into())
+    }
+
+    /// The reason.
+    pub fn reason(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        self.0.as_ref()
+    }
+}
+
+// `Retry` is no `std::error::Error` itself: that is what lets `?` make one of any.
+impl<E: StdError + Send + Sync + 'static> From<E> for Retry {
+    fn from(error: E) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl fmt::Debug for Retry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Retry").field(&self.0).finish()
+    }
+}
+
+impl fmt::Display for Retry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// How a branch that may refuse ends without success: a saga's action, a try.
+///
+/// `?` makes a retry of any standard error. Refusing is always explicit: [`OrRefuse::or_refuse`], or
+/// [`BranchError::refuse`].
+#[derive(Debug)]
+pub enum BranchError {
+    /// Refused for good: the global transaction is rolled back.
+    Refused(Source),
+    /// Not now: call again.
+    Retry(Retry),
+}
+
+impl BranchError {
+    /// Refuses, for this reason. It goes to `tracing`, never into an answer.
+    pub fn refuse(reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Refused(reason.into())
+    }
+}
+
+impl<E: StdError + Send + Sync + 'static> From<E> for BranchError {
+    fn from(error: E) -> Self {
+        Self::Retry(Retry::from(error))
+    }
+}
+
+impl From<Retry> for BranchError {
+    fn from(retry: Retry) -> Self {
+        Self::Retry(retry)
+    }
+}
+
+impl fmt::Display for BranchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(reason) => write!(f, "refused: {reason}"),
+            Self::Retry(retry) => fmt::Display::fmt(retry, f),
+        }
+    }
+}
+
+/// Makes a [`Retry`] of errors that are not standard errors: `anyhow::Error`, boxed errors, texts.
+pub trait OrRetry<T> {
+    /// The value, or a [`Retry`] with the error as its reason.
+    ///
+    /// # Errors
+    /// [`Retry`] where `self` is an error.
+    fn or_retry(self) -> Result<T, Retry>;
+}
+
+impl<T, E: Into<Source>> OrRetry<T> for Result<T, E> {
+    fn or_retry(self) -> Result<T, Retry> {
+        self.map_err(Retry::new)
+    }
+}
+
+/// Refuses in one word: `account.or_refuse("no such account")?`.
+pub trait OrRefuse<T> {
+    /// The value, or a refusal for this reason.
+    ///
+    /// # Errors
+    /// [`BranchError::Refused`] where there is no value.
+    fn or_refuse(self, reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<T, BranchError>;
+}
+
+impl<T> OrRefuse<T> for Option<T> {
+    fn or_refuse(self, reason: impl Into<Source>) -> Result<T, BranchError> {
+        self.ok_or_else(|| BranchError::refuse(reason))
+    }
+}
+
+impl<T, E: fmt::Debug> OrRefuse<T> for Result<T, E> {
+    fn or_refuse(self, reason: impl Into<Source>) -> Result<T, BranchError> {
+        self.map_err(|error| {
+            let reason = reason.into();
+            BranchError::refuse(format!("{reason}: {error:?}"))
+        })
+    }
+}
+
+/// The answer of a query-prepared: has the local transaction committed?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Prepared {
+    /// Yes: the message's branches are to be called.
+    Committed,
+    /// No, and it never will: the message ends `failed`.
+    RolledBack,
+    /// Not known yet: ask again.
+    Ongoing,
+}
+
+/// What an answer of a branch's route says. The whole set: nothing else is ever written.
+///
+/// The bodies are fixed, since a coordinator searches them for words: a database's error text with the word `FAILURE`
+/// in it would count as a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reply {
+    /// 200: applied, now or before.
+    Success,
+    /// 409: refused for good. Only from what may refuse, and from query-prepared.
+    Refused,
+    /// 425: ask again after the same interval.
+    Ongoing,
+    /// 500: not known or not done; call again.
+    Retry,
+    /// 400: gid, `trans_type`, `branch_id` or op is missing or malformed.
+    BadCall,
+    /// 413: the payload is longer than the service reads.
+    TooLong,
+    /// 422: the payload is not what the branch takes.
+    BadPayload,
+}
+
+impl Reply {
+    /// Every answer there is.
+    pub const ALL: [Self; 7] =
+        [Self::Success, Self::Refused, Self::Ongoing, Self::Retry, Self::BadCall, Self::TooLong, Self::BadPayload];
+
+    /// The HTTP status.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Success => StatusCode::OK,
+            Self::Refused => StatusCode::CONFLICT,
+            Self::Ongoing => StatusCode::TOO_EARLY,
+            Self::Retry => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::BadCall => StatusCode::BAD_REQUEST,
+            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BadPayload => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+
+    /// The body, JSON.
+    pub const fn body(self) -> &'static str {
+        match self {
+            Self::Success => r#"{"dtm_result":"SUCCESS"}"#,
+            Self::Refused => r#"{"dtm_result":"FAILURE"}"#,
+            Self::Ongoing => r#"{"dtm_result":"ONGOING"}"#,
+            Self::Retry => r#"{"message":"not done: call again"}"#,
+            Self::BadCall => {
+                r#"{"message":"gid, trans_type, branch_id and op are needed, as a coordinator sends them"}"#
+            }
+            Self::TooLong => r#"{"message":"the payload is longer than this service reads"}"#,
+            Self::BadPayload => r#"{"message":"the payload is not what this branch takes"}"#,
+        }
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let mut response = self.body().into_response();
+        *response.status_mut() = self.status();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Answer;
+
+    #[test]
+    fn a_coordinator_reads_each_reply_as_it_is_meant() {
+        for reply in Reply::ALL {
+            let expected = match reply {
+                Reply::Success => Answer::Success,
+                Reply::Refused => Answer::Failure,
+                Reply::Ongoing => Answer::Ongoing,
+                Reply::Retry | Reply::BadCall | Reply::TooLong | Reply::BadPayload => Answer::Unknown,
+            };
+            assert_eq!(Answer::read(reply.status().as_u16(), reply.body().as_bytes()), expected, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn any_standard_error_becomes_a_retry_and_only_or_refuse_refuses() {
+        fn action(number: &str) -> Result<(), BranchError> {
+            let number: u8 = number.parse()?;
+            (number > 0).then_some(()).or_refuse("zero")
+        }
+        assert!(matches!(action("x"), Err(BranchError::Retry(_))));
+        assert!(matches!(action("0"), Err(BranchError::Refused(_))));
+        assert!(action("1").is_ok());
+        let boxed: Result<(), Box<dyn StdError + Send + Sync>> = Err("boxed".into());
+        assert_eq!(boxed.or_retry().unwrap_err().to_string(), "boxed");
+    }
+}

@@ -1,0 +1,184 @@
+//! Which SQL a business may not send inside a transaction that is not its own.
+
+/// The first words of statements that would end the transaction, or that some database ends it for (DDL).
+const REFUSED: &[&str] = &[
+    "abort",
+    "alter",
+    "analyze",
+    "attach",
+    "begin",
+    "commit",
+    "create",
+    "detach",
+    "drop",
+    "end",
+    "flush",
+    "grant",
+    "install",
+    "lock",
+    "optimize",
+    "pragma",
+    "reindex",
+    "release",
+    "rename",
+    "repair",
+    "revoke",
+    "rollback",
+    "savepoint",
+    "start",
+    "stop",
+    "truncate",
+    "unlock",
+    "vacuum",
+    "xa",
+];
+
+/// The word that makes `sql` unfit for a branch's transaction, if one does: transaction control, or DDL.
+///
+/// Looks at the first word of each statement, past comments. It is a guard against mistakes and not a parser: the end
+/// of the transaction is checked by the database as well.
+pub(crate) fn refused_word(sql: &str) -> Option<&'static str> {
+    let mut rest = Text(sql.as_bytes());
+    loop {
+        rest.skip_blank();
+        let word = rest.word();
+        if let Some(refused) = REFUSED.iter().find(|refused| word.eq_ignore_ascii_case(refused.as_bytes())) {
+            return Some(refused);
+        }
+        if word.eq_ignore_ascii_case(b"set") || word.eq_ignore_ascii_case(b"prepare") {
+            rest.skip_blank();
+            while matches!(rest.0, [b'@', ..]) {
+                rest.0 = &rest.0[1..];
+            }
+            let mut word = rest.word();
+            // SET [SESSION|GLOBAL|LOCAL] TRANSACTION, SET SESSION autocommit, SET @@session.autocommit
+            while [&b"session"[..], b"global", b"local", b"characteristics", b"as"]
+                .iter()
+                .any(|w| word.eq_ignore_ascii_case(w))
+            {
+                while matches!(rest.0, [b'.' | b'@', ..]) {
+                    rest.0 = &rest.0[1..];
+                }
+                rest.skip_blank();
+                word = rest.word();
+            }
+            if word.eq_ignore_ascii_case(b"autocommit") {
+                return Some("set autocommit");
+            }
+            if word.eq_ignore_ascii_case(b"transaction") {
+                return Some("set transaction");
+            }
+        }
+        if !rest.skip_statement() {
+            return None;
+        }
+    }
+}
+
+/// What remains of the SQL.
+struct Text<'a>(&'a [u8]);
+
+impl<'a> Text<'a> {
+    /// Passes white space, empty statements and comments; of MySQL's executable comments (`/*!40101 ... */`) only the opening.
+    fn skip_blank(&mut self) {
+        loop {
+            match self.0 {
+                [b' ' | b'\t' | b'\r' | b'\n' | 0x0c | b';' | b'(', ..] => self.0 = &self.0[1..],
+                [b'-', b'-', ..] | [b'#', ..] => self.skip_past(b"\n"),
+                [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] => {
+                    self.skip_past(b"!");
+                    while matches!(self.0, [b'0'..=b'9', ..]) {
+                        self.0 = &self.0[1..];
+                    }
+                }
+                [b'/', b'*', ..] => self.skip_past(b"*/"),
+                _ => return,
+            }
+        }
+    }
+
+    fn word(&mut self) -> &'a [u8] {
+        let length = self.0.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        let (word, rest) = self.0.split_at(length);
+        self.0 = rest;
+        word
+    }
+
+    fn skip_past(&mut self, end: &[u8]) {
+        let at = self.0.windows(end.len()).position(|window| window == end);
+        self.0 = at.map_or(&[], |at| &self.0[at + end.len()..]);
+    }
+
+    /// Passes the rest of this statement, with its quoted texts; false at the end of all.
+    fn skip_statement(&mut self) -> bool {
+        loop {
+            match self.0 {
+                [] => return false,
+                [b';', ..] => return true,
+                [quote @ (b'\'' | b'"' | b'`'), ..] => {
+                    self.0 = &self.0[1..];
+                    self.skip_past(&[*quote]);
+                }
+                [b'$', b'$', ..] => {
+                    self.0 = &self.0[2..];
+                    self.skip_past(b"$$");
+                }
+                [b'-', b'-', ..] => self.skip_past(b"\n"),
+                // An executable comment is code: look at it as at a statement.
+                [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] => return true,
+                [b'/', b'*', ..] => self.skip_past(b"*/"),
+                _ => self.0 = &self.0[1..],
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transaction_control_and_ddl_are_refused_wherever_they_hide() {
+        for sql in [
+            "COMMIT",
+            "  rollback to x",
+            "-- a\ncommit",
+            "/* a */ Begin",
+            "/*!40101 COMMIT */",
+            "/*M!100000 COMMIT */",
+            "SELECT 1; COMMIT",
+            "SELECT ';'; /* ; */ DROP TABLE t",
+            "SELECT 1 /*! ; COMMIT */",
+            "create table t (a int)",
+            "TRUNCATE t",
+            "SET autocommit=1",
+            "SET @@autocommit = 1",
+            "SET SESSION autocommit = 1",
+            "set @@session.autocommit = 1",
+            "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+            "PREPARE TRANSACTION 'x'",
+            ";;commit",
+        ] {
+            assert!(refused_word(sql).is_some(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn ordinary_statements_pass() {
+        for sql in [
+            "",
+            "SELECT 1",
+            "UPDATE t SET a = 'x; COMMIT' WHERE b = \"; DROP\"",
+            "INSERT INTO log (text) VALUES ('commit')",
+            "SET LOCAL statement_timeout = '1s'",
+            "WITH commit AS (SELECT 1) SELECT * FROM commit",
+            "SELECT $$; COMMIT$$",
+            "-- commit\nSELECT 1",
+            "SELECT 1; SELECT 2;",
+            "DELETE FROM t; -- rollback",
+        ] {
+            assert_eq!(refused_word(sql), None, "{sql}");
+        }
+    }
+}
