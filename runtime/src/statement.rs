@@ -114,7 +114,6 @@ impl<'a> Text<'a> {
         loop {
             match self.0 {
                 [] => return false,
-                [b';', ..] => return true,
                 [quote @ (b'\'' | b'"' | b'`'), ..] => {
                     self.0 = &self.0[1..];
                     self.skip_past(&[*quote]);
@@ -125,7 +124,7 @@ impl<'a> Text<'a> {
                 }
                 [b'-', b'-', ..] => self.skip_past(b"\n"),
                 // An executable comment is code: look at it as at a statement.
-                [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] => return true,
+                [b';', ..] | [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] => return true,
                 [b'/', b'*', ..] => self.skip_past(b"*/"),
                 _ => self.0 = &self.0[1..],
             }

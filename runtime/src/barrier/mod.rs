@@ -24,7 +24,7 @@ use sqlx::error::DatabaseError;
 pub use check::{CheckError, WeakSetting, check, create_table};
 
 use crate::outcome::Prepared;
-use crate::protocol::{BranchId, Gid, LOCAL_BRANCH, Op, TransType};
+use crate::protocol::{BranchId, Gid, Op, TransType};
 use crate::{CommitError, Database, Fault, Isolation, Tx};
 
 /// How long query-prepared may take in all. DTM gives up on a call after 3 seconds.
@@ -52,12 +52,7 @@ pub struct BarrierKey {
 impl BarrierKey {
     /// The key of a message's local transaction: branch `00`, op `msg`.
     pub fn local(gid: Gid) -> Self {
-        Self {
-            gid,
-            branch_id: BranchId::new(LOCAL_BRANCH).expect("`00` is a branch id"),
-            op: Op::Msg,
-            trans_type: TransType::Msg,
-        }
+        Self { gid, branch_id: BranchId::local(), op: Op::Msg, trans_type: TransType::Msg }
     }
 
     fn row(&self, op: Op, reason: &'static str) -> BarrierRow<'_> {

@@ -23,14 +23,13 @@ impl Dialect for Sqlite {
         let path = pool.connect_options().get_filename().to_owned();
         let queue = {
             let mut queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
-            match queues.get(&path).and_then(Weak::upgrade) {
-                Some(queue) => queue,
-                None => {
-                    queues.retain(|_, queue| queue.strong_count() > 0);
-                    let queue = Arc::default();
-                    queues.insert(path, Arc::downgrade(&queue));
-                    queue
-                }
+            if let Some(queue) = queues.get(&path).and_then(Weak::upgrade) {
+                queue
+            } else {
+                queues.retain(|_, queue| queue.strong_count() > 0);
+                let queue = Arc::default();
+                queues.insert(path, Arc::downgrade(&queue));
+                queue
             }
         };
         queue.lock_owned().await

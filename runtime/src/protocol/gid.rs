@@ -115,6 +115,13 @@ impl Gid {
     }
 }
 
+impl BranchId {
+    /// The branch that stands for the local transaction of a message: `00`.
+    pub fn local() -> Self {
+        Self(super::LOCAL_BRANCH.to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
