@@ -4,9 +4,11 @@
 
 pub mod barrier;
 mod branch;
+pub mod client;
 mod database;
 mod fault;
 mod handler;
+pub mod msg;
 mod outcome;
 pub mod protocol;
 mod service_url;
@@ -14,9 +16,11 @@ mod statement;
 mod tx;
 
 pub use branch::{Branch, MsgAddress, MsgBranch, Payload, QueryPrepared, Role, Route, at};
+pub use client::Client;
 pub use database::{Database, InState, Isolation};
 pub use fault::Fault;
 pub use handler::{BranchContext, BranchRouter, Hosted};
+pub use msg::{Done, NotDone};
 pub use outcome::{BranchError, OrRefuse, OrRetry, Prepared, Reply, Retry};
 pub use protocol::Gid;
 pub use service_url::{InvalidUrl, ServiceUrl};
@@ -24,7 +28,10 @@ pub use tx::{CommitError, Tx};
 
 /// What a service needs in scope.
 pub mod prelude {
-    pub use crate::{BranchContext, BranchError, BranchRouter, Database, Gid, OrRefuse, OrRetry, Prepared, Retry, Tx};
+    pub use crate::{
+        BranchContext, BranchError, BranchRouter, Client, Database, Done, Gid, NotDone, OrRefuse, OrRetry, Prepared,
+        Retry, Tx,
+    };
 }
 
 /// What generated code names. Not for use by hand: it changes without notice.

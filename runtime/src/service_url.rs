@@ -6,11 +6,17 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ServiceUrl(String);
 
-/// A text that is not the address of a service.
+/// A text that is not the address of a service, or one that cannot be used here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not an http or https address: {reason}; write it like `http://bank-b:8080`")]
+#[error("the address cannot be used: {reason}; write it like `http://bank-b:8080`")]
 pub struct InvalidUrl {
     reason: &'static str,
+}
+
+impl InvalidUrl {
+    pub(crate) const fn new(reason: &'static str) -> Self {
+        Self { reason }
+    }
 }
 
 impl ServiceUrl {

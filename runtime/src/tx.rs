@@ -27,11 +27,10 @@ use crate::{Database, Fault, Isolation};
 /// #     fn pool(&self) -> &sqlx::SqlitePool { &self.0 }
 /// # }
 /// # async fn trans_in(tx: &mut Tx<Bank>, amount: i64) -> Result<(), Retry> { Ok(()) }
-/// # async fn test(bank: Bank) -> Result<(), Box<dyn std::error::Error>> {
-/// let mut tx = Tx::begin(&bank).await?;
-/// trans_in(&mut tx, 30).await?;
-/// tx.commit().await?;
-/// # Ok(())
+/// # async fn test(bank: Bank) {
+/// let mut tx = Tx::begin(&bank).await.unwrap();
+/// trans_in(&mut tx, 30).await.unwrap();
+/// tx.commit().await.unwrap();
 /// # }
 /// ```
 ///
