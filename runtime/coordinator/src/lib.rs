@@ -1,1 +1,26 @@
-//! x
+//! A coordinator of distributed transactions that speaks DTM's protocol.
+//!
+//! A log-first state machine: nothing is acted on before it is durable, and nothing durable is forgotten.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`engine`] | the state machine of a transaction, pure |
+//! | [`store`] | the rows, and the commit that many writes share |
+//! | [`transport`] | calls to branches |
+//! | [`cli`] | the program `branchwire` |
+//!
+//! As a library: [`Coordinator::builder`].
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod api;
+pub mod cli;
+mod clock;
+mod coordinator;
+pub mod engine;
+mod runner;
+pub mod store;
+pub mod transport;
+
+pub use clock::Clock;
+pub use coordinator::{Builder, Coordinator, StartError};

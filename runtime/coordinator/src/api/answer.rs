@@ -1,0 +1,133 @@
+//! The forms of an answer.
+
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::response::{IntoResponse, Response};
+use branchwire::protocol::DtmResult;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::engine::{Refusal, RunEnd};
+use crate::runner::RequestError;
+use crate::store::{JournalError, StoreError};
+
+/// A request that was not carried out, in the protocol's form.
+#[derive(Debug)]
+pub(super) struct Refused {
+    status: StatusCode,
+    dtm_result: Option<DtmResult>,
+    message: String,
+}
+
+impl Refused {
+    /// Anything but a refusal for good: 500, as DTM has it, also for what is wrong with the request.
+    pub(super) fn error(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, dtm_result: None, message: message.into() }
+    }
+
+    /// Refused for good: 409.
+    fn failure(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, dtm_result: Some(DtmResult::Failure), message: message.into() }
+    }
+
+    pub(super) fn not_found(message: &str) -> Self {
+        Self { status: StatusCode::NOT_FOUND, ..Self::error(message) }
+    }
+
+    pub(super) fn method_not_allowed(message: &str) -> Self {
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, ..Self::error(message) }
+    }
+
+    /// Too much at present: 503, to be sent again after a second.
+    fn busy(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::error(message) }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::failure(refusal.to_string())
+    }
+}
+
+impl From<RequestError> for Refused {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Refused(refusal) => refusal.into(),
+            RequestError::Journal(JournalError::Full) => Self::busy(error.to_string()),
+            error => Self::error(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::error(error.to_string())
+    }
+}
+
+impl From<BytesRejection> for Refused {
+    fn from(rejection: BytesRejection) -> Self {
+        Self { status: rejection.status(), ..Self::error(rejection.body_text()) }
+    }
+}
+
+impl From<QueryRejection> for Refused {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::error(rejection.body_text())
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dtm_result: Option<DtmResult>,
+    message: &'a str,
+}
+
+pub(super) fn refused(refused: &Refused) -> Response {
+    // Clients search the whole text for these words; a gid or an error's text must not decide for them.
+    let misleading = [DtmResult::Failure, DtmResult::Ongoing]
+        .iter()
+        .any(|word| Some(*word) != refused.dtm_result && refused.message.contains(word.as_str()));
+    let message = if misleading { "not carried out" } else { &refused.message };
+    let mut response = json(&Body { dtm_result: refused.dtm_result, message });
+    *response.status_mut() = refused.status;
+    if refused.status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// 200 with a body of JSON.
+pub(super) fn json(body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => with_type(body),
+        Err(error) => refused(&Refused::error(error.to_string())),
+    }
+}
+
+/// 200 `{"dtm_result":"SUCCESS"}`.
+pub(super) fn success() -> Response {
+    with_type(r#"{"dtm_result":"SUCCESS"}"#)
+}
+
+fn with_type(body: impl IntoResponse) -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
+
+/// The answer to a submit that waited for the run.
+///
+/// A message that is not through yet will get through: DTM's `FAILURE` for one whose branch refused would be a lie.
+pub(super) fn run_end(end: RunEnd) -> Result<Response, Refused> {
+    match end {
+        RunEnd::Succeed => Ok(success()),
+        RunEnd::Ongoing => Err(Refused {
+            status: StatusCode::TOO_EARLY,
+            dtm_result: Some(DtmResult::Ongoing),
+            message: "submitted; not all branches are done yet".to_owned(),
+        }),
+        RunEnd::Unknown => Err(Refused::error("submitted; a branch gave no clear answer and will be called again")),
+        RunEnd::Failed => Err(Refused::failure("the transaction was stopped. FAILURE")),
+    }
+}

@@ -1,0 +1,158 @@
+//! What comes in: read, checked, and made a definition.
+//!
+//! Whatever could not be stored, called or carried out later is refused here, before anything is recorded.
+
+use std::collections::BTreeMap;
+
+use branchwire::protocol::{BranchId, Gid, Op, Step, TOPIC_PREFIX, TransType, Transaction, TransactionOptions};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::answer::Refused;
+use crate::engine::{Branch, Defaults, Definition, Time, Timing};
+use crate::store::row::CustomData;
+
+/// The longest text in a row, in characters: what DTM's tables hold.
+const TEXT_CHARS_MAX: usize = 1024;
+
+/// The most steps that a transaction can have.
+const STEPS_MAX: usize = 1_000;
+
+/// The longest time a client can ask for, in seconds: ten years.
+const SECONDS_MAX: i64 = 315_360_000;
+
+/// Headers that say how the call itself is made: a client that could set them could smuggle calls.
+const HEADERS_OF_THE_CALL: [&str; 6] = ["connection", "content-length", "host", "te", "transfer-encoding", "upgrade"];
+
+/// Reads a body.
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    serde_json::from_slice(body).map_err(|error| {
+        if error.is_eof() { Refused::error("unexpected end of JSON input") } else { Refused::error(error.to_string()) }
+    })
+}
+
+/// The gid of a request about a transaction that must be there; a gid that cannot be one is not there.
+pub(super) fn known_gid(gid: &str) -> Result<Gid, Refused> {
+    Gid::new(gid).map_err(|_| Refused::error(format!("no TransGlobal with gid: {gid} found")))
+}
+
+/// A text that a row can hold.
+pub(super) fn text(name: &str, text: String) -> Result<String, Refused> {
+    if text.len() > TEXT_CHARS_MAX && text.chars().count() > TEXT_CHARS_MAX {
+        return Err(Refused::error(format!("{name} has more than {TEXT_CHARS_MAX} characters")));
+    }
+    if text.contains('\0') {
+        return Err(Refused::error(format!("{name} contains a NUL character")));
+    }
+    Ok(text)
+}
+
+/// A transaction that can be carried out.
+pub(super) fn definition(transaction: Transaction, now: Time, defaults: &Defaults) -> Result<Definition, Refused> {
+    if transaction.gid.is_empty() {
+        return Err(Refused::error("key required"));
+    }
+    let gid = Gid::new(transaction.gid).map_err(|error| Refused::error(error.to_string()))?;
+    let trans_type = supported(&transaction.trans_type)?;
+    if !matches!(transaction.protocol.as_str(), "" | "http") {
+        return Err(Refused::error(format!("protocol '{}' is not supported; http is", transaction.protocol)));
+    }
+    check_options(&transaction.options)?;
+    let custom_data = text("custom_data", transaction.custom_data)?;
+    let delay_s =
+        CustomData::parse(&custom_data).map_err(|error| Refused::error(format!("custom_data: {error}")))?.delay;
+    if delay_s > SECONDS_MAX.unsigned_abs() {
+        return Err(Refused::error(format!("delay is longer than {SECONDS_MAX} seconds")));
+    }
+    let query_prepared = address("query_prepared", transaction.query_prepared)?;
+    let branches = branches(transaction.steps.unwrap_or_default(), transaction.payloads.unwrap_or_default())?;
+    let options = serde_json::to_string(&transaction.options).map_err(|error| Refused::error(error.to_string()))?;
+    Ok(Definition {
+        gid,
+        trans_type,
+        created: now,
+        query_prepared,
+        branches,
+        concurrent: transaction.options.concurrent,
+        timing: Timing::new(&transaction.options, delay_s, defaults),
+        headers: transaction.options.branch_headers.unwrap_or_default(),
+        options: text("options", options)?,
+        custom_data,
+        ext_data: String::new(),
+    })
+}
+
+/// The pattern, if this coordinator can carry it out.
+fn supported(trans_type: &str) -> Result<TransType, Refused> {
+    match trans_type.parse() {
+        Ok(TransType::Msg) => Ok(TransType::Msg),
+        Ok(other) => Err(Refused::error(format!("trans_type '{other}' is not supported by this coordinator; msg is"))),
+        Err(_) => Err(Refused::error(format!("unknown trans_type '{trans_type}'"))),
+    }
+}
+
+fn check_options(options: &TransactionOptions) -> Result<(), Refused> {
+    for (name, seconds) in [
+        ("timeout_to_fail", options.timeout_to_fail),
+        ("request_timeout", options.request_timeout),
+        ("retry_interval", options.retry_interval),
+    ] {
+        if !(0..=SECONDS_MAX).contains(&seconds) {
+            return Err(Refused::error(format!("{name} is not between 0 and {SECONDS_MAX} seconds")));
+        }
+    }
+    check_headers(options.branch_headers.as_ref())
+}
+
+fn check_headers(headers: Option<&BTreeMap<String, String>>) -> Result<(), Refused> {
+    for (name, value) in headers.into_iter().flatten() {
+        let Ok(header) = HeaderName::try_from(name) else {
+            return Err(Refused::error(format!("'{name}' is no header name")));
+        };
+        if HEADERS_OF_THE_CALL.contains(&header.as_str()) {
+            return Err(Refused::error(format!("branch header '{name}' is the coordinator's own")));
+        }
+        if HeaderValue::try_from(value).is_err() {
+            return Err(Refused::error(format!("the value of branch header '{name}' is none")));
+        }
+    }
+    Ok(())
+}
+
+fn branches(steps: Vec<Step>, payloads: Vec<String>) -> Result<Vec<Branch>, Refused> {
+    if steps.len() > STEPS_MAX {
+        return Err(Refused::error(format!("more than {STEPS_MAX} steps")));
+    }
+    if payloads.len() < steps.len() {
+        return Err(Refused::error(format!("{} steps, but {} payloads", steps.len(), payloads.len())));
+    }
+    let pairs = steps.into_iter().zip(payloads).zip(1..);
+    pairs.map(|((step, payload), number)| branch(format!("{number:02}"), step.action, payload.into())).collect()
+}
+
+fn branch(branch_id: String, url: String, payload: Bytes) -> Result<Branch, Refused> {
+    if url.starts_with(TOPIC_PREFIX) {
+        return Err(Refused::error("topic not found"));
+    }
+    Ok(Branch {
+        branch_id: BranchId::new(branch_id).map_err(|error| Refused::error(error.to_string()))?,
+        op: Op::Action,
+        url: address("action", url)?,
+        payload,
+    })
+}
+
+/// An address that can be called, or none.
+fn address(name: &str, address: String) -> Result<String, Refused> {
+    let address = text(name, address)?;
+    if address.is_empty() {
+        return Ok(address);
+    }
+    match Url::parse(&address) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(address),
+        Ok(url) => Err(Refused::error(format!("{name}: addresses of '{}' cannot be called; http can", url.scheme()))),
+        Err(error) => Err(Refused::error(format!("{name}: '{address}' is no address: {error}"))),
+    }
+}

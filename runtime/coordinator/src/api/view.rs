@@ -1,0 +1,144 @@
+//! Transactions as `query` and `all` show them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use branchwire::protocol::{Step, TransactionOptions};
+use serde::{Serialize, Serializer};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::store::{BranchRow, Row};
+
+/// The answer of `query`.
+#[derive(Debug, Serialize)]
+pub(super) struct QueryView<'a> {
+    branches: Vec<BranchView<'a>>,
+    transaction: Option<TransactionView<'a>>,
+}
+
+/// What is known of one transaction; of none if there is no row.
+pub(super) fn query(row: Option<&Row>) -> QueryView<'_> {
+    let branches = row.map(|row| row.branches.iter().map(|branch| BranchView::new(&row.gid, branch)).collect());
+    QueryView { branches: branches.unwrap_or_default(), transaction: row.map(TransactionView::new) }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct TransactionView<'a> {
+    id: i64,
+    gid: &'a str,
+    trans_type: &'a str,
+    status: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<Step>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    payloads: Vec<String>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    query_prepared: &'a str,
+    protocol: &'a str,
+    #[serde(serialize_with = "rfc3339")]
+    create_time: i64,
+    #[serde(serialize_with = "rfc3339")]
+    update_time: i64,
+    #[serde(serialize_with = "maybe_rfc3339", skip_serializing_if = "Option::is_none")]
+    finish_time: Option<i64>,
+    #[serde(serialize_with = "maybe_rfc3339", skip_serializing_if = "Option::is_none")]
+    rollback_time: Option<i64>,
+    options: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    custom_data: &'a str,
+    /// In seconds.
+    next_cron_interval: i64,
+    #[serde(serialize_with = "rfc3339")]
+    next_cron_time: i64,
+    owner: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    ext_data: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    result: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    rollback_reason: &'a str,
+    #[serde(flatten)]
+    parsed_options: TransactionOptions,
+}
+
+impl<'a> TransactionView<'a> {
+    pub(super) fn new(row: &'a Row) -> Self {
+        Self {
+            id: row.id,
+            gid: &row.gid,
+            trans_type: &row.trans_type,
+            status: &row.status,
+            steps: row.branches.iter().map(|b| Step { action: b.url.clone(), ..Step::default() }).collect(),
+            payloads: row.branches.iter().map(|b| String::from_utf8_lossy(&b.bin_data).into_owned()).collect(),
+            query_prepared: &row.query_prepared,
+            protocol: if row.protocol.is_empty() { "http" } else { &row.protocol },
+            create_time: row.create_time,
+            update_time: row.update_time,
+            finish_time: row.finish_time,
+            rollback_time: row.rollback_time,
+            options: &row.options,
+            custom_data: &row.custom_data,
+            next_cron_interval: row.next_cron_interval_ms.saturating_add(999) / 1000,
+            next_cron_time: row.next_cron_time,
+            owner: &row.owner,
+            ext_data: &row.ext_data,
+            result: &row.result,
+            rollback_reason: &row.rollback_reason,
+            // What cannot be read is still shown as the text that it is.
+            parsed_options: serde_json::from_str(&row.options).unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct BranchView<'a> {
+    gid: &'a str,
+    branch_id: &'a str,
+    op: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    url: &'a str,
+    /// Base64.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    bin_data: String,
+    status: &'a str,
+    #[serde(serialize_with = "rfc3339")]
+    create_time: i64,
+    #[serde(serialize_with = "rfc3339")]
+    update_time: i64,
+    #[serde(serialize_with = "maybe_rfc3339", skip_serializing_if = "Option::is_none")]
+    finish_time: Option<i64>,
+    #[serde(serialize_with = "maybe_rfc3339", skip_serializing_if = "Option::is_none")]
+    rollback_time: Option<i64>,
+}
+
+impl<'a> BranchView<'a> {
+    fn new(gid: &'a str, row: &'a BranchRow) -> Self {
+        Self {
+            gid,
+            branch_id: &row.branch_id,
+            op: &row.op,
+            url: &row.url,
+            bin_data: STANDARD.encode(&row.bin_data),
+            status: &row.status,
+            create_time: row.create_time,
+            update_time: row.update_time,
+            finish_time: row.finish_time,
+            rollback_time: row.rollback_time,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn rfc3339<S: Serializer>(millis: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(*millis) * 1_000_000).ok();
+    let text = time.and_then(|time| time.format(&Rfc3339).ok());
+    text.serialize(serializer)
+}
+
+#[expect(clippy::ref_option, reason = "the signature is serde's")]
+fn maybe_rfc3339<S: Serializer>(millis: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match millis {
+        Some(millis) => rfc3339(millis, serializer),
+        None => serializer.serialize_none(),
+    }
+}

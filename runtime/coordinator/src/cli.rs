@@ -1,0 +1,176 @@
+//! The program `branchwire`, as a function: for `main`, and for programs that start it as a child of their own.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::Coordinator;
+
+/// A coordinator of distributed transactions: it speaks DTM's protocol, and needs nothing but a file.
+///
+/// Clients prepare and submit global transactions at `http://LISTEN/api/dtmsvr`; the coordinator calls their branches
+/// until all have succeeded. What it acknowledged is on the disk, and goes on after any crash.
+#[derive(Debug, Parser)]
+#[command(name = "branchwire", version)]
+struct Options {
+    /// Address to listen on; port 0 takes a free one. The address is printed once it is bound.
+    #[arg(long, env = "BRANCHWIRE_LISTEN", default_value = "127.0.0.1:36789", value_name = "IP:PORT")]
+    listen: SocketAddr,
+
+    /// Where transactions are kept: `sqlite://FILE`.
+    #[arg(long, env = "BRANCHWIRE_STORE", default_value = "sqlite://branchwire.db", value_name = "URL")]
+    store: String,
+
+    /// How long a prepared transaction waits for its submit before it is asked after.
+    #[arg(long, env = "BRANCHWIRE_TIMEOUT_TO_FAIL", default_value = "35s", value_parser = duration, value_name = "TIME")]
+    timeout_to_fail: Duration,
+
+    /// How long until a call without clear answer is repeated; doubles each time.
+    #[arg(long, env = "BRANCHWIRE_RETRY_INTERVAL", default_value = "10s", value_parser = duration, value_name = "TIME")]
+    retry_interval: Duration,
+
+    /// How long one call to a branch may take.
+    #[arg(long, env = "BRANCHWIRE_REQUEST_TIMEOUT", default_value = "3s", value_parser = duration, value_name = "TIME")]
+    request_timeout: Duration,
+
+    /// The longest time between two looks at the store for what is due.
+    #[arg(long, env = "BRANCHWIRE_CRON_INTERVAL", default_value = "3s", value_parser = duration, value_name = "TIME")]
+    cron_interval: Duration,
+
+    /// Whether a branch's answer is durable before the next branch is called (sync), or with the end of the run (group).
+    #[arg(long, env = "BRANCHWIRE_BRANCH_PROGRESS", default_value = "group", value_enum)]
+    branch_progress: BranchProgress,
+
+    /// What to log, to standard error: a level, or targets with levels.
+    #[arg(long, env = "BRANCHWIRE_LOG", default_value = "info", value_name = "FILTER")]
+    log: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum BranchProgress {
+    /// With the commit that ends the run, or earlier.
+    Group,
+    /// At once, and waited for.
+    Sync,
+}
+
+/// Runs the program with `args`, of which the first is its name, until SIGTERM or an interrupt.
+///
+/// Prints one line to standard output once it listens: `branchwire: listening on http://ADDRESS`.
+pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let options = match Options::try_parse_from(args) {
+        Ok(options) => options,
+        Err(error) => {
+            // Help and version are among these, and go to standard output.
+            let code = if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            let _ = error.print();
+            return code;
+        }
+    };
+    let filter = EnvFilter::try_new(&options.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    // An embedding program may have set up its own logging.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(serve(options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(error.as_ref()),
+    }
+}
+
+async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    let signals = Signals::new()?;
+    let listener =
+        TcpListener::bind(options.listen).await.map_err(|e| format!("cannot listen on {}: {e}", options.listen))?;
+    let address = listener.local_addr()?;
+    let coordinator = Coordinator::builder()
+        .store(options.store)
+        .timeout_to_fail(options.timeout_to_fail)
+        .retry_interval(options.retry_interval)
+        .request_timeout(options.request_timeout)
+        .cron_interval(options.cron_interval)
+        .branch_progress_sync(options.branch_progress == BranchProgress::Sync)
+        .start()
+        .await?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "branchwire: listening on http://{address}")?;
+    stdout.flush()?;
+    coordinator.serve(listener, signals.any()).await?;
+    Ok(())
+}
+
+/// The signals that end the program; caught from the start on, so that none is missed.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+        })
+    }
+
+    async fn any(self) {
+        #[cfg(unix)]
+        {
+            let mut terminate = self.terminate;
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("branchwire: {error}");
+    ExitCode::FAILURE
+}
+
+/// A time: `3`, `3s`, `0.5`, `200ms`. Without a unit: seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => (number, 0.001),
+        (None, Some(number)) => (number, 1.0),
+        (None, None) => (text, 1.0),
+    };
+    let number: f64 = number.trim().parse().map_err(|_| "expected a time such as `3s`, `0.5` or `200ms`".to_owned())?;
+    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string()).and_then(|time| {
+        let bounds = Duration::from_millis(1)..=Duration::from_hours(87_600);
+        if bounds.contains(&time) { Ok(time) } else { Err("expected a time from 1ms to ten years".to_owned()) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        for (text, millis) in [("3", 3000), ("3s", 3000), ("0.5", 500), ("200ms", 200), ("1.5s", 1500)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for bad in ["", "s", "3h", "-1", "0", "1e99", "NaN"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_options_make_sense_to_clap() {
+        use clap::CommandFactory;
+        Options::command().debug_assert();
+    }
+}

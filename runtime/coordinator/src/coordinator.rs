@@ -1,0 +1,238 @@
+//! A running coordinator, and how to set one up.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::api;
+use crate::clock::Clock;
+use crate::engine::Defaults;
+use crate::runner::{Core, Settings};
+use crate::store::{self, Journal, OpenError, Store, StoreError};
+use crate::transport::{HttpTransport, NoAnswer, Transport};
+
+/// A coordinator at work: it calls branches, and takes requests wherever its [`router`](Self::router) is served.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use branchwire_coordinator::Coordinator;
+///
+/// let coordinator = Coordinator::builder().store("sqlite://coordinator.db").start().await?;
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:36789").await?;
+/// coordinator.serve(listener, async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Dropping it leaves its tasks running; [`stop`](Self::stop) ends them in an orderly way. A process that dies without
+/// it loses nothing.
+#[must_use = "a coordinator that is dropped cannot be stopped in an orderly way"]
+pub struct Coordinator {
+    core: Arc<Core>,
+    journal: JoinHandle<()>,
+    journal_stop: CancellationToken,
+    grace: Duration,
+}
+
+impl Coordinator {
+    /// A coordinator's settings, at DTM's defaults. At least the store must be given.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The HTTP API as an axum router, to be served alone or merged into another one.
+    pub fn router(&self) -> Router {
+        api::router(self.core.clone())
+    }
+
+    /// Serves the API on `listener` until `shutdown` completes, and then stops.
+    ///
+    /// # Errors
+    /// If the listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let stop = CancellationToken::new();
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a connection stays without TCP_NODELAY");
+            }
+        });
+        let server = axum::serve(listener, self.router()).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let mut serving = tokio::spawn(server.into_future());
+        tokio::select! {
+            () = shutdown => stop.cancel(),
+            end = &mut serving => return end.unwrap_or_else(|error| Err(io::Error::other(error))),
+        }
+        tracing::info!("stopping");
+        self.core.stop(self.grace).await;
+        // Connections that idle are closed by now; one that hangs does not keep the process.
+        let end = tokio::time::timeout(self.grace, serving).await;
+        self.close().await;
+        match end {
+            Ok(end) => end.unwrap_or_else(|error| Err(io::Error::other(error))),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Makes no more calls to branches, waits for the answers of those under way (at most [`Builder::grace`]), writes
+    /// down how far everything came, and closes the store. What is unfinished goes on at the next start.
+    pub async fn stop(self) {
+        self.core.stop(self.grace).await;
+        self.close().await;
+    }
+
+    async fn close(self) {
+        self.journal_stop.cancel();
+        if let Err(error) = self.journal.await {
+            tracing::error!(%error, "the journal ended in error");
+        }
+        self.core.store.close().await;
+    }
+
+    /// How many transactions are in memory: those under way, and prepared ones whose submit is expected.
+    pub fn in_memory(&self) -> usize {
+        self.core.in_memory()
+    }
+}
+
+/// The settings of a [`Coordinator`].
+#[must_use]
+pub struct Builder {
+    address: Option<String>,
+    store: Option<Arc<dyn Store>>,
+    transport: Option<Arc<dyn Transport>>,
+    clock: Clock,
+    settings: Settings,
+    grace: Duration,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            address: None,
+            store: None,
+            transport: None,
+            clock: Clock::System,
+            settings: Settings {
+                defaults: Defaults::default(),
+                cron_interval: Duration::from_secs(3),
+                runs_max: 1024,
+                idle_max: 100_000,
+                branch_progress_sync: false,
+            },
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a coordinator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No store was given.
+    #[error("a coordinator needs a store, such as `sqlite://coordinator.db`")]
+    NoStore,
+    /// The store cannot be used; the text says why and what to do.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store failed at start.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no HTTP client.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Transport(#[from] NoAnswer),
+}
+
+impl Builder {
+    /// The store's address: `sqlite://FILE`.
+    pub fn store(mut self, address: impl Into<String>) -> Self {
+        self.address = Some(address.into());
+        self
+    }
+
+    /// A store that is open already, instead of an address.
+    pub fn with_store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Another way to call branches than HTTP.
+    pub fn with_transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Another clock than the system's.
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// For how long a prepared transaction may wait for its submit before it is asked after, where a transaction does
+    /// not say it itself. DTM's: 35 s.
+    pub fn timeout_to_fail(mut self, timeout: Duration) -> Self {
+        self.settings.defaults.timeout_to_fail = timeout;
+        self
+    }
+
+    /// How long until a call is repeated first, where a transaction does not say it itself. DTM's: 10 s.
+    pub fn retry_interval(mut self, interval: Duration) -> Self {
+        self.settings.defaults.retry_interval = interval;
+        self
+    }
+
+    /// How long a call may take, where a transaction does not say it itself. DTM's: 3 s.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.defaults.request_timeout = timeout;
+        self
+    }
+
+    /// The longest time between two looks at the store for what is due. What this process knows of is taken up in time
+    /// without it; it matters where several coordinators share a store. DTM's: 3 s.
+    pub fn cron_interval(mut self, interval: Duration) -> Self {
+        self.settings.cron_interval = interval;
+        self
+    }
+
+    /// Whether each branch's answer is made durable before the next branch is called, instead of together with the end
+    /// of the run. After a crash such a branch is not called again: for branches without a barrier. Default: no.
+    pub fn branch_progress_sync(mut self, sync: bool) -> Self {
+        self.settings.branch_progress_sync = sync;
+        self
+    }
+
+    /// How long a stop waits for calls that are under way. Default: 10 s.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Opens the store, takes up what is unfinished, and starts.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub async fn start(self) -> Result<Coordinator, StartError> {
+        let store = match (self.store, self.address) {
+            (Some(store), _) => store,
+            (None, Some(address)) => store::open(&address).await?,
+            (None, None) => return Err(StartError::NoStore),
+        };
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(HttpTransport::new()?),
+        };
+        let journal_stop = CancellationToken::new();
+        let (queue, journal) = Journal::start(store.clone(), journal_stop.clone());
+        let core = Core::new(store, queue, transport, self.clock, self.settings);
+        core.start().await?;
+        Ok(Coordinator { core, journal, journal_stop, grace: self.grace })
+    }
+}

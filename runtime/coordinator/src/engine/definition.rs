@@ -1,0 +1,152 @@
+//! What a transaction is: everything about it that never changes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use branchwire::protocol::{BranchId, Gid, Op, TransType, TransactionOptions};
+use bytes::Bytes;
+
+use super::Time;
+
+/// The longest interval between two calls of one branch, however often the interval was doubled: a day.
+pub(crate) const INTERVAL_MAX: Duration = Duration::from_hours(24);
+
+/// What must be left of a lease, beyond the time that a call may take, for the call to start.
+///
+/// Stores with whole seconds round, and clocks of coordinators differ a little.
+const LEASE_MARGIN: Duration = Duration::from_secs(2);
+
+/// A global transaction as it was first recorded. Whatever comes later changes its [`State`](super::State) only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Definition {
+    /// Its name.
+    pub gid: Gid,
+    /// Its pattern.
+    pub trans_type: TransType,
+    /// When it was recorded first.
+    pub created: Time,
+    /// The address that answers whether the local transaction has committed; may be empty.
+    pub query_prepared: String,
+    /// Its branches, in order.
+    pub branches: Vec<Branch>,
+    /// All branches at once instead of one after another.
+    pub concurrent: bool,
+    /// Its intervals and limits.
+    pub timing: Timing,
+    /// Headers sent with every call.
+    pub headers: BTreeMap<String, String>,
+    /// Its options as JSON, as stored and shown.
+    pub options: String,
+    /// The client's `custom_data`, as stored and shown.
+    pub custom_data: String,
+    /// What a store keeps besides, as JSON; empty if nothing.
+    pub ext_data: String,
+}
+
+/// One branch of a transaction: an op, and where it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Branch {
+    /// Its id.
+    pub branch_id: BranchId,
+    /// What is asked of it.
+    pub op: Op,
+    /// Its address; an empty one counts as done.
+    pub url: String,
+    /// The body it gets.
+    pub payload: Bytes,
+}
+
+/// A coordinator's own settings, for whatever a transaction leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Defaults {
+    /// After this time a prepared transaction is asked after. DTM's: 35 s.
+    pub timeout_to_fail: Duration,
+    /// How long until a call is repeated first. DTM's: 10 s.
+    pub retry_interval: Duration,
+    /// How long one call may take. DTM's: 3 s.
+    pub request_timeout: Duration,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            timeout_to_fail: Duration::from_secs(35),
+            retry_interval: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(3),
+        }
+    }
+}
+
+/// The intervals and limits of one transaction, settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Timing {
+    /// After this time, counted from its creation, a prepared transaction is asked after.
+    pub timeout_to_fail: Duration,
+    /// Where the interval between calls starts, and to what progress resets it.
+    pub retry_interval: Duration,
+    /// How long one call may take.
+    pub request_timeout: Duration,
+    /// The branches are held back until this time after the creation.
+    pub delay: Duration,
+}
+
+impl Timing {
+    /// Settles what `options` leaves open by `defaults`; a negative number counts as left open.
+    pub fn new(options: &TransactionOptions, delay_s: u64, defaults: &Defaults) -> Self {
+        let given = |seconds: i64| u64::try_from(seconds).ok().filter(|s| *s > 0).map(Duration::from_secs);
+        let timeout_to_fail = given(options.timeout_to_fail);
+        // A short timeout also makes for short intervals: so DTM has it.
+        let short = timeout_to_fail.filter(|timeout| *timeout < defaults.retry_interval);
+        Self {
+            timeout_to_fail: timeout_to_fail.unwrap_or(defaults.timeout_to_fail),
+            retry_interval: given(options.retry_interval).or(short).unwrap_or(defaults.retry_interval),
+            request_timeout: given(options.request_timeout).unwrap_or(defaults.request_timeout),
+            delay: Duration::from_secs(delay_s),
+        }
+    }
+
+    /// How long a run holds its transaction before it has to renew the lease.
+    pub fn lease(&self) -> Duration {
+        self.retry_interval.min(INTERVAL_MAX).max(self.lease_min().saturating_mul(3))
+    }
+
+    /// What must be left of the lease for a call to start.
+    pub(crate) fn lease_min(&self) -> Duration {
+        self.request_timeout.saturating_add(LEASE_MARGIN)
+    }
+}
+
+impl Definition {
+    /// When the branches may be called.
+    pub(crate) fn not_before(&self) -> Time {
+        self.created.after(self.timing.delay)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn retry_interval(retry_interval: i64, timeout_to_fail: i64) -> u64 {
+        let options = TransactionOptions { retry_interval, timeout_to_fail, ..TransactionOptions::default() };
+        Timing::new(&options, 0, &Defaults::default()).retry_interval.as_secs()
+    }
+
+    #[test]
+    fn the_interval_starts_at_the_clients_or_at_a_short_timeout_or_at_the_coordinators() {
+        assert_eq!(retry_interval(1, 0), 1);
+        assert_eq!(retry_interval(60, 4), 60);
+        assert_eq!(retry_interval(0, 4), 4);
+        assert_eq!(retry_interval(0, 20), 10);
+        assert_eq!(retry_interval(-1, -1), 10);
+    }
+
+    #[test]
+    fn a_lease_leaves_room_for_a_call_whatever_the_client_asks_for() {
+        for request_timeout in [0, 1, 3600, i64::MAX] {
+            let options = TransactionOptions { request_timeout, ..TransactionOptions::default() };
+            let timing = Timing::new(&options, 0, &Defaults::default());
+            assert!(timing.lease() > timing.lease_min() || timing.request_timeout.as_secs() > u64::MAX / 4);
+        }
+    }
+}

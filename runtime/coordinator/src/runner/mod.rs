@@ -1,0 +1,300 @@
+//! Drives the engine: performs its commands, in their order, and tells it what came of them.
+//!
+//! Each transaction has a slot; whoever acts on it has the slot's lock, and keeps it until what was decided is durable.
+//! Branches are called without the lock. No task that may be cancelled acts on a slot: a client that hangs up does not
+//! stop what it asked for.
+
+mod run;
+mod schedule;
+mod slot;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use branchwire::protocol::Gid;
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::run::Failed;
+use self::schedule::Schedule;
+use self::slot::{Held, Loaded, Slot, Slots};
+use crate::clock::Clock;
+use crate::engine::{
+    Command, Defaults, Definition, EngineError, Event, Holder, Opening, Refusal, RunEnd, Step, create, step,
+};
+use crate::store::{CorruptRow, Journal, JournalError, Store, StoreError, Write};
+use crate::transport::Transport;
+
+/// How often a request is tried again that met a row which others had changed.
+const ATTEMPTS: usize = 8;
+
+/// How a runner works.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) defaults: Defaults,
+    /// The longest time between two looks at the store.
+    pub(crate) cron_interval: Duration,
+    /// How many transactions taken from the store run at once.
+    pub(crate) runs_max: usize,
+    /// How many transactions with nothing under way stay in memory.
+    pub(crate) idle_max: usize,
+    /// Whether the progress of branches is waited for.
+    pub(crate) branch_progress_sync: bool,
+}
+
+/// What all parts of a running coordinator share.
+pub(crate) struct Core {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Clock,
+    pub(crate) settings: Settings,
+    journal: Journal,
+    transport: Arc<dyn Transport>,
+    /// The name of this coordinator in the rows it holds; another one at each start.
+    owner: String,
+    lease: Duration,
+    slots: Slots,
+    schedule: Schedule,
+    runs: Arc<Semaphore>,
+    /// All that acts on slots.
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("no TransGlobal with gid: {0} found")]
+    NotFound(Gid),
+    #[error("the stored transaction makes no sense: {0}")]
+    Corrupt(#[from] CorruptRow),
+    #[error("the stored transaction makes no sense: {0}")]
+    Impossible(EngineError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the transaction was changed by others again and again")]
+    Contended,
+    #[error("the coordinator failed inside")]
+    Panicked,
+}
+
+/// A request that was carried out.
+struct Done {
+    slot: Arc<Slot>,
+    definition: Arc<Definition>,
+    calls: Vec<Command>,
+    run: Result<RunEnd, oneshot::Receiver<RunEnd>>,
+}
+
+impl Core {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        journal: Journal,
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+        settings: Settings,
+    ) -> Arc<Self> {
+        let lease = (settings.defaults.request_timeout + Duration::from_secs(2)) * 3;
+        Arc::new(Self {
+            store,
+            clock,
+            journal,
+            transport,
+            owner: Gid::random().into(),
+            lease,
+            slots: Slots::new(settings.idle_max),
+            schedule: Schedule::new(),
+            runs: Arc::new(Semaphore::new(settings.runs_max)),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            settings,
+        })
+    }
+
+    /// Gives back what a former process held, and starts looking for what is due.
+    pub(crate) async fn start(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.store.release_all(self.clock.now()).await?;
+        self.tasks.spawn(self.clone().schedule());
+        Ok(())
+    }
+
+    /// Makes no more calls, waits for the answers of those under way and puts down how far it came; at most for `grace`.
+    pub(crate) async fn stop(&self, grace: Duration) {
+        self.stopping.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                runs = self.tasks.len(),
+                "stopped with calls under way; they are repeated at the next start"
+            );
+        }
+    }
+
+    /// `prepare` and `submit`.
+    pub(crate) async fn open(self: &Arc<Self>, definition: Definition, opening: Opening) -> Result<(), RequestError> {
+        let event = event_of(opening);
+        self.request(definition.gid.clone(), event, Some(Arc::new(definition)), false).await.map(drop)
+    }
+
+    /// `submit` that waits for the end of the run.
+    pub(crate) async fn submit_and_wait(self: &Arc<Self>, definition: Definition) -> Result<RunEnd, RequestError> {
+        match self.request(definition.gid.clone(), Event::Submit, Some(Arc::new(definition)), true).await? {
+            Ok(end) => Ok(end),
+            // A run that lost its transaction leaves no word.
+            Err(end) => Ok(end.await.unwrap_or(RunEnd::Unknown)),
+        }
+    }
+
+    /// Anything that is asked of a transaction which must be there.
+    pub(crate) async fn tell(self: &Arc<Self>, gid: Gid, event: Event) -> Result<(), RequestError> {
+        self.request(gid, event, None, false).await.map(drop)
+    }
+
+    async fn request(
+        self: &Arc<Self>,
+        gid: Gid,
+        event: Event,
+        definition: Option<Arc<Definition>>,
+        wait: bool,
+    ) -> Result<Result<RunEnd, oneshot::Receiver<RunEnd>>, RequestError> {
+        let core = self.clone();
+        let task = self.tasks.spawn(async move {
+            let done = core.act(&gid, &event, definition, wait).await?;
+            if !done.calls.is_empty() {
+                core.tasks.spawn(core.clone().drive(done.slot, done.definition, done.calls));
+            }
+            Ok(done.run)
+        });
+        task.await.unwrap_or(Err(RequestError::Panicked))
+    }
+
+    /// A transaction that the store gave to us; returns when its run has ended.
+    pub(crate) async fn due(self: Arc<Self>, gid: String, until: crate::engine::Time) {
+        let reason = match Gid::new(gid.as_str()) {
+            Err(error) => error.to_string(),
+            Ok(name) => match self.act(&name, &Event::Due { until }, None, false).await {
+                Ok(done) if done.calls.is_empty() => return,
+                Ok(done) => return self.drive(done.slot, done.definition, done.calls).await,
+                Err(error @ (RequestError::Corrupt(_) | RequestError::Impossible(_))) => error.to_string(),
+                Err(error) => return tracing::warn!(gid, %error, "a due transaction was not taken up"),
+            },
+        };
+        tracing::error!(gid, reason, "a transaction that makes no sense is parked");
+        if let Err(error) = self.journal.write(Write::Park { gid: gid.clone(), reason }).await {
+            tracing::error!(gid, %error, "it could not be parked");
+        }
+    }
+
+    /// One event of a transaction, from the look at its state to the durable change.
+    async fn act(
+        &self,
+        gid: &Gid,
+        event: &Event,
+        definition: Option<Arc<Definition>>,
+        wait: bool,
+    ) -> Result<Done, RequestError> {
+        // That a gid is new is tried first, and found out by the store: most are.
+        let mut new = definition;
+        for _ in 0..ATTEMPTS {
+            let slot = self.slots.get(gid);
+            let mut held = slot.lock().await;
+            let step = match self.decide(gid, &mut held, event, new.as_ref()).await {
+                Ok(Some(step)) => step,
+                Ok(None) => continue,
+                Err(error) => {
+                    self.slots.settle(&slot, &mut held);
+                    return Err(error);
+                }
+            };
+            let Held::Loaded(loaded) = &mut *held else { continue };
+            match self.perform(loaded, step).await {
+                Ok(calls) => {
+                    let run = wait_for(loaded, wait);
+                    let definition = loaded.definition.clone();
+                    self.slots.settle(&slot, &mut held);
+                    drop(held);
+                    return Ok(Done { slot, definition, calls, run });
+                }
+                Err(Failed::Stale) => new = None,
+                Err(Failed::Journal(error)) => {
+                    self.slots.remove(&slot, &mut held);
+                    return Err(error.into());
+                }
+            }
+            self.slots.remove(&slot, &mut held);
+        }
+        Err(RequestError::Contended)
+    }
+
+    /// What follows from the event; `None` if the slot is out of date. The slot is loaded then.
+    async fn decide(
+        &self,
+        gid: &Gid,
+        held: &mut Held,
+        event: &Event,
+        new: Option<&Arc<Definition>>,
+    ) -> Result<Option<Step>, RequestError> {
+        let opening = match event {
+            Event::Prepare => Some(Opening::Prepare),
+            Event::Submit => Some(Opening::Submit),
+            _ => None,
+        };
+        match (&*held, new, opening) {
+            (Held::Gone, _, _) => return Ok(None),
+            (Held::Empty, Some(definition), Some(opening)) => {
+                let step = create(definition, opening, self.clock.now());
+                *held = Held::Loaded(Box::new(Loaded::new(definition.clone(), step.state.clone(), false)));
+                return Ok(Some(step));
+            }
+            (Held::Empty, _, _) => {
+                let row = self.store.load(gid.as_str()).await?;
+                let row = row.ok_or_else(|| RequestError::NotFound(gid.clone()))?;
+                let (definition, state) = row.decode(&self.settings.defaults, &self.owner)?;
+                *held = Held::Loaded(Box::new(Loaded::new(Arc::new(definition), state, true)));
+            }
+            (Held::Loaded(_), _, _) => {}
+        }
+        let Held::Loaded(loaded) = &mut *held else { return Ok(None) };
+        if let Event::Due { until } = event
+            && !loaded.state.is_running()
+        {
+            // The store made us the holder when it gave the transaction to us.
+            loaded.state.holder = Holder::Us;
+            loaded.state.due = *until;
+        }
+        match step(&loaded.definition, &loaded.state, event.clone(), self.clock.now()) {
+            Ok(step) => Ok(Some(step)),
+            Err(EngineError::Refused(refusal)) => Err(refusal.into()),
+            Err(error @ EngineError::Impossible { .. }) => Err(RequestError::Impossible(error)),
+        }
+    }
+
+    /// How many transactions are in memory.
+    pub(crate) fn in_memory(&self) -> usize {
+        self.slots.len()
+    }
+}
+
+fn event_of(opening: Opening) -> Event {
+    match opening {
+        Opening::Prepare => Event::Prepare,
+        Opening::Submit => Event::Submit,
+    }
+}
+
+/// The end of the run, if it has ended, or where it will be heard of.
+fn wait_for(loaded: &mut Loaded, wait: bool) -> Result<RunEnd, oneshot::Receiver<RunEnd>> {
+    if wait && loaded.state.is_running() {
+        let (end, run) = oneshot::channel();
+        loaded.waiters.push(end);
+        Err(run)
+    } else if loaded.state.status.is_final() {
+        Ok(RunEnd::Succeed)
+    } else {
+        Ok(RunEnd::Ongoing)
+    }
+}

@@ -1,0 +1,189 @@
+//! One run: commands become writes and calls, and answers become events.
+
+use std::sync::Arc;
+
+use branchwire::protocol::Answer;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::Core;
+use super::slot::{Held, Loaded, Slot};
+use crate::engine::{Command, Definition, Event, Holder, RunEnd, State, Step, Time, step};
+use crate::store::{BranchChange, Change, JournalError, Outcome, Write};
+use crate::transport::Call;
+
+/// Why a step was not performed. What the slot knows is then of no use any more.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// Somebody else has changed the row.
+    Stale,
+    /// The store could not, or may not have.
+    Journal(JournalError),
+}
+
+impl Core {
+    /// Performs a step's commands up to its calls, which the caller makes. Only then does the new state count.
+    pub(super) async fn perform(&self, loaded: &mut Loaded, step: Step) -> Result<Vec<Command>, Failed> {
+        let Step { state, commands } = step;
+        let newly_done = newly_done(&loaded.state, &state);
+        loaded.unsaved.extend(&newly_done);
+        let mut calls = Vec::new();
+        let mut ends = Vec::new();
+        for command in commands {
+            match command {
+                Command::Save => self.save(loaded, &state).await?,
+                Command::Record if self.settings.branch_progress_sync => self.save(loaded, &state).await?,
+                Command::Record => {
+                    let change = self.change(loaded, &state, &newly_done);
+                    // If the queue is full the progress is lost for now: the end of the run writes it again.
+                    drop(self.journal.push(Write::Change(change)));
+                }
+                Command::Ask | Command::Call(_) => calls.push(command),
+                Command::Report(end) => ends.push(end),
+                // Who asked is told by the return.
+                Command::Accept => {}
+            }
+        }
+        loaded.state = state;
+        for end in ends {
+            report(loaded, end);
+        }
+        Ok(calls)
+    }
+
+    async fn save(&self, loaded: &mut Loaded, state: &State) -> Result<(), Failed> {
+        let write = if loaded.stored {
+            Write::Change(self.change(loaded, state, &loaded.unsaved))
+        } else {
+            let owner = self.owner_of(&state.holder).to_owned();
+            Write::Create { definition: loaded.definition.clone(), state: state.clone(), owner }
+        };
+        match self.journal.write(write).await.map_err(Failed::Journal)? {
+            Outcome::Applied => {
+                loaded.stored = true;
+                loaded.unsaved.clear();
+                if !state.status.is_final() {
+                    self.schedule.due_at(state.due);
+                }
+                Ok(())
+            }
+            Outcome::Conflict => Err(Failed::Stale),
+        }
+    }
+
+    fn change(&self, loaded: &Loaded, state: &State, done: &[usize]) -> Change {
+        let definition = &loaded.definition;
+        Change {
+            gid: definition.gid.clone(),
+            from: loaded.state.status,
+            from_owner: self.owner_of(&loaded.state.holder).to_owned(),
+            status: state.status,
+            owner: self.owner_of(&state.holder).to_owned(),
+            interval_ms: i64::try_from(state.interval.as_millis()).unwrap_or(i64::MAX),
+            due: state.due,
+            ended: state.ended,
+            rollback_reason: state.rollback_reason.clone(),
+            at: self.clock.now(),
+            branches: done.iter().map(|index| branch_change(definition, state, *index)).collect(),
+        }
+    }
+
+    fn owner_of<'a>(&'a self, holder: &'a Holder) -> &'a str {
+        match holder {
+            Holder::Nobody => "",
+            Holder::Us => &self.owner,
+            Holder::Other(owner) => owner,
+        }
+    }
+
+    /// Makes the calls, and those that follow from their answers, until the run has ended.
+    pub(super) async fn drive(self: Arc<Self>, slot: Arc<Slot>, definition: Arc<Definition>, commands: Vec<Command>) {
+        let mut calls = FuturesUnordered::new();
+        let mut commands = commands;
+        loop {
+            let stopping = self.stopping.is_cancelled();
+            let held_back = stopping && !commands.is_empty();
+            if !stopping {
+                calls.extend(commands.drain(..).map(|command| self.call(&definition, command)));
+            }
+            let event = match calls.next().await {
+                Some(event) => event,
+                None if held_back => Event::Stop,
+                None => return,
+            };
+            let mut held = slot.lock().await;
+            // Taken from us, or stopped by somebody: the answers that are still to come mean nothing.
+            let Held::Loaded(loaded) = &mut *held else { return };
+            let gid = definition.gid.as_str();
+            let next = match step(&loaded.definition, &loaded.state, event, self.clock.now()) {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::error!(gid, %error, "a run ends in error");
+                    return self.slots.remove(&slot, &mut held);
+                }
+            };
+            match self.perform(loaded, next).await {
+                Ok(next) => commands.extend(next),
+                Err(error) => {
+                    // Whoever holds it now goes on; if that is still us, it is due when the lease ends.
+                    tracing::warn!(gid, ?error, "a run lost its transaction");
+                    return self.slots.remove(&slot, &mut held);
+                }
+            }
+            self.slots.settle(&slot, &mut held);
+        }
+    }
+
+    async fn call(&self, definition: &Arc<Definition>, command: Command) -> Event {
+        let (call, branch) = match command {
+            Command::Call(index) => (Call::branch(definition, index), Some(index)),
+            Command::Ask | Command::Save | Command::Record | Command::Accept | Command::Report(_) => {
+                (Call::query_prepared(definition), None)
+            }
+        };
+        let heard = match call {
+            Ok(call) => self.transport.call(call).await,
+            Err(error) => Err(error),
+        };
+        let answer = heard.as_ref().map_or(Answer::Unknown, crate::transport::Heard::answer);
+        log(definition, branch, answer, heard.as_ref().err());
+        match branch {
+            Some(branch) => Event::Answered { branch, answer },
+            None => Event::Asked(answer),
+        }
+    }
+}
+
+fn log(definition: &Definition, branch: Option<usize>, answer: Answer, error: Option<&crate::transport::NoAnswer>) {
+    let gid = definition.gid.as_str();
+    let (branch_id, op) = branch
+        .map(|index| &definition.branches[index])
+        .map_or(("00", "msg"), |branch| (branch.branch_id.as_str(), branch.op.as_str()));
+    if answer == Answer::Success {
+        tracing::debug!(gid, branch_id, op, "done");
+    } else {
+        tracing::info!(gid, branch_id, op, ?answer, error = error.map(tracing::field::display), "to be called again");
+    }
+}
+
+fn report(loaded: &mut Loaded, end: RunEnd) {
+    for waiter in loaded.waiters.drain(..) {
+        // Who waited may have gone.
+        let _ = waiter.send(end);
+    }
+}
+
+fn newly_done(before: &State, after: &State) -> Vec<usize> {
+    let pairs = before.branches.iter().zip(&after.branches).enumerate();
+    pairs.filter(|(_, (before, after))| before != after).map(|(index, _)| index).collect()
+}
+
+fn branch_change(definition: &Definition, state: &State, index: usize) -> BranchChange {
+    let (branch, branch_state) = (&definition.branches[index], &state.branches[index]);
+    BranchChange {
+        branch_id: branch.branch_id.clone(),
+        op: branch.op,
+        status: branch_state.status,
+        at: branch_state.finished.unwrap_or(Time::from_millis(0)),
+    }
+}

@@ -1,0 +1,104 @@
+//! When to look at the store for what is due: neither late, nor without need.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::Core;
+use crate::engine::Time;
+use crate::store::Take;
+
+/// How many transactions are taken from the store at once.
+const TAKE_MAX: usize = 256;
+
+/// How long to wait after the store failed.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// The time at which something is due next, as far as this process knows.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    next: AtomicI64,
+    earlier: Notify,
+}
+
+impl Schedule {
+    pub(crate) fn new() -> Self {
+        Self { next: AtomicI64::new(0), earlier: Notify::new() }
+    }
+
+    /// Something is due at this time.
+    pub(crate) fn due_at(&self, due: Time) {
+        if self.next.fetch_min(due.as_millis(), Ordering::AcqRel) > due.as_millis() {
+            self.earlier.notify_one();
+        }
+    }
+
+    /// Forgets what is known: it is about to be asked of the store. What is saved from now on counts.
+    fn forget(&self) {
+        self.next.store(Time::MAX.as_millis(), Ordering::Release);
+    }
+
+    fn next(&self) -> Time {
+        Time::from_millis(self.next.load(Ordering::Acquire))
+    }
+}
+
+impl Core {
+    /// Takes up whatever is due, until the process stops.
+    pub(crate) async fn schedule(self: Arc<Self>) {
+        while !self.stopping.is_cancelled() {
+            let wait = match self.take_due().await {
+                Ok(true) => continue,
+                // Several coordinators may share the store: then others' rows are seen at the cron's pace.
+                Ok(false) => self.clock.now().until(self.schedule.next()).min(self.settings.cron_interval),
+                Err(error) => {
+                    tracing::error!(%error, "the store cannot be asked for what is due");
+                    STORE_PAUSE
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.schedule.earlier.notified() => {}
+                () = self.stopping.cancelled() => {}
+            }
+        }
+    }
+
+    /// Whether there may be more to take at once.
+    async fn take_due(self: &Arc<Self>) -> Result<bool, crate::store::StoreError> {
+        // A place first, then the work: what is taken can be run.
+        let Ok(first) = self.runs.clone().acquire_owned().await else { return Ok(false) };
+        let limit = TAKE_MAX.min(self.runs.available_permits() + 1);
+        self.schedule.forget();
+        let now = self.clock.now();
+        let take = Take {
+            now,
+            until: now.after(self.lease),
+            owner: self.owner.clone(),
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+        };
+        let taken = self.store.take_due(&take).await?;
+        if let Some(next_due) = taken.next_due {
+            self.schedule.due_at(next_due);
+        }
+        let more = taken.gids.len() == limit;
+        let mut place = Some(first);
+        for gid in taken.gids {
+            let place = match place.take() {
+                Some(place) => place,
+                None => match self.runs.clone().acquire_owned().await {
+                    Ok(place) => place,
+                    Err(_) => return Ok(false),
+                },
+            };
+            let core = self.clone();
+            self.tasks.spawn(async move {
+                core.due(gid, take.until).await;
+                drop(place);
+            });
+        }
+        Ok(more)
+    }
+}

@@ -1,0 +1,114 @@
+//! The transactions in memory: one slot a gid, so that what happens to one transaction happens in turn.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use branchwire::protocol::{Gid, Status};
+use tokio::sync::oneshot;
+
+use crate::engine::{Definition, RunEnd, State};
+
+/// A place for one transaction. Whoever has the lock may act on it.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    gid: Gid,
+    held: tokio::sync::Mutex<Held>,
+}
+
+/// What is known of the transaction.
+#[derive(Debug)]
+pub(crate) enum Held {
+    /// Nothing yet.
+    Empty,
+    /// What the store has, and what is under way.
+    Loaded(Box<Loaded>),
+    /// The slot is out of the map: look it up again.
+    Gone,
+}
+
+/// A transaction in memory.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// What it is.
+    pub(crate) definition: Arc<Definition>,
+    /// Where it stands; but for branches in `unsaved`, as the store has it.
+    pub(crate) state: State,
+    /// Whether the store has it.
+    pub(crate) stored: bool,
+    /// Branches whose status the store may not have yet.
+    pub(crate) unsaved: Vec<usize>,
+    /// Who waits for the end of the run.
+    pub(crate) waiters: Vec<oneshot::Sender<RunEnd>>,
+}
+
+impl Loaded {
+    /// A transaction that the store has or, if `stored` is false, is about to get.
+    pub(crate) fn new(definition: Arc<Definition>, state: State, stored: bool) -> Self {
+        Self { definition, state, stored, unsaved: Vec::new(), waiters: Vec::new() }
+    }
+}
+
+impl Slot {
+    /// Waits for the turn.
+    pub(crate) async fn lock(&self) -> tokio::sync::MutexGuard<'_, Held> {
+        self.held.lock().await
+    }
+}
+
+/// All slots.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    map: Mutex<HashMap<Gid, Arc<Slot>>>,
+    /// So many transactions at most stay in memory with nothing under way.
+    idle_max: usize,
+}
+
+impl Slots {
+    pub(crate) fn new(idle_max: usize) -> Self {
+        Self { map: Mutex::default(), idle_max }
+    }
+
+    /// The slot of a gid; a new and empty one if there is none.
+    pub(crate) fn get(&self, gid: &Gid) -> Arc<Slot> {
+        let mut map = self.map();
+        if let Some(slot) = map.get(gid) {
+            return slot.clone();
+        }
+        let slot = Arc::new(Slot { gid: gid.clone(), held: Held::Empty.into() });
+        map.insert(gid.clone(), slot.clone());
+        slot
+    }
+
+    /// Takes a slot out of the map if nothing is under way in it and nothing soon will be.
+    ///
+    /// A prepared transaction stays, since its submit is expected; one that waits comes back by its due time.
+    pub(crate) fn settle(&self, slot: &Arc<Slot>, held: &mut Held) {
+        let keep = match held {
+            Held::Empty | Held::Gone => false,
+            Held::Loaded(loaded) if loaded.state.is_running() => true,
+            Held::Loaded(loaded) => loaded.state.status == Status::Prepared && self.map().len() <= self.idle_max,
+        };
+        if !keep {
+            self.remove(slot, held);
+        }
+    }
+
+    /// Takes a slot out of the map: what it knows is of no use any more.
+    pub(crate) fn remove(&self, slot: &Arc<Slot>, held: &mut Held) {
+        *held = Held::Gone;
+        let mut map = self.map();
+        if map.get(&slot.gid).is_some_and(|other| Arc::ptr_eq(other, slot)) {
+            map.remove(&slot.gid);
+        }
+    }
+
+    /// How many transactions are in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.map().len()
+    }
+
+    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<Gid, Arc<Slot>>> {
+        // No code that can panic runs under the lock.
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,210 @@
+//! The coordinator's rows: one trait, one dialect a database.
+//!
+//! Nothing is acknowledged before it is durable. All changes of transactions go through [`Store::write`], which makes
+//! many of them durable by one commit; [`Journal`] gathers them. A write is conditional and idempotent: executed again
+//! after a COMMIT whose result nobody knows, it gives the same outcome.
+
+mod journal;
+pub(crate) mod row;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+use std::fmt;
+use std::sync::Arc;
+
+use branchwire::protocol::{BranchId, Gid, Op, Status};
+use futures_util::future::BoxFuture;
+
+pub use journal::{Journal, JournalError};
+pub use row::{BranchRow, CorruptRow, Row};
+
+use crate::engine::{Definition, State, Time};
+
+/// Where transactions are kept.
+pub trait Store: Send + Sync + 'static {
+    /// Carries out `writes` in their order by one durable commit. Gives an outcome for each.
+    ///
+    /// Where the result of the commit cannot be known, the store finds out by executing the writes again; it answers
+    /// only once it knows.
+    ///
+    /// # Errors
+    /// A [`StoreError`]; nothing was written, but for [`StoreError::Unknown`].
+    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>>;
+
+    /// A transaction's row with its branches; `None` if there is none.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if it cannot be read.
+    fn load<'a>(&'a self, gid: &'a str) -> BoxFuture<'a, Result<Option<Row>, StoreError>>;
+
+    /// Takes unfinished transactions that are due, earliest first: they are held by `take.owner` until `take.until`.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if none was taken, or it is not known.
+    fn take_due<'a>(&'a self, take: &'a Take) -> BoxFuture<'a, Result<Taken, StoreError>>;
+
+    /// Gives back what a former process held, where no other process can be using the store.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if nothing was given back.
+    fn release_all(&self, now: Time) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Closes connections in an orderly way. Afterwards nothing is asked of the store.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// A change to make durable.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// A new transaction.
+    Create {
+        /// What it is.
+        definition: Arc<Definition>,
+        /// Where it stands.
+        state: State,
+        /// Who holds it; empty if nobody.
+        owner: String,
+    },
+    /// A transaction moves on.
+    Change(Change),
+    /// A row that makes no sense is put aside: not taken up again until an administrator asks for it.
+    Park {
+        /// The row's gid, whatever it looks like.
+        gid: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Write {
+    /// The gid it is about.
+    pub fn gid(&self) -> &str {
+        match self {
+            Self::Create { definition, .. } => definition.gid.as_str(),
+            Self::Change(change) => change.gid.as_str(),
+            Self::Park { gid, .. } => gid,
+        }
+    }
+}
+
+/// A transaction moves on, if it still stands where we think it does.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Its name.
+    pub gid: Gid,
+    /// The status it must have.
+    pub from: Status,
+    /// The owner it must have; empty: nobody.
+    pub from_owner: String,
+    /// The status it gets.
+    pub status: Status,
+    /// The owner it gets; empty: nobody.
+    pub owner: String,
+    /// The interval between calls, in milliseconds.
+    pub interval_ms: i64,
+    /// When it is due next, or when its lease ends.
+    pub due: Time,
+    /// When it ended.
+    pub ended: Option<Time>,
+    /// Why it was rolled back.
+    pub rollback_reason: String,
+    /// When this happened.
+    pub at: Time,
+    /// The branches that were done.
+    pub branches: Vec<BranchChange>,
+}
+
+impl Change {
+    /// `finish_time` and `rollback_time`, in milliseconds: the one that fits the status.
+    pub(crate) fn end_times(&self) -> (Option<i64>, Option<i64>) {
+        let ended = self.ended.map(Time::as_millis);
+        if self.status == Status::Failed { (None, ended) } else { (ended, None) }
+    }
+}
+
+/// A branch is done.
+#[derive(Debug, Clone)]
+pub struct BranchChange {
+    /// Its id.
+    pub branch_id: BranchId,
+    /// Its op.
+    pub op: Op,
+    /// The status it gets.
+    pub status: Status,
+    /// When.
+    pub at: Time,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The row now is as asked for.
+    Applied,
+    /// The row is not where it was thought to be (for [`Write::Create`]: it exists already). Nothing has changed.
+    Conflict,
+}
+
+/// What to take of what is due.
+#[derive(Debug, Clone)]
+pub struct Take {
+    /// The time.
+    pub now: Time,
+    /// When the lease ends.
+    pub until: Time,
+    /// Who takes it.
+    pub owner: String,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// What was taken.
+#[derive(Debug, Clone, Default)]
+pub struct Taken {
+    /// The gids, as they stand in the rows.
+    pub gids: Vec<String>,
+    /// When the next one is due; `None` if there is no other one.
+    pub next_due: Option<Time>,
+}
+
+/// Why a store could not do something.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The data was refused (too long, not storable): repeating it is of no use. Nothing was written.
+    #[error("the store refuses the data: {0}")]
+    Data(String),
+    /// The store cannot be reached, or has no room. Nothing was written.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// A COMMIT failed, and so did the attempts to find out what became of it: it may be written, or not. To be read
+    /// again before anything is said about it.
+    #[error("it is not known whether the store has it: {0}")]
+    Unknown(String),
+}
+
+/// Why a store could not be opened, in words for an administrator.
+#[derive(Debug, thiserror::Error)]
+#[error("the store `{store}` cannot be used: {reason}")]
+pub struct OpenError {
+    pub(crate) store: String,
+    pub(crate) reason: String,
+}
+
+impl OpenError {
+    /// `reason` says what is wrong with `store`, and what to do.
+    pub fn new(store: &impl fmt::Display, reason: impl Into<String>) -> Self {
+        Self { store: store.to_string(), reason: reason.into() }
+    }
+}
+
+/// Opens the store that `address` names: `sqlite://FILE`.
+///
+/// # Errors
+/// [`OpenError`] if the address is of no known kind, or the store cannot be used.
+pub async fn open(address: &str) -> Result<Arc<dyn Store>, OpenError> {
+    let (scheme, rest) = address.split_once(':').unwrap_or((address, ""));
+    match scheme {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => Ok(Arc::new(sqlite::SqliteStore::open(rest.trim_start_matches("//")).await?)),
+        _ => Err(OpenError::new(&address, "expected an address like `sqlite://FILE`")),
+    }
+}

@@ -1,0 +1,213 @@
+//! A transaction as a store keeps it, and what it means.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Branch, BranchState, Defaults, Definition, Holder, Run, State, Time, Timing};
+
+/// A transaction's row, as text and numbers: it may make no sense, and is shown all the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
+pub struct Row {
+    pub id: i64,
+    pub gid: String,
+    pub trans_type: String,
+    pub status: String,
+    pub query_prepared: String,
+    pub protocol: String,
+    pub create_time: i64,
+    pub update_time: i64,
+    pub finish_time: Option<i64>,
+    pub rollback_time: Option<i64>,
+    pub options: String,
+    pub custom_data: String,
+    pub next_cron_interval_ms: i64,
+    pub next_cron_time: i64,
+    pub owner: String,
+    pub ext_data: String,
+    pub result: String,
+    pub rollback_reason: String,
+    pub branches: Vec<BranchRow>,
+}
+
+/// A branch's row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
+pub struct BranchRow {
+    pub branch_id: String,
+    pub op: String,
+    pub url: String,
+    pub bin_data: Vec<u8>,
+    pub status: String,
+    pub finish_time: Option<i64>,
+    pub rollback_time: Option<i64>,
+    pub create_time: i64,
+    pub update_time: i64,
+}
+
+/// A row that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("column {column}: {reason}")]
+pub struct CorruptRow {
+    column: &'static str,
+    reason: String,
+}
+
+fn corrupt<E: ToString>(column: &'static str) -> impl FnOnce(E) -> CorruptRow {
+    move |error| CorruptRow { column, reason: error.to_string() }
+}
+
+/// The client's `custom_data` for a message.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CustomData {
+    /// Seconds to hold the branches back.
+    pub(crate) delay: u64,
+}
+
+impl CustomData {
+    /// Reads it; an empty text stands for no wishes.
+    pub(crate) fn parse(custom_data: &str) -> Result<Self, serde_json::Error> {
+        if custom_data.is_empty() { Ok(Self::default()) } else { serde_json::from_str(custom_data) }
+    }
+}
+
+/// What `ext_data` holds: DTM's own headers, and the steps where they cannot be told from the branches.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ExtData {
+    /// Sent before the client's `branch_headers`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) headers: BTreeMap<String, String>,
+    /// The addresses of the steps as the client gave them, if a topic is among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) steps: Vec<String>,
+}
+
+impl ExtData {
+    /// Reads it; an empty text stands for nothing.
+    pub(crate) fn parse(ext_data: &str) -> Result<Self, serde_json::Error> {
+        if ext_data.is_empty() { Ok(Self::default()) } else { serde_json::from_str(ext_data) }
+    }
+}
+
+impl Row {
+    /// What the row means, to a coordinator that calls itself `owner`.
+    ///
+    /// # Errors
+    /// [`CorruptRow`] if it makes no sense.
+    pub fn decode(&self, defaults: &Defaults, owner: &str) -> Result<(Definition, State), CorruptRow> {
+        let gid = Gid::new(self.gid.as_str()).map_err(corrupt("gid"))?;
+        let trans_type: TransType = self.trans_type.parse().map_err(corrupt("trans_type"))?;
+        let status: Status = self.status.parse().map_err(corrupt("status"))?;
+        let options: TransactionOptions = if self.options.is_empty() {
+            TransactionOptions::default()
+        } else {
+            serde_json::from_str(&self.options).map_err(corrupt("options"))?
+        };
+        let delay_s = CustomData::parse(&self.custom_data).map_err(corrupt("custom_data"))?.delay;
+        let mut headers = ExtData::parse(&self.ext_data).map_err(corrupt("ext_data"))?.headers;
+        headers.extend(options.branch_headers.clone().unwrap_or_default());
+        let timing = Timing::new(&options, delay_s, defaults);
+        let (branches, branch_states) =
+            self.branches.iter().map(BranchRow::decode).collect::<Result<(Vec<_>, Vec<_>), _>>()?;
+        let interval = u64::try_from(self.next_cron_interval_ms).unwrap_or(0);
+        let state = State {
+            status,
+            // An interval of nothing, doubled, would be a hot loop.
+            interval: if interval == 0 { timing.retry_interval } else { Duration::from_millis(interval) },
+            due: Time::from_millis(self.next_cron_time),
+            holder: match self.owner.as_str() {
+                "" => Holder::Nobody,
+                us if us == owner => Holder::Us,
+                other => Holder::Other(other.to_owned()),
+            },
+            branches: branch_states,
+            ended: self.finish_time.or(self.rollback_time).map(Time::from_millis),
+            rollback_reason: self.rollback_reason.clone(),
+            run: Run::Idle,
+        };
+        let definition = Definition {
+            gid,
+            trans_type,
+            created: Time::from_millis(self.create_time),
+            query_prepared: self.query_prepared.clone(),
+            branches,
+            concurrent: options.concurrent,
+            timing,
+            headers,
+            options: self.options.clone(),
+            custom_data: self.custom_data.clone(),
+            ext_data: self.ext_data.clone(),
+        };
+        Ok((definition, state))
+    }
+
+    /// Puts the branches into the order in which they are called: by the numbers in their ids (`100` is after `99`).
+    pub(crate) fn sort_branches(&mut self) {
+        self.branches.sort_by_cached_key(|branch| order_of(&branch.branch_id));
+    }
+}
+
+/// `01-02` as numbers; an id without numbers comes last, in the order of its text.
+fn order_of(branch_id: &str) -> (Vec<u64>, String) {
+    let numbers = branch_id.split('-').map(|part| part.parse().unwrap_or(u64::MAX)).collect();
+    (numbers, branch_id.to_owned())
+}
+
+impl BranchRow {
+    fn decode(&self) -> Result<(Branch, BranchState), CorruptRow> {
+        let branch = Branch {
+            branch_id: BranchId::new(self.branch_id.as_str()).map_err(corrupt("branch_id"))?,
+            op: self.op.parse::<Op>().map_err(corrupt("op"))?,
+            url: self.url.clone(),
+            payload: Bytes::from(self.bin_data.clone()),
+        };
+        let state = BranchState {
+            status: self.status.parse().map_err(corrupt("status"))?,
+            finished: self.finish_time.map(Time::from_millis),
+        };
+        Ok((branch, state))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row {
+        Row { gid: "g".into(), trans_type: "msg".into(), status: "submitted".into(), ..Row::default() }
+    }
+
+    #[test]
+    fn branches_are_ordered_by_number() {
+        let branch = |id: &str| BranchRow { branch_id: id.into(), ..BranchRow::default() };
+        let mut row = Row { branches: ["100", "02", "99", "01-10", "01-09"].map(branch).into(), ..row() };
+        row.sort_branches();
+        let ids: Vec<_> = row.branches.iter().map(|b| b.branch_id.as_str()).collect();
+        assert_eq!(ids, ["01-09", "01-10", "02", "99", "100"]);
+    }
+
+    #[test]
+    fn no_interval_counts_as_the_retry_interval() {
+        let (_, state) = row().decode(&Defaults::default(), "us").unwrap();
+        assert_eq!(state.interval, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_row_that_makes_no_sense_names_its_column() {
+        for (bad, column) in [
+            (Row { status: "lost".into(), ..row() }, "status"),
+            (Row { trans_type: String::new(), ..row() }, "trans_type"),
+            (Row { options: "{".into(), ..row() }, "options"),
+            (Row { custom_data: "[]]".into(), ..row() }, "custom_data"),
+            (Row { gid: "a b".into(), ..row() }, "gid"),
+        ] {
+            assert_eq!(bad.decode(&Defaults::default(), "us").unwrap_err().column, column);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+-- DTM's table and column names; times are milliseconds since the Unix epoch.
+CREATE TABLE IF NOT EXISTS trans_global (
+    id INTEGER PRIMARY KEY,
+    gid TEXT NOT NULL UNIQUE,
+    trans_type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    query_prepared TEXT NOT NULL,
+    protocol TEXT NOT NULL,
+    create_time INTEGER NOT NULL,
+    update_time INTEGER NOT NULL,
+    finish_time INTEGER,
+    rollback_time INTEGER,
+    options TEXT NOT NULL,
+    custom_data TEXT NOT NULL,
+    next_cron_interval INTEGER NOT NULL,
+    next_cron_time INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    ext_data TEXT NOT NULL,
+    result TEXT NOT NULL DEFAULT '',
+    rollback_reason TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+-- What is due is found without looking at what has ended, however much that is.
+CREATE INDEX IF NOT EXISTS trans_global_due ON trans_global (next_cron_time)
+    WHERE status IN ('prepared', 'aborting', 'submitted');
+
+CREATE TABLE IF NOT EXISTS trans_branch_op (
+    gid TEXT NOT NULL,
+    branch_id TEXT NOT NULL,
+    op TEXT NOT NULL,
+    url TEXT NOT NULL,
+    bin_data BLOB NOT NULL,
+    status TEXT NOT NULL,
+    create_time INTEGER NOT NULL,
+    update_time INTEGER NOT NULL,
+    finish_time INTEGER,
+    rollback_time INTEGER,
+    PRIMARY KEY (gid, branch_id, op)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,99 @@
+//! Calls by HTTP, over connections that are kept.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{Call, Heard, NoAnswer, Transport};
+
+/// How much of an answer is read. The words that count stand in it, or it is no answer of a branch.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// How long a connection without calls is kept. Shorter than the five seconds after which some servers close it.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// The real network.
+#[derive(Debug, Clone)]
+pub struct HttpTransport {
+    client: reqwest::Client,
+}
+
+impl HttpTransport {
+    /// A transport that keeps connections open between calls.
+    ///
+    /// # Errors
+    /// If the system gives no HTTP client (no resolver, say).
+    pub fn new() -> Result<Self, NoAnswer> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_idle_timeout(IDLE)
+            .tcp_nodelay(true)
+            // Branches are inside the network; a proxy meant for going outside would only be in the way.
+            .no_proxy()
+            .build()
+            .map_err(|error| NoAnswer(with_causes(&error)))?;
+        Ok(Self { client })
+    }
+}
+
+impl Transport for HttpTransport {
+    fn call(&self, call: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
+        let client = self.client.clone();
+        async move {
+            let request = client
+                .request(call.method, call.url)
+                .headers(headers(call.headers))
+                .timeout(call.timeout)
+                .body(call.body);
+            let mut response = request.send().await.map_err(|error| NoAnswer(with_causes(&error)))?;
+            let status = response.status().as_u16();
+            let first = response.chunk().await.map_err(|error| NoAnswer(with_causes(&error)))?.unwrap_or_default();
+            let body = rest(&mut response, first).await?;
+            Ok(Heard { status, body })
+        }
+        .boxed()
+    }
+}
+
+/// The whole body; most fit into their first chunk, which is then not copied.
+async fn rest(response: &mut reqwest::Response, first: Bytes) -> Result<Bytes, NoAnswer> {
+    let mut all: Option<BytesMut> = None;
+    while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer(with_causes(&error)))? {
+        let all = all.get_or_insert_with(|| BytesMut::from(first.as_ref()));
+        if all.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Err(NoAnswer(format!("the answer is longer than {ANSWER_BYTES_MAX} bytes")));
+        }
+        all.extend_from_slice(&chunk);
+    }
+    Ok(all.map_or(first, BytesMut::freeze))
+}
+
+/// What cannot be a header is left out: it was checked when it came in, and a stored row must not stop for it.
+fn headers(pairs: Vec<(String, String)>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(pairs.len() + 1);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in pairs {
+        if let (Ok(header), Ok(value)) = (HeaderName::try_from(&name), HeaderValue::try_from(value)) {
+            headers.insert(header, value);
+        } else {
+            tracing::warn!(name, "a branch header that is none was left out");
+        }
+    }
+    headers
+}
+
+/// The error with what caused it: reqwest's own text says little more than that there was one.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
