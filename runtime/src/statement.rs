@@ -33,17 +33,25 @@ const REFUSED: &[&str] = &[
     "xa",
 ];
 
-/// The word that makes `sql` unfit for a branch's transaction, if one does: transaction control, or DDL.
+/// The number of statements in `sql`.
 ///
-/// Looks at the first word of each statement, past comments. It is a guard against mistakes and not a parser: the end
-/// of the transaction is checked by the database as well.
-pub(crate) fn refused_word(sql: &str) -> Option<&'static str> {
+/// Looks at the first word of each, past comments. It is a guard against mistakes and not a parser: the end of the
+/// transaction is checked by the database as well.
+///
+/// # Errors
+/// The word that makes one of them unfit for a branch's transaction: transaction control, or DDL.
+pub(crate) fn count(sql: &str) -> Result<usize, &'static str> {
     let mut rest = Text(sql.as_bytes());
+    let mut statements = 0;
     loop {
         rest.skip_blank();
+        if rest.0.is_empty() {
+            return Ok(statements);
+        }
+        statements += 1;
         let word = rest.word();
         if let Some(refused) = REFUSED.iter().find(|refused| word.eq_ignore_ascii_case(refused.as_bytes())) {
-            return Some(refused);
+            return Err(refused);
         }
         if word.eq_ignore_ascii_case(b"set") || word.eq_ignore_ascii_case(b"prepare") {
             rest.skip_blank();
@@ -63,15 +71,13 @@ pub(crate) fn refused_word(sql: &str) -> Option<&'static str> {
                 word = rest.word();
             }
             if word.eq_ignore_ascii_case(b"autocommit") {
-                return Some("set autocommit");
+                return Err("set autocommit");
             }
             if word.eq_ignore_ascii_case(b"transaction") {
-                return Some("set transaction");
+                return Err("set transaction");
             }
         }
-        if !rest.skip_statement() {
-            return None;
-        }
+        rest.skip_statement();
     }
 }
 
@@ -109,11 +115,10 @@ impl<'a> Text<'a> {
         self.0 = at.map_or(&[], |at| &self.0[at + end.len()..]);
     }
 
-    /// Passes the rest of this statement, with its quoted texts; false at the end of all.
-    fn skip_statement(&mut self) -> bool {
+    /// Passes the rest of this statement, with its quoted texts.
+    fn skip_statement(&mut self) {
         loop {
             match self.0 {
-                [] => return false,
                 [quote @ (b'\'' | b'"' | b'`'), ..] => {
                     self.0 = &self.0[1..];
                     self.skip_past(&[*quote]);
@@ -124,7 +129,7 @@ impl<'a> Text<'a> {
                 }
                 [b'-', b'-', ..] => self.skip_past(b"\n"),
                 // An executable comment is code: look at it as at a statement.
-                [b';', ..] | [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] => return true,
+                [] | [b';', ..] | [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] => return,
                 [b'/', b'*', ..] => self.skip_past(b"*/"),
                 _ => self.0 = &self.0[1..],
             }
@@ -159,7 +164,7 @@ mod tests {
             "PREPARE TRANSACTION 'x'",
             ";;commit",
         ] {
-            assert!(refused_word(sql).is_some(), "{sql}");
+            assert!(count(sql).is_err(), "{sql}");
         }
     }
 
@@ -177,7 +182,21 @@ mod tests {
             "SELECT 1; SELECT 2;",
             "DELETE FROM t; -- rollback",
         ] {
-            assert_eq!(refused_word(sql), None, "{sql}");
+            assert!(count(sql).is_ok(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn statements_are_counted_and_blanks_are_not() {
+        for (sql, statements) in [
+            ("", 0),
+            (" ; -- nothing", 0),
+            ("SELECT ';' -- ;", 1),
+            ("SELECT 1; /* end */ ;", 1),
+            ("SELECT 1; SELECT 2", 2),
+            ("INSERT INTO t VALUES (1);UPDATE t SET a = ';';", 2),
+        ] {
+            assert_eq!(count(sql), Ok(statements), "{sql}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The transaction in which a business runs.
 
 use std::fmt;
+use std::task::Poll;
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
@@ -39,6 +40,8 @@ pub struct Tx<D: Database> {
     conn: PoolConnection<D::Driver>,
     /// What has gone wrong; the transaction then only rolls back.
     fault: Option<Fault>,
+    /// Whether a text of several statements was not read to its end, so that an error of a later one went unseen.
+    unread: bool,
     /// Whether the database may still have the transaction open.
     open: bool,
     wait: Wait,
@@ -49,7 +52,8 @@ pub struct Tx<D: Database> {
 /// Why a transaction did not commit.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// A statement failed earlier, and the business ignored it: everything was rolled back.
+    /// A statement failed earlier, and the business ignored it: everything was rolled back. So does a text of several
+    /// statements that was not read to its end: an error may lie there.
     #[error("a statement of the transaction failed and its error was ignored: rolled back")]
     Failed(Fault),
     /// The database refused to commit: everything was rolled back.
@@ -79,7 +83,7 @@ impl<D: Database> Tx<D> {
             Wait::Bounded => Isolation::ReadCommitted,
         };
         // Open from here on: a begin that is dropped or fails half-way closes the connection.
-        let mut tx = Self { conn, fault: None, open: true, wait, _queue: queue };
+        let mut tx = Self { conn, fault: None, unread: false, open: true, wait, _queue: queue };
         D::Driver::run(&mut tx.conn, D::Driver::begin(isolation, wait)).await?;
         Ok(tx)
     }
@@ -89,7 +93,7 @@ impl<D: Database> Tx<D> {
     /// # Errors
     /// [`CommitError`]; only with [`CommitError::Unknown`] may it have taken effect.
     pub async fn commit(mut self) -> Result<(), CommitError> {
-        if let Some(fault) = self.fault {
+        if let Some(fault) = self.fault() {
             self.rollback().await;
             return Err(CommitError::Failed(fault));
         }
@@ -117,7 +121,7 @@ impl<D: Database> Tx<D> {
 
     /// What has gone wrong in the transaction so far; it then only rolls back.
     pub fn fault(&self) -> Option<Fault> {
-        self.fault
+        self.fault.or(self.unread.then_some(Fault::Statement))
     }
 
     /// The connection below, for the barrier's own statements.
@@ -136,14 +140,14 @@ impl<D: Database> Tx<D> {
     {
         let arguments = query.take_arguments().map_err(sqlx::Error::Encode);
         let (statement, persistent) = (query.statement().cloned(), query.persistent());
-        let sql = self.admit_sql(query.sql())?;
-        Ok(Admitted { arguments: self.note(arguments)?, statement, persistent, sql })
+        let (sql, is_several) = self.admit_sql(query.sql())?;
+        Ok(Admitted { arguments: self.note(arguments)?, statement, persistent, sql, is_several })
     }
 
-    fn admit_sql(&mut self, sql: SqlStr) -> Result<SqlStr, sqlx::Error> {
-        match crate::statement::refused_word(sql.as_str()) {
-            None => Ok(sql),
-            Some(word) => self.note(Err(sqlx::Error::Configuration(
+    fn admit_sql(&mut self, sql: SqlStr) -> Result<(SqlStr, bool), sqlx::Error> {
+        match crate::statement::count(sql.as_str()) {
+            Ok(statements) => Ok((sql, statements > 1)),
+            Err(word) => self.note(Err(sqlx::Error::Configuration(
                 format!(
                     "`{word}` is not for a branch's transaction: Branchwire begins and ends it, and DDL may end it"
                 )
@@ -181,6 +185,7 @@ struct Admitted<DB: sqlx::Database> {
     statement: Option<DB::Statement>,
     arguments: Option<DB::Arguments>,
     persistent: bool,
+    is_several: bool,
 }
 
 impl<DB: sqlx::Database> Execute<'_, DB> for Admitted<DB> {
@@ -221,8 +226,14 @@ where
         match self.admit(query) {
             Err(error) => futures_util::stream::once(std::future::ready(Err(error))).boxed(),
             Ok(query) => {
-                let Tx { conn, fault, .. } = self;
-                (**conn).fetch_many(query).map(move |step| note::<D::Driver, _>(fault, step)).boxed()
+                let Tx { conn, fault, unread, .. } = self;
+                let was_unread = std::mem::replace(unread, *unread || query.is_several);
+                let steps = (**conn).fetch_many(query).map(move |step| note::<D::Driver, _>(fault, step));
+                let end = futures_util::stream::poll_fn(move |_| {
+                    *unread = was_unread;
+                    Poll::Ready(None)
+                });
+                steps.chain(end).boxed()
             }
         }
     }
@@ -237,6 +248,7 @@ where
     {
         Box::pin(async move {
             let query = self.admit(query)?;
+            self.unread |= query.is_several;
             let row = self.conn.fetch_optional(query).await;
             self.note(row)
         })
@@ -251,7 +263,7 @@ where
         'c: 'e,
     {
         Box::pin(async move {
-            let sql = self.admit_sql(sql)?;
+            let (sql, _) = self.admit_sql(sql)?;
             let statement = self.conn.prepare_with(sql, parameters).await;
             self.note(statement)
         })
@@ -262,7 +274,7 @@ where
         'c: 'e,
     {
         Box::pin(async move {
-            let sql = self.admit_sql(sql)?;
+            let (sql, _) = self.admit_sql(sql)?;
             let described = self.conn.describe(sql).await;
             self.note(described)
         })

@@ -1,3 +1,4 @@
 //! Branchwire's tests on real databases and over real sockets: one binary, so that one server of each kind serves all.
 
+mod barrier;
 mod harness;

@@ -23,10 +23,10 @@ pub struct TestDatabase {
 enum Home {
     /// A file in a directory of its own.
     Directory(#[expect(dead_code, reason = "dropped, it removes the directory")] TempDir),
-    /// A server that ends with the test process, and everything in it.
+    /// A server that was started for the tests, and ends with everything in it.
     Scratch,
-    /// A server that others use, too.
-    Given(&'static Server),
+    /// A server that others use, too, at this address.
+    Given(Url),
 }
 
 impl TestDatabase {
@@ -67,35 +67,42 @@ impl TestDatabase {
         self.url.as_str()
     }
 
-    async fn on(server: &'static Server) -> Self {
+    /// An empty database on this server.
+    ///
+    /// # Panics
+    /// If the server does not do what is asked.
+    pub async fn on(server: &Server) -> Self {
         let name = format!("bw_{}", Uuid::now_v7().simple());
-        execute(server.url(), format!("CREATE DATABASE {name}")).await.expect("a new database");
+        execute(server.url(), &format!("CREATE DATABASE {name}")).await.expect("a new database");
         let mut url = server.url().clone();
         url.set_path(&name);
-        Self { url, home: if server.is_scratch() { Home::Scratch } else { Home::Given(server) } }
+        Self { url, home: if server.is_scratch() { Home::Scratch } else { Home::Given(server.url().clone()) } }
     }
 }
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let Home::Given(server) = self.home else { return };
+        let Home::Given(server) = &self.home else { return };
         let name = self.url.path().trim_start_matches('/');
         // Connections that the test left open hold a database of PostgreSQL's.
         let force = if self.url.scheme().starts_with("postgres") { " WITH (FORCE)" } else { "" };
         let drop = format!("DROP DATABASE {name}{force}");
         // The test's own runtime is busy dropping us, so another does it.
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(execute(server.url(), drop))
+        let dropped = std::thread::scope(|scope| {
+            let dropped = scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                runtime.block_on(execute(server, &drop))
+            });
+            dropped.join()
         });
-        if let Ok(Err(error)) = dropped.join() {
+        if let Ok(Err(error)) = dropped {
             server::say(&format!("database {name} is left behind: {error}"));
         }
     }
 }
 
 /// Executes one statement on a connection of its own.
-async fn execute(url: &Url, statement: String) -> Result<(), sqlx::Error> {
+pub(crate) async fn execute(url: &Url, statement: &str) -> Result<(), sqlx::Error> {
     let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(statement));
     if url.scheme().starts_with("postgres") {
         let mut connection = PgConnection::connect(url.as_str()).await?;

@@ -1,11 +1,15 @@
 //! What Branchwire's tests stand on: real databases, a fresh one for each test.
 //!
+//! - [`server`]: a server of each kind, at a given address or started for this run;
 //! - [`database`]: a database for one test, on SQLite, PostgreSQL or MySQL;
-//! - [`server`]: the servers they live on, at a given address or started for this run.
+//! - [`bank`]: accounts and a barrier table in such a database, for tests that are written once for all three;
+//! - [`service`]: a branch on top of it.
 //!
 //! The tests themselves are in `it/`. This crate is not published.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod bank;
 pub mod database;
 pub mod server;
+pub mod service;

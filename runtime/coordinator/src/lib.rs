@@ -18,10 +18,8 @@ pub mod cli;
 mod clock;
 mod coordinator;
 pub mod engine;
-mod metrics;
 mod runner;
 pub mod store;
-mod topics;
 pub mod transport;
 
 pub use clock::Clock;

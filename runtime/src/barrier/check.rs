@@ -33,6 +33,11 @@ pub enum CheckError {
         /// What the database said.
         source: sqlx::Error,
     },
+    /// The table is not there, and its user may not create it.
+    #[error(
+        "the barrier table is missing, and this user may not create it: let an administrator call `branchwire::barrier::create_table(&db)` once"
+    )]
+    MayNotCreate(#[source] sqlx::Error),
     /// The database cannot be reached.
     #[error("the database cannot be reached: check its address, and that it runs")]
     Unreachable(#[source] sqlx::Error),
@@ -54,7 +59,8 @@ impl CheckError {
     }
 }
 
-/// Creates the barrier table, if it is not there. It may be called by many at once, and any number of times.
+/// Creates the barrier table, if it is not there. It may be called by many at once, and any number of times; where the
+/// table is there already, also by a user who may create none.
 ///
 /// PostgreSQL: `dtm_barrier.barrier` (a schema). MySQL: `dtm_barrier.barrier` (a database). SQLite:
 /// `dtm_barrier_barrier`. Its rows may be removed once their transactions have long ended; DTM's advice is a month.
@@ -63,7 +69,18 @@ impl CheckError {
 /// [`CheckError`]: the right to create it is lacking, or the database cannot be reached.
 pub async fn create_table<D: Database>(db: &D) -> Result<(), CheckError> {
     let mut conn = db.pool().acquire().await.map_err(CheckError::of::<D::Driver>)?;
-    D::Driver::create_table(&mut conn).await.map_err(CheckError::of::<D::Driver>)
+    match D::Driver::create_table(&mut conn).await.map_err(CheckError::of::<D::Driver>) {
+        // Databases ask for the right to create before they look whether there is anything to create.
+        Err(CheckError::NoRight { source, .. }) => {
+            drop(conn);
+            match probe(db).await {
+                Ok(()) => Ok(()),
+                Err(CheckError::NoTable(_)) => Err(CheckError::MayNotCreate(source)),
+                Err(other) => Err(other),
+            }
+        }
+        created => created,
+    }
 }
 
 /// Checks at the start of a service that the barrier can work: the table, the rights, the settings.
@@ -81,6 +98,12 @@ pub async fn check<D: Database>(db: &D) -> Result<Vec<WeakSetting>, CheckError> 
     for WeakSetting { setting, value, advice } in &weak {
         tracing::warn!(setting, value, advice, "the database may lose what it has acknowledged");
     }
+    probe(db).await?;
+    Ok(weak)
+}
+
+/// Uses the barrier table as a branch does, and rolls back.
+async fn probe<D: Database>(db: &D) -> Result<(), CheckError> {
     let mut tx = Tx::begin(db).await.map_err(CheckError::of::<D::Driver>)?;
     let key = BarrierKey::local(Gid::random());
     let inserted = D::Driver::insert(tx.conn(), key.row(key.op, REASON_ROLLBACK)).await;
@@ -89,6 +112,5 @@ pub async fn check<D: Database>(db: &D) -> Result<Vec<WeakSetting>, CheckError> 
         Err(error) => Err(error),
     };
     tx.rollback().await;
-    result.map_err(CheckError::of::<D::Driver>)?;
-    Ok(weak)
+    result.map_err(CheckError::of::<D::Driver>)
 }

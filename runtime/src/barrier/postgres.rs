@@ -141,8 +141,8 @@ impl Dialect for Postgres {
     }
 
     fn no_table(error: &(dyn DatabaseError + 'static)) -> bool {
-        // undefined_table, invalid_schema_name, undefined_object (the constraint)
-        matches!(error.code().as_deref(), Some("42P01" | "3F000" | "42704"))
+        // undefined_table, invalid_schema_name
+        matches!(error.code().as_deref(), Some("42P01" | "3F000"))
     }
 
     fn no_right(error: &(dyn DatabaseError + 'static)) -> bool {

@@ -43,7 +43,7 @@ impl Server {
 pub async fn postgres() -> Option<&'static Server> {
     static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
     let server = SERVER.get_or_init(|| find("BRANCHWIRE_POSTGRES_URL", postgres::start)).await;
-    server.as_ref().or_else(|| skip("PostgreSQL", "postgresql", "BRANCHWIRE_POSTGRES_URL"))
+    server.as_ref().or_else(|| skip("PostgreSQL: install `postgresql` or set BRANCHWIRE_POSTGRES_URL"))
 }
 
 /// This process's MySQL or MariaDB; `None` if there is none, which has been reported.
@@ -53,7 +53,16 @@ pub async fn postgres() -> Option<&'static Server> {
 pub async fn mysql() -> Option<&'static Server> {
     static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
     let server = SERVER.get_or_init(|| find("BRANCHWIRE_MYSQL_URL", mysql::start)).await;
-    server.as_ref().or_else(|| skip("MariaDB", "mariadb-server", "BRANCHWIRE_MYSQL_URL"))
+    server.as_ref().or_else(|| skip("MariaDB: install `mariadb-server` or set BRANCHWIRE_MYSQL_URL"))
+}
+
+/// A MariaDB for one test alone, which may change what is one for each server: the barrier's database, and settings.
+/// Dropped, it ends. `None` if there is none, which has been reported.
+///
+/// # Panics
+/// If there is none and `CI` is `true`, or if one is installed and does not start.
+pub async fn own_mysql() -> Option<Server> {
+    mysql::start().await.or_else(|| skip("a MariaDB of its own: install `mariadb-server`"))
 }
 
 /// The server at the address in `variable`, or else the one that `start` starts.
@@ -67,12 +76,11 @@ async fn find(variable: &str, start: impl AsyncFnOnce() -> Option<Server>) -> Op
     }
 }
 
-fn skip<T>(what: &str, package: &str, variable: &str) -> Option<T> {
-    let needs = format!("needs {what}: install `{package}` or set {variable}");
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{needs}");
+fn skip<T>(needs: &str) -> Option<T> {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "needs {needs}");
     // The test harness names a test's thread after the test.
     let thread = std::thread::current();
-    say(&format!("skipped {}: {needs}", thread.name().unwrap_or("a test")));
+    say(&format!("skipped {}: needs {needs}", thread.name().unwrap_or("a test")));
     None
 }
 

@@ -1,6 +1,5 @@
 //! A scratch MariaDB.
 
-use sqlx::{Connection, MySqlConnection};
 use url::Url;
 use uuid::Uuid;
 
@@ -30,7 +29,7 @@ pub(super) async fn start() -> Option<Server> {
              GRANT ALL ON *.* TO branchwire@'%' WITH GRANT OPTION;\n"
         ),
     );
-    let url = |port| format!("mysql://branchwire:{password}@127.0.0.1:{port}/mysql");
+    let url = |port| Url::parse(&format!("mysql://branchwire:{password}@127.0.0.1:{port}/mysql")).expect("a URL");
     let serve = |port| {
         let mut serve = place.command(&mariadbd);
         // Options of the machine's own server, a data directory among them, are not for this one.
@@ -40,7 +39,6 @@ pub(super) async fn start() -> Option<Server> {
         serve.arg(format!("--init-file={}", users.display()));
         serve
     };
-    let connect = async |port| MySqlConnection::connect(&url(port)).await?.close().await;
-    let port = place.serve(&mut watchdog, serve, connect).await;
-    Some(Server { url: Url::parse(&url(port)).expect("a URL"), watchdog: Some(watchdog) })
+    let url = place.serve(&mut watchdog, serve, url).await;
+    Some(Server { url, watchdog: Some(watchdog) })
 }

@@ -1,6 +1,5 @@
 //! A scratch PostgreSQL.
 
-use sqlx::{Connection, PgConnection};
 use url::Url;
 use uuid::Uuid;
 
@@ -29,14 +28,13 @@ pub(super) async fn start() -> Option<Server> {
     init.arg("--pwfile").arg(place.write("password", &password)).arg("--pgdata").arg(place.path("data"));
     place.run(init);
 
-    let url = |port| format!("postgres://branchwire:{password}@127.0.0.1:{port}/postgres");
+    let url = |port| Url::parse(&format!("postgres://branchwire:{password}@127.0.0.1:{port}/postgres")).expect("a URL");
     let serve = |port| {
         let mut serve = place.command(&postgres);
         serve.arg("-D").arg(place.path("data")).args(["-h", "127.0.0.1", "-p", &format!("{port}"), "-k", ""]);
         serve.args(["-c", "max_connections=500"]);
         serve
     };
-    let connect = async |port| PgConnection::connect(&url(port)).await?.close().await;
-    let port = place.serve(&mut watchdog, serve, connect).await;
-    Some(Server { url: Url::parse(&url(port)).expect("a URL"), watchdog: Some(watchdog) })
+    let url = place.serve(&mut watchdog, serve, url).await;
+    Some(Server { url, watchdog: Some(watchdog) })
 }

@@ -10,6 +10,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use url::Url;
+
+use crate::database::execute;
 
 /// How long a server may take to start; a slow disk is no failure.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
@@ -109,9 +112,9 @@ impl Place {
         assert!(status.success(), "{command:?}: {status}\n{}", self.log());
     }
 
-    /// Starts a server on a port of 127.0.0.1, and returns the port as soon as `connect` succeeds.
+    /// Starts a server on a port of 127.0.0.1, and returns its address as soon as it answers there.
     ///
-    /// `connect` must succeed with this very server only, so it needs a password of its own: between the search for a
+    /// The address must let no one into any other server, so it has a password of its own: between the search for a
     /// free port and its use another process may take it. Then another port is tried.
     ///
     /// # Panics
@@ -120,16 +123,16 @@ impl Place {
         &self,
         watchdog: &mut Watchdog,
         command: impl Fn(u16) -> Command,
-        connect: impl AsyncFn(u16) -> Result<(), sqlx::Error>,
-    ) -> u16 {
+        url: impl Fn(u16) -> Url,
+    ) -> Url {
         for _ in 0..3 {
             let port = free_port();
-            let mut server = command(port).spawn().expect("the server's program starts");
+            let (mut server, url) = (command(port).spawn().expect("the server's program starts"), url(port));
             watchdog.guard(&server);
             let started = Instant::now();
             while server.try_wait().expect("our own child").is_none() {
-                match connect(port).await {
-                    Ok(()) => return port,
+                match execute(&url, "SELECT 1").await {
+                    Ok(()) => return url,
                     Err(error) if started.elapsed() > START_TIMEOUT => panic!("{error}\n{}", self.log()),
                     // Servers do not tell when they are ready.
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,

@@ -1,0 +1,120 @@
+//! Has the local transaction of a message committed? The question may come at any moment.
+
+use std::time::{Duration, Instant};
+
+use branchwire::barrier::{self, BarrierKey, Entry};
+use branchwire::protocol::Gid;
+use branchwire::{Database, Reply, Tx};
+use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver, StrictBank};
+use branchwire_tests::service::Service;
+
+super::on_each_database! {
+    a_message_without_local_transaction_failed_and_stays_so,
+    a_committed_local_transaction_is_success,
+    a_local_transaction_that_rolled_back_is_failure,
+    the_question_waits_for_an_open_local_transaction,
+    the_question_waits_for_a_serializable_local_transaction,
+    an_open_local_transaction_is_ongoing_within_a_second,
+    a_database_that_cannot_be_reached_is_no_failure,
+    many_questions_at_once_agree,
+}
+
+/// How long the local transaction of a test stays open while it is asked after.
+const OPEN: Duration = Duration::from_millis(200);
+
+fn service<D: Database>(bank: &D) -> Service {
+    Service::new(bank, |_, _| Box::pin(async { Ok(()) }))
+}
+
+/// Begins the local transaction of a message.
+async fn begin<D: Database>(bank: &D, gid: &Gid) -> (Tx<D>, Entry) {
+    let mut tx = Tx::begin(bank).await.unwrap();
+    let entry = barrier::enter(&mut tx, &BarrierKey::local(gid.clone())).await.unwrap();
+    (tx, entry)
+}
+
+async fn a_message_without_local_transaction_failed_and_stays_so<DB: BankDriver>(bank: Bank<DB>) {
+    let (service, gid) = (service(&bank), Gid::random());
+    assert_eq!(service.query_prepared(&gid).await, Reply::Refused);
+    // A local transaction that begins only now must not commit: its message has failed.
+    let (tx, entry) = begin(&bank, &gid).await;
+    assert_eq!(entry, Entry::Repeat);
+    tx.rollback().await;
+    assert_eq!(service.query_prepared(&gid).await, Reply::Refused);
+}
+
+async fn a_committed_local_transaction_is_success<DB: BankDriver>(bank: Bank<DB>) {
+    let (service, gid) = (service(&bank), Gid::random());
+    let (mut tx, entry) = begin(&bank, &gid).await;
+    assert_eq!(entry, Entry::Run);
+    DB::credit(&mut tx, ACCOUNT, -30).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(service.query_prepared(&gid).await, Reply::Success);
+    assert_eq!(service.query_prepared(&gid).await, Reply::Success);
+    assert_eq!(bank.balance(ACCOUNT).await, -30);
+}
+
+async fn a_local_transaction_that_rolled_back_is_failure<DB: BankDriver>(bank: Bank<DB>) {
+    let (service, gid) = (service(&bank), Gid::random());
+    let (tx, _) = begin(&bank, &gid).await;
+    tx.rollback().await;
+    assert_eq!(service.query_prepared(&gid).await, Reply::Refused);
+}
+
+async fn the_question_waits_for_an_open_local_transaction<DB: BankDriver>(bank: Bank<DB>) {
+    waits(&bank).await;
+}
+
+async fn the_question_waits_for_a_serializable_local_transaction<DB: BankDriver>(bank: Bank<DB>) {
+    waits(&StrictBank(bank)).await;
+}
+
+async fn waits<D: Database>(bank: &D) {
+    let service = service(bank);
+    for commits in [true, false] {
+        let gid = Gid::random();
+        let (tx, _) = begin(bank, &gid).await;
+        let end = async {
+            tokio::time::sleep(OPEN).await;
+            if commits { tx.commit().await.unwrap() } else { tx.rollback().await }
+        };
+        let (reply, ()) = tokio::join!(service.query_prepared(&gid), end);
+        assert_eq!(reply, if commits { Reply::Success } else { Reply::Refused });
+    }
+}
+
+async fn an_open_local_transaction_is_ongoing_within_a_second<DB: BankDriver>(bank: Bank<DB>) {
+    let (service, gid) = (service(&bank), Gid::random());
+    let (mut tx, _) = begin(&bank, &gid).await;
+    let asked = Instant::now();
+    assert_eq!(service.query_prepared(&gid).await, Reply::Ongoing);
+    // DTM hangs up after 3 seconds.
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+
+    // The question has left nothing behind that would keep the local transaction from committing.
+    DB::credit(&mut tx, ACCOUNT, -30).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(service.query_prepared(&gid).await, Reply::Success);
+    assert_eq!(bank.balance(ACCOUNT).await, -30);
+}
+
+async fn a_database_that_cannot_be_reached_is_no_failure<DB: BankDriver>(bank: Bank<DB>) {
+    bank.pool().close().await;
+    assert_eq!(service(&bank).query_prepared(&Gid::random()).await, Reply::Retry);
+}
+
+async fn many_questions_at_once_agree<DB: BankDriver>(bank: Bank<DB>) {
+    let service = service(&bank);
+    for gid in (0..10).map(|_| Gid::random()) {
+        let local = async {
+            let (tx, entry) = begin(&bank, &gid).await;
+            if entry == Entry::Run { tx.commit().await.is_ok() } else { false }
+        };
+        let questions = futures_util::future::join_all((0..20).map(|_| service.query_prepared(&gid)));
+        let (committed, replies) = tokio::join!(local, questions);
+        let expected = if committed { Reply::Success } else { Reply::Refused };
+        // An asker may have had no clear answer; none may have had a wrong one.
+        assert!(replies.iter().all(|reply| [expected, Reply::Ongoing].contains(reply)), "{committed} {replies:?}");
+        assert_eq!(service.query_prepared(&gid).await, expected);
+    }
+}

@@ -1,0 +1,125 @@
+//! What only SQLite has.
+
+use std::str::FromStr;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use branchwire::protocol::Gid;
+use branchwire::{CommitError, Database, Fault, Reply, Tx, barrier};
+use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
+use branchwire_tests::service::Service;
+use futures_util::future::join_all;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
+
+/// A database of any pool.
+#[derive(Debug, Clone)]
+struct AnyPool(SqlitePool);
+
+impl Database for AnyPool {
+    type Driver = Sqlite;
+
+    fn pool(&self) -> &SqlitePool {
+        &self.0
+    }
+}
+
+async fn pragma(pool: &SqlitePool, sql: &'static str) -> String {
+    sqlx::query_scalar::<_, String>(sql).fetch_one(pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_check_sets_write_ahead_logging() {
+    let bank = Bank::<Sqlite>::open().await.unwrap();
+    assert_eq!(barrier::check(&bank).await.unwrap(), []);
+    assert_eq!(pragma(bank.pool(), "PRAGMA journal_mode").await, "wal");
+}
+
+#[tokio::test]
+async fn a_branch_writes_durably_whatever_its_pool_was_opened_with() {
+    let bank = Bank::<Sqlite>::open().await.unwrap();
+    let options = SqliteConnectOptions::from_str(bank.url()).unwrap();
+    let options = options.synchronous(SqliteSynchronous::Off).journal_mode(SqliteJournalMode::Wal);
+    let weak = AnyPool(SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap());
+    assert_eq!(pragma(weak.pool(), "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous").await, "0");
+
+    let tx = Tx::begin(&weak).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(pragma(weak.pool(), "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous").await, "2");
+    assert_eq!(pragma(weak.pool(), "SELECT CAST(fullfsync AS TEXT) FROM pragma_fullfsync").await, "1");
+}
+
+#[tokio::test]
+async fn writers_of_one_file_take_turns_in_order() {
+    let bank = Bank::<Sqlite>::open().await.unwrap();
+    // Another pool of the same file stands in the same queue.
+    let banks = [bank.clone(), bank.another_pool(10).await];
+    let order = Mutex::new(Vec::new());
+    let first = Tx::begin(&bank).await.unwrap();
+    let (banks, order) = (&banks, &order);
+    let writers = join_all((0..40).map(async |number| {
+        let tx = Tx::begin(&banks[number % 2]).await.unwrap();
+        order.lock().unwrap().push(number);
+        tx.commit().await.unwrap();
+    }));
+    let ((), _) = tokio::join!(
+        async {
+            // By now all of them have asked.
+            tokio::task::yield_now().await;
+            first.commit().await.unwrap();
+        },
+        writers
+    );
+    assert_eq!(*order.lock().unwrap(), (0..40).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_refused_commit_is_no_success_and_closes_its_connection() {
+    let bank = Bank::<Sqlite>::open().await.unwrap();
+    Sqlite::execute_outside(
+        bank.pool(),
+        "CREATE TABLE entry (user_id INTEGER REFERENCES user_account DEFERRABLE INITIALLY DEFERRED)",
+    )
+    .await
+    .unwrap();
+    let bank = bank.another_pool(1).await;
+    Sqlite::execute_outside(bank.pool(), "CREATE TEMPORARY TABLE the_first_connection (a)").await.unwrap();
+
+    let mut tx = Tx::begin(&bank).await.unwrap();
+    Sqlite::credit(&mut tx, ACCOUNT, 30).await.unwrap();
+    Sqlite::execute(&mut tx, "INSERT INTO entry VALUES (3)").await.unwrap();
+    assert!(matches!(tx.commit().await, Err(CommitError::Refused(_))));
+    assert_eq!(bank.balance(ACCOUNT).await, 0);
+    Sqlite::execute_outside(bank.pool(), "SELECT * FROM the_first_connection").await.unwrap_err();
+
+    let service = Service::new(&bank, |tx, amount| {
+        Box::pin(async move {
+            Sqlite::credit(tx, ACCOUNT, amount).await?;
+            Sqlite::execute(tx, "INSERT INTO entry VALUES (3)").await?;
+            Ok(())
+        })
+    });
+    let gid = Gid::random();
+    assert_eq!(service.call(&gid, 30).await, Reply::Retry);
+    assert_eq!(bank.balance(ACCOUNT).await, 0);
+    assert_eq!(bank.barrier_rows(&gid).await, []);
+}
+
+#[tokio::test]
+async fn a_file_that_another_process_writes_is_a_conflict_and_no_failure() {
+    let bank = Bank::<Sqlite>::open().await.unwrap();
+    let options = SqliteConnectOptions::from_str(bank.url()).unwrap().busy_timeout(Duration::ZERO);
+    let impatient = AnyPool(SqlitePool::connect_with(options).await.unwrap());
+    let mut other = SqliteConnection::connect(bank.url()).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+
+    let error = Tx::begin(&impatient).await.unwrap_err();
+    assert_eq!(Fault::of::<Sqlite>(&error), Fault::Conflict);
+    let (service, gid) = (Service::new(&impatient, |_, _| Box::pin(async { Ok(()) })), Gid::random());
+    assert_eq!(service.call(&gid, 30).await, Reply::Retry);
+    assert_eq!(service.query_prepared(&gid).await, Reply::Ongoing);
+
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(service.call(&gid, 30).await, Reply::Success);
+    assert_eq!(service.query_prepared(&gid).await, Reply::Refused);
+}

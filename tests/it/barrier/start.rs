@@ -1,0 +1,191 @@
+//! What a service finds at its start: the table created, or told what to do.
+
+use std::str::FromStr;
+
+use branchwire::Database;
+use branchwire::barrier::{CheckError, check, create_table};
+use branchwire_tests::bank::{Bank, BankDriver};
+use branchwire_tests::database::TestDatabase;
+use branchwire_tests::server;
+use futures_util::future::join_all;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{MySql, MySqlPool, PgPool, Pool, Postgres, Sqlite, SqlitePool};
+
+super::on_each_database! {
+    a_bank_with_its_table_passes,
+    the_table_may_be_created_again,
+}
+
+/// A database of any pool.
+#[derive(Debug)]
+struct AnyPool<DB: BankDriver>(Pool<DB>);
+
+impl<DB: BankDriver> Clone for AnyPool<DB> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<DB: BankDriver> Database for AnyPool<DB> {
+    type Driver = DB;
+
+    fn pool(&self) -> &Pool<DB> {
+        &self.0
+    }
+}
+
+async fn a_bank_with_its_table_passes<DB: BankDriver>(bank: Bank<DB>) {
+    assert_eq!(check(&bank).await.unwrap(), []);
+}
+
+async fn the_table_may_be_created_again<DB: BankDriver>(bank: Bank<DB>) {
+    create_table(&bank).await.unwrap();
+    assert_eq!(check(&bank).await.unwrap(), []);
+}
+
+/// The table is missing: it is said so, many may create it at once, and then all is well.
+async fn a_missing_table_is_named_and_created<DB: BankDriver>(url: &str) {
+    let db = AnyPool(DB::pool(url, 10).await);
+    let error = check(&db).await.unwrap_err();
+    assert!(matches!(error, CheckError::NoTable(_)), "{error:?}");
+    assert!(error.to_string().contains("create_table(&db)"), "{error}");
+    for created in join_all((0..20).map(|_| create_table(&db))).await {
+        created.unwrap();
+    }
+    check(&db).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_missing_table_is_named_and_created_on_sqlite() {
+    let database = TestDatabase::sqlite();
+    a_missing_table_is_named_and_created::<Sqlite>(database.url()).await;
+}
+
+#[tokio::test]
+async fn a_missing_table_is_named_and_created_on_postgres() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    a_missing_table_is_named_and_created::<Postgres>(database.url()).await;
+}
+
+#[tokio::test]
+async fn a_missing_table_is_named_and_created_on_mysql() {
+    let Some(server) = server::own_mysql().await else { return };
+    a_missing_table_is_named_and_created::<MySql>(TestDatabase::on(&server).await.url()).await;
+}
+
+/// A user without rights is told the statement that an administrator has to run; and it is enough.
+async fn missing_rights_are_named<DB: BankDriver>(administrator: &Bank<DB>, user: &AnyPool<DB>, name: &str) {
+    let Err(error @ CheckError::NoRight { grant, .. }) = check(user).await else {
+        panic!("the rights are not missing")
+    };
+    assert!(error.to_string().contains(grant), "{error}");
+    let grant = grant.replace("<user>", name);
+    DB::execute_outside(administrator.pool(), &grant).await.unwrap();
+    assert_eq!(check(user).await.unwrap(), []);
+    // A service may create the table at each start, also if its user may create none.
+    create_table(user).await.unwrap();
+}
+
+#[tokio::test]
+async fn missing_rights_are_named_on_postgres() {
+    let Some(bank) = Bank::<Postgres>::open().await else { return };
+    let name = format!("user_{}", branchwire::Gid::random());
+    Postgres::execute_outside(bank.pool(), &format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'")).await.unwrap();
+    let options = PgConnectOptions::from_str(bank.url()).unwrap().username(&name).password("secret");
+    let user = AnyPool(PgPool::connect_with(options).await.unwrap());
+    missing_rights_are_named(&bank, &user, &name).await;
+    user.pool().close().await;
+    Postgres::execute_outside(bank.pool(), &format!("DROP OWNED BY {name}; DROP ROLE {name}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn missing_rights_are_named_on_mysql() {
+    let Some(bank) = Bank::<MySql>::open().await else { return };
+    // At most 32 characters in MySQL.
+    let name = format!("u{}", &branchwire::Gid::random().as_str()[1..]);
+    let database = MySqlConnectOptions::from_str(bank.url()).unwrap().get_database().unwrap().to_owned();
+    let create = format!("CREATE USER {name} IDENTIFIED BY 'secret'; GRANT SELECT ON {database}.* TO {name}");
+    MySql::execute_outside(bank.pool(), &create).await.unwrap();
+    let options = MySqlConnectOptions::from_str(bank.url()).unwrap().username(&name).password("secret");
+    let user = AnyPool(MySqlPool::connect_with(options).await.unwrap());
+    missing_rights_are_named(&bank, &user, &name).await;
+    user.pool().close().await;
+    MySql::execute_outside(bank.pool(), &format!("DROP USER {name}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn missing_rights_are_named_on_sqlite() {
+    let bank = Bank::<Sqlite>::open().await.unwrap();
+    let options = SqliteConnectOptions::from_str(bank.url()).unwrap().create_if_missing(false).read_only(true);
+    let reader = AnyPool(SqlitePool::connect_with(options).await.unwrap());
+    let error = check(&reader).await.unwrap_err();
+    assert!(matches!(error, CheckError::NoRight { .. }), "{error:?}");
+    assert!(error.to_string().contains("make the file and its directory writable"), "{error}");
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_create_the_table_is_told_so() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let administrator = PgPool::connect(database.url()).await.unwrap();
+    let name = format!("user_{}", branchwire::Gid::random());
+    Postgres::execute_outside(&administrator, &format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'")).await.unwrap();
+    let options = PgConnectOptions::from_str(database.url()).unwrap().username(&name).password("secret");
+    let user = AnyPool(PgPool::connect_with(options).await.unwrap());
+    let error = create_table(&user).await.unwrap_err();
+    assert!(error.to_string().contains("an administrator"), "{error}");
+    user.pool().close().await;
+    Postgres::execute_outside(&administrator, &format!("DROP ROLE {name}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_unreachable_database_is_told_apart() {
+    let bank = Bank::<Sqlite>::open().await.unwrap();
+    bank.pool().close().await;
+    assert!(matches!(check(&bank).await, Err(CheckError::Unreachable(_))));
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_dtms_is_told_apart() {
+    let database = TestDatabase::sqlite();
+    let db = AnyPool(SqlitePool::connect(database.url()).await.unwrap());
+    Sqlite::execute_outside(db.pool(), "CREATE TABLE dtm_barrier_barrier (gid TEXT)").await.unwrap();
+    assert!(matches!(check(&db).await, Err(CheckError::Unusable(_))));
+
+    let Some(bank) = Bank::<Postgres>::open().await else { return };
+    let sql = "ALTER TABLE dtm_barrier.barrier DROP CONSTRAINT uniq_barrier";
+    Postgres::execute_outside(bank.pool(), sql).await.unwrap();
+    assert!(matches!(check(&bank).await, Err(CheckError::Unusable(_))));
+}
+
+/// The settings that a check complains about.
+async fn weak<DB: BankDriver>(db: &impl Database<Driver = DB>) -> Vec<&'static str> {
+    check(db).await.unwrap().into_iter().map(|weak| weak.setting).collect()
+}
+
+#[tokio::test]
+async fn settings_that_lose_commits_are_named_on_sqlite() {
+    let db =
+        AnyPool(sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap());
+    create_table(&db).await.unwrap();
+    assert_eq!(weak(&db).await, ["journal_mode"]);
+}
+
+#[tokio::test]
+async fn settings_that_lose_commits_are_named_on_postgres() {
+    let Some(bank) = Bank::<Postgres>::open().await else { return };
+    let options = PgConnectOptions::from_str(bank.url()).unwrap().options([("synchronous_commit", "off")]);
+    let db = AnyPool(PgPool::connect_with(options).await.unwrap());
+    assert_eq!(weak(&db).await, ["synchronous_commit"]);
+}
+
+#[tokio::test]
+async fn settings_that_lose_commits_are_named_on_mysql() {
+    let Some(server) = server::own_mysql().await else { return };
+    let bank = Bank::<MySql>::on(TestDatabase::on(&server).await, 10).await;
+    MySql::execute_outside(bank.pool(), "SET GLOBAL innodb_flush_log_at_trx_commit = 2").await.unwrap();
+    assert_eq!(weak(&bank).await, ["innodb_flush_log_at_trx_commit"]);
+    MySql::execute_outside(bank.pool(), "ALTER TABLE dtm_barrier.barrier ENGINE = MyISAM").await.unwrap();
+    assert!(weak(&bank).await.contains(&"engine of dtm_barrier.barrier"));
+}

@@ -1,0 +1,98 @@
+//! What passes if the whole transaction is tried again: conflicts, and lost connections.
+//!
+//! SQLite has one writer, and no connection to lose: these cases are for PostgreSQL and MySQL.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use branchwire::protocol::Gid;
+use branchwire::{Database, Fault, OrRefuse, Reply, Tx};
+use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver, OTHER_ACCOUNT};
+use branchwire_tests::service::Service;
+use tokio::sync::Barrier;
+
+/// How long to wait before looking again who waits for a lock. InnoDB tells news only to those who ask more seldom than
+/// ten times a second.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(150);
+
+/// A branch in which `sql` fails at its first attempts is applied once if it succeeds at last, and not at all otherwise.
+pub(super) async fn is_tried_three_times<DB: BankDriver>(bank: &Bank<DB>, sql: &'static str) {
+    for (failures, expected) in [(2, Reply::Success), (u32::MAX, Reply::Retry)] {
+        let before = bank.balance(ACCOUNT).await;
+        let (attempts, gid) = (Arc::new(AtomicU32::new(0)), Gid::random());
+        let service = {
+            let attempts = attempts.clone();
+            Service::new(bank, move |tx, amount| {
+                let attempt = attempts.fetch_add(1, Ordering::Relaxed);
+                Box::pin(async move {
+                    DB::credit(tx, ACCOUNT, amount).await?;
+                    if attempt < failures {
+                        // Whatever the business makes of it.
+                        DB::execute(tx, sql).await.or_refuse("no")?;
+                    }
+                    Ok(())
+                })
+            })
+        };
+        assert_eq!(service.call(&gid, 30).await, expected, "{sql}");
+        assert_eq!(attempts.load(Ordering::Relaxed), 3, "{sql}");
+        let applied = i64::from(expected == Reply::Success);
+        assert_eq!(bank.balance(ACCOUNT).await - before, 30 * applied, "{sql}");
+        assert_eq!(bank.barrier_rows(&gid).await.len(), usize::try_from(applied).unwrap(), "{sql}");
+    }
+}
+
+/// Two branches that lock two accounts in opposite order both apply, though the database ends one of them first.
+pub(super) async fn a_deadlock_passes<DB: BankDriver>(bank: &Bank<DB>) {
+    let (attempts, both_hold_one) = (Arc::new(AtomicU32::new(0)), Arc::new(Barrier::new(2)));
+    let service = {
+        let attempts = attempts.clone();
+        Service::new(bank, move |tx, amount| {
+            let (attempt, both_hold_one) = (attempts.fetch_add(1, Ordering::Relaxed), both_hold_one.clone());
+            Box::pin(async move {
+                let order = if amount == 1 { [ACCOUNT, OTHER_ACCOUNT] } else { [OTHER_ACCOUNT, ACCOUNT] };
+                DB::credit(tx, order[0], amount).await?;
+                if attempt < 2 {
+                    both_hold_one.wait().await;
+                }
+                DB::credit(tx, order[1], amount).await?;
+                Ok(())
+            })
+        })
+    };
+    let (one, two) = (Gid::random(), Gid::random());
+    let replies = tokio::join!(service.call(&one, 1), service.call(&two, 2));
+    assert_eq!(replies, (Reply::Success, Reply::Success));
+    assert_eq!(attempts.load(Ordering::Relaxed), 3);
+    assert_eq!((bank.balance(ACCOUNT).await, bank.balance(OTHER_ACCOUNT).await), (3, 3));
+}
+
+/// Errors that `statements` raise mean this to a transaction.
+pub(super) async fn errors_mean<DB: BankDriver>(bank: &Bank<DB>, statements: &[&'static str], fault: Fault) {
+    for sql in statements {
+        let mut tx = Tx::begin(bank).await.unwrap();
+        let error = DB::execute(&mut tx, sql).await.unwrap_err();
+        assert_eq!(tx.fault(), Some(fault), "{sql}: {error}");
+    }
+}
+
+/// Query-prepared, whose connection is killed while it waits for an open local transaction, does not say that it failed.
+///
+/// `kill` kills the connections that wait for a lock, and returns an error as long as there are none.
+pub(super) async fn a_lost_question_is_unknown<DB: BankDriver>(bank: &Bank<DB>, kill: &str) {
+    let (service, gid) = (Service::new(bank, |_, _| Box::pin(async { Ok(()) })), Gid::random());
+    let mut tx = Tx::begin(bank).await.unwrap();
+    let key = branchwire::barrier::BarrierKey::local(gid.clone());
+    branchwire::barrier::enter(&mut tx, &key).await.unwrap();
+
+    let killed = async {
+        while DB::execute_outside(bank.pool(), kill).await.is_err() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    let (reply, ()) = tokio::join!(service.query_prepared(&gid), killed);
+    assert_eq!(reply, Reply::Retry);
+    tx.commit().await.unwrap();
+    assert_eq!(service.query_prepared(&gid).await, Reply::Success);
+}

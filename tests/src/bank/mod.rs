@@ -1,0 +1,153 @@
+//! A bank for tests: accounts beside a barrier table, the same on each database.
+//!
+//! A test is written once, over [`BankDriver`], and runs on each database. What only one database has is tested apart.
+
+mod mysql;
+mod postgres;
+mod sqlite;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use branchwire::barrier::Dialect;
+use branchwire::protocol::Gid;
+use branchwire::{Database, Isolation, Tx};
+use sqlx::Pool;
+
+use crate::database::TestDatabase;
+
+/// The account that tests credit. It begins with nothing.
+pub const ACCOUNT: i64 = 1;
+
+/// Another account, which begins with nothing as well.
+pub const OTHER_ACCOUNT: i64 = 2;
+
+/// A bank with a database of its own: accounts [`ACCOUNT`] and [`OTHER_ACCOUNT`], and the barrier table.
+#[derive(Debug)]
+pub struct Bank<DB: BankDriver> {
+    pool: Pool<DB>,
+    /// Dropped after the pool.
+    database: Arc<TestDatabase>,
+}
+
+impl<DB: BankDriver> Clone for Bank<DB> {
+    fn clone(&self) -> Self {
+        Self { pool: self.pool.clone(), database: self.database.clone() }
+    }
+}
+
+impl<DB: BankDriver> Database for Bank<DB> {
+    type Driver = DB;
+
+    fn pool(&self) -> &Pool<DB> {
+        &self.pool
+    }
+}
+
+impl<DB: BankDriver> Bank<DB> {
+    /// Opens a bank; `None` if there is no server, and then the test has been reported as skipped.
+    ///
+    /// # Panics
+    /// If the database does not do what is asked.
+    pub async fn open() -> Option<Self> {
+        Some(Self::on(DB::database().await?, 10).await)
+    }
+
+    /// A bank on this database, with at most so many connections.
+    ///
+    /// # Panics
+    /// If the database does not do what is asked.
+    pub async fn on(database: TestDatabase, connections_max: u32) -> Self {
+        let pool = DB::pool(database.url(), connections_max).await;
+        let bank = Self { pool, database: Arc::new(database) };
+        branchwire::barrier::create_table(&bank).await.expect("the barrier table");
+        DB::create_accounts(&bank.pool).await;
+        bank
+    }
+
+    /// The same bank through another pool, as another process would have it.
+    pub async fn another_pool(&self, connections_max: u32) -> Self {
+        Self { pool: DB::pool(self.url(), connections_max).await, database: self.database.clone() }
+    }
+
+    /// The address of its database.
+    pub fn url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// What is in an account.
+    pub async fn balance(&self, account: i64) -> i64 {
+        DB::balance(&self.pool, account).await
+    }
+
+    /// The barrier rows of a global transaction, in the order in which they were inserted.
+    pub async fn barrier_rows(&self, gid: &Gid) -> Vec<Row> {
+        DB::barrier_rows(&self.pool, gid.as_str()).await
+    }
+}
+
+/// A bank whose transactions are serializable.
+#[derive(Debug)]
+pub struct StrictBank<DB: BankDriver>(pub Bank<DB>);
+
+impl<DB: BankDriver> Clone for StrictBank<DB> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<DB: BankDriver> Database for StrictBank<DB> {
+    type Driver = DB;
+
+    const ISOLATION: Isolation = Isolation::Serializable;
+
+    fn pool(&self) -> &Pool<DB> {
+        &self.0.pool
+    }
+}
+
+/// A row of the barrier table: `trans_type`, `branch_id`, `op`, `barrier_id`, `reason`.
+pub type Row = (String, String, String, String, String);
+
+/// What a test needs of one kind of database: its SQL.
+///
+/// Statements on a pool panic where the database does not do what is asked; those within a transaction are the
+/// business's, and return the database's error.
+pub trait BankDriver: Dialect {
+    /// A fresh database; `None` if there is no server, and then the test has been reported as skipped.
+    fn database() -> impl Future<Output = Option<TestDatabase>> + Send;
+
+    /// A pool of at most so many connections.
+    fn pool(url: &str, connections_max: u32) -> impl Future<Output = Pool<Self>> + Send;
+
+    /// Creates the accounts.
+    fn create_accounts(pool: &Pool<Self>) -> impl Future<Output = ()> + Send;
+
+    /// What is in an account.
+    fn balance(pool: &Pool<Self>, account: i64) -> impl Future<Output = i64> + Send;
+
+    /// The barrier rows of a global transaction.
+    fn barrier_rows(pool: &Pool<Self>, gid: &str) -> impl Future<Output = Vec<Row>> + Send;
+
+    /// Credits an account.
+    fn credit<D: Database<Driver = Self>>(
+        tx: &mut Tx<D>,
+        account: i64,
+        amount: i64,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// Runs any statement.
+    fn execute<D: Database<Driver = Self>>(
+        tx: &mut Tx<D>,
+        sql: &'static str,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// Runs any statements, and drops what they give after the first row.
+    fn execute_and_drop<D: Database<Driver = Self>>(
+        tx: &mut Tx<D>,
+        sql: &'static str,
+    ) -> impl Future<Output = ()> + Send;
+
+    /// Runs any statement outside a transaction.
+    fn execute_outside(pool: &Pool<Self>, sql: &str) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+}
