@@ -129,6 +129,12 @@ impl<P> MsgAddress<P> {
     }
 }
 
+impl<P> Clone for MsgAddress<P> {
+    fn clone(&self) -> Self {
+        Self { service: self.service.clone(), path: self.path, payload: PhantomData }
+    }
+}
+
 /// The address that answers whether a local transaction in the database `D` has committed.
 #[derive(Debug)]
 pub struct QueryPrepared<D> {

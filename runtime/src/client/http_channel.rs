@@ -27,26 +27,11 @@ impl HttpChannel {
         if base.as_str().starts_with("https") {
             return Err(InvalidUrl::new("https needs the feature `tls` of `branchwire`"));
         }
-        #[cfg(feature = "tls")]
-        let builder = builder.tls_backend_preconfigured(
-            tls(&base).ok_or_else(|| InvalidUrl::new("this machine has no store of trusted certificates"))?,
-        );
-        Ok(Self { http: builder.build().expect("the settings of the HTTP client are fixed and valid"), base })
+        Ok(Self {
+            http: builder.build().map_err(|_| InvalidUrl::new("this machine has no store of trusted certificates"))?,
+            base,
+        })
     }
-}
-
-/// TLS by rustls with ring, and the certificates that the platform trusts; none of them where TLS is not used.
-#[cfg(feature = "tls")]
-fn tls(base: &ServiceUrl) -> Option<rustls::ClientConfig> {
-    use rustls_platform_verifier::BuilderVerifierExt;
-
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
-    Some(if base.as_str().starts_with("https") {
-        builder.with_platform_verifier().ok()?.with_no_client_auth()
-    } else {
-        builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-    })
 }
 
 impl Channel for HttpChannel {
