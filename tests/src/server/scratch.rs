@@ -95,7 +95,8 @@ impl Place {
     pub(crate) fn command(&self, program: &Path) -> Command {
         let log = File::options().create(true).append(true).open(self.path("log")).expect("the server's log");
         let mut command = Command::new(program);
-        command.current_dir(&self.directory).stdin(Stdio::null());
+        // MariaDB clears its temporary directory at the start, so two servers with one would meet there.
+        command.current_dir(&self.directory).env("TMPDIR", &self.directory).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("the server's log")).stderr(log).process_group(0);
         if let Some((uid, gid)) = self.user {
             command.uid(uid).gid(gid);
