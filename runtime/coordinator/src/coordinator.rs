@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api;
 use crate::clock::Clock;
 use crate::engine::Defaults;
+use crate::metrics::Metrics;
 use crate::runner::{Core, Settings};
 use crate::store::{self, Journal, OpenError, Store, StoreError};
 use crate::transport::{HttpTransport, NoAnswer, Transport};
@@ -230,8 +231,9 @@ impl Builder {
             None => Arc::new(HttpTransport::new()?),
         };
         let journal_stop = CancellationToken::new();
-        let (queue, journal) = Journal::start(store.clone(), journal_stop.clone());
-        let core = Core::new(store, queue, transport, self.clock, self.settings);
+        let metrics = Arc::new(Metrics::new());
+        let (queue, journal) = Journal::start(store.clone(), metrics.clone(), journal_stop.clone());
+        let core = Core::new(store, queue, transport, self.clock, metrics, self.settings);
         core.start().await?;
         Ok(Coordinator { core, journal, journal_stop, grace: self.grace })
     }

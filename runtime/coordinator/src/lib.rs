@@ -18,8 +18,10 @@ pub mod cli;
 mod clock;
 mod coordinator;
 pub mod engine;
+mod metrics;
 mod runner;
 pub mod store;
+mod topics;
 pub mod transport;
 
 pub use clock::Clock;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::engine::{Refusal, RunEnd};
 use crate::runner::RequestError;
 use crate::store::{JournalError, StoreError};
+use crate::topics::TopicError;
 
 /// A request that was not carried out, in the protocol's form.
 #[derive(Debug)]
@@ -38,9 +39,41 @@ impl Refused {
         Self { status: StatusCode::METHOD_NOT_ALLOWED, ..Self::error(message) }
     }
 
+    /// The same, as 400.
+    pub(super) fn bad_request(self) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, ..self }
+    }
+
     /// Too much at present: 503, to be sent again after a second.
-    fn busy(message: impl Into<String>) -> Self {
+    pub(super) fn busy(message: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::error(message) }
+    }
+}
+
+impl Refused {
+    pub(super) fn dtm_result(&self) -> Option<DtmResult> {
+        self.dtm_result
+    }
+
+    /// The text for the client.
+    ///
+    /// Clients search the whole answer for two words; a gid or an error's text must not decide for them.
+    pub(super) fn message(&self) -> &str {
+        let misleading = [DtmResult::Failure, DtmResult::Ongoing]
+            .iter()
+            .any(|word| Some(*word) != self.dtm_result && self.message.contains(word.as_str()));
+        if misleading { "not carried out" } else { &self.message }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut response = json(&Body { dtm_result: self.dtm_result, message: self.message() });
+        *response.status_mut() = self.status;
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 
@@ -57,6 +90,12 @@ impl From<RequestError> for Refused {
             RequestError::Journal(JournalError::Full) => Self::busy(error.to_string()),
             error => Self::error(error.to_string()),
         }
+    }
+}
+
+impl From<TopicError> for Refused {
+    fn from(error: TopicError) -> Self {
+        Self::error(error.to_string())
     }
 }
 
@@ -85,25 +124,11 @@ struct Body<'a> {
     message: &'a str,
 }
 
-pub(super) fn refused(refused: &Refused) -> Response {
-    // Clients search the whole text for these words; a gid or an error's text must not decide for them.
-    let misleading = [DtmResult::Failure, DtmResult::Ongoing]
-        .iter()
-        .any(|word| Some(*word) != refused.dtm_result && refused.message.contains(word.as_str()));
-    let message = if misleading { "not carried out" } else { &refused.message };
-    let mut response = json(&Body { dtm_result: refused.dtm_result, message });
-    *response.status_mut() = refused.status;
-    if refused.status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    response
-}
-
 /// 200 with a body of JSON.
 pub(super) fn json(body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(body) => with_type(body),
-        Err(error) => refused(&Refused::error(error.to_string())),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
@@ -119,9 +144,9 @@ fn with_type(body: impl IntoResponse) -> Response {
 /// The answer to a submit that waited for the run.
 ///
 /// A message that is not through yet will get through: DTM's `FAILURE` for one whose branch refused would be a lie.
-pub(super) fn run_end(end: RunEnd) -> Result<Response, Refused> {
+pub(super) fn run_end(end: RunEnd) -> Result<(), Refused> {
     match end {
-        RunEnd::Succeed => Ok(success()),
+        RunEnd::Succeed => Ok(()),
         RunEnd::Ongoing => Err(Refused {
             status: StatusCode::TOO_EARLY,
             dtm_result: Some(DtmResult::Ongoing),

@@ -2,9 +2,9 @@
 //!
 //! Whatever could not be stored, called or carried out later is refused here, before anything is recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use branchwire::protocol::{BranchId, Gid, Op, Step, TOPIC_PREFIX, TransType, Transaction, TransactionOptions};
+use branchwire::protocol::{BranchId, Gid, NAME_CHARS_MAX, Op, Step, TransType, Transaction, TransactionOptions};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
@@ -12,13 +12,15 @@ use url::Url;
 
 use super::answer::Refused;
 use crate::engine::{Branch, Defaults, Definition, Time, Timing};
-use crate::store::row::CustomData;
+use crate::store::Store;
+use crate::store::row::{CustomData, ExtData};
+use crate::topics::{self, Subscriber};
 
 /// The longest text in a row, in characters: what DTM's tables hold.
 const TEXT_CHARS_MAX: usize = 1024;
 
-/// The most steps that a transaction can have.
-const STEPS_MAX: usize = 1_000;
+/// The most branches that a transaction can have.
+const BRANCHES_MAX: usize = 1_000;
 
 /// The longest time a client can ask for, in seconds: ten years.
 const SECONDS_MAX: i64 = 315_360_000;
@@ -31,6 +33,33 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
     serde_json::from_slice(body).map_err(|error| {
         if error.is_eof() { Refused::error("unexpected end of JSON input") } else { Refused::error(error.to_string()) }
     })
+}
+
+/// Reads what was parsed already.
+pub(super) fn read<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Refused> {
+    serde_json::from_value(value).map_err(|error| Refused::error(error.to_string()))
+}
+
+/// The subscribers of each topic that is among a transaction's steps.
+pub(super) type Topics = HashMap<String, Vec<Subscriber>>;
+
+/// Looks up the topics of a transaction.
+pub(super) async fn topics(store: &dyn Store, transaction: &Transaction) -> Result<Topics, Refused> {
+    let mut topics = Topics::new();
+    for topic in transaction.steps.iter().flatten().filter_map(|step| topics::name_of(&step.action)) {
+        if !topics.contains_key(topic) {
+            topics.insert(topic.to_owned(), topics::subscribers(store, topic).await?);
+        }
+    }
+    Ok(topics)
+}
+
+/// A name that a row can hold.
+pub(super) fn name(what: &str, name: String) -> Result<String, Refused> {
+    if name.chars().count() > NAME_CHARS_MAX || name.contains('\0') {
+        return Err(Refused::error(format!("{what} has more than {NAME_CHARS_MAX} characters, or a NUL among them")));
+    }
+    Ok(name)
 }
 
 /// The gid of a request about a transaction that must be there; a gid that cannot be one is not there.
@@ -50,7 +79,12 @@ pub(super) fn text(name: &str, text: String) -> Result<String, Refused> {
 }
 
 /// A transaction that can be carried out.
-pub(super) fn definition(transaction: Transaction, now: Time, defaults: &Defaults) -> Result<Definition, Refused> {
+pub(super) fn definition(
+    transaction: Transaction,
+    topics: &Topics,
+    now: Time,
+    defaults: &Defaults,
+) -> Result<Definition, Refused> {
     if transaction.gid.is_empty() {
         return Err(Refused::error("key required"));
     }
@@ -67,7 +101,9 @@ pub(super) fn definition(transaction: Transaction, now: Time, defaults: &Default
         return Err(Refused::error(format!("delay is longer than {SECONDS_MAX} seconds")));
     }
     let query_prepared = address("query_prepared", transaction.query_prepared)?;
-    let branches = branches(transaction.steps.unwrap_or_default(), transaction.payloads.unwrap_or_default())?;
+    let steps = transaction.steps.unwrap_or_default();
+    let ext_data = ext_data(&steps)?;
+    let branches = branches(steps, transaction.payloads.unwrap_or_default(), topics)?;
     let options = serde_json::to_string(&transaction.options).map_err(|error| Refused::error(error.to_string()))?;
     Ok(Definition {
         gid,
@@ -80,12 +116,12 @@ pub(super) fn definition(transaction: Transaction, now: Time, defaults: &Default
         headers: transaction.options.branch_headers.unwrap_or_default(),
         options: text("options", options)?,
         custom_data,
-        ext_data: String::new(),
+        ext_data,
     })
 }
 
 /// The pattern, if this coordinator can carry it out.
-fn supported(trans_type: &str) -> Result<TransType, Refused> {
+pub(super) fn supported(trans_type: &str) -> Result<TransType, Refused> {
     match trans_type.parse() {
         Ok(TransType::Msg) => Ok(TransType::Msg),
         Ok(other) => Err(Refused::error(format!("trans_type '{other}' is not supported by this coordinator; msg is"))),
@@ -121,31 +157,46 @@ fn check_headers(headers: Option<&BTreeMap<String, String>>) -> Result<(), Refus
     Ok(())
 }
 
-fn branches(steps: Vec<Step>, payloads: Vec<String>) -> Result<Vec<Branch>, Refused> {
-    if steps.len() > STEPS_MAX {
-        return Err(Refused::error(format!("more than {STEPS_MAX} steps")));
+/// The steps as they were given, for `query` to show, if they cannot be told from the branches.
+fn ext_data(steps: &[Step]) -> Result<String, Refused> {
+    if steps.iter().all(|step| topics::name_of(&step.action).is_none()) {
+        return Ok(String::new());
     }
+    let steps = steps.iter().map(|step| step.action.clone()).collect();
+    let ext_data = ExtData { steps, ..ExtData::default() };
+    serde_json::to_string(&ext_data).map_err(|error| Refused::error(error.to_string()))
+}
+
+fn branches(steps: Vec<Step>, payloads: Vec<String>, topics: &Topics) -> Result<Vec<Branch>, Refused> {
     if payloads.len() < steps.len() {
         return Err(Refused::error(format!("{} steps, but {} payloads", steps.len(), payloads.len())));
     }
-    let pairs = steps.into_iter().zip(payloads).zip(1..);
-    pairs.map(|((step, payload), number)| branch(format!("{number:02}"), step.action, payload.into())).collect()
+    let mut branches = Vec::with_capacity(steps.len());
+    for ((step, payload), number) in steps.into_iter().zip(payloads).zip(1..) {
+        let payload = Bytes::from(payload);
+        match topics::name_of(&step.action) {
+            None => branches.push(branch(format!("{number:02}"), address("action", step.action)?, payload)?),
+            Some(topic) => {
+                for (subscriber, place) in topics.get(topic).into_iter().flatten().zip(1..) {
+                    let branch_id = format!("{number:02}-{place:02}");
+                    branches.push(branch(branch_id, subscriber.url.clone(), payload.clone())?);
+                }
+            }
+        }
+        if branches.len() > BRANCHES_MAX {
+            return Err(Refused::error(format!("more than {BRANCHES_MAX} branches")));
+        }
+    }
+    Ok(branches)
 }
 
 fn branch(branch_id: String, url: String, payload: Bytes) -> Result<Branch, Refused> {
-    if url.starts_with(TOPIC_PREFIX) {
-        return Err(Refused::error("topic not found"));
-    }
-    Ok(Branch {
-        branch_id: BranchId::new(branch_id).map_err(|error| Refused::error(error.to_string()))?,
-        op: Op::Action,
-        url: address("action", url)?,
-        payload,
-    })
+    let branch_id = BranchId::new(branch_id).map_err(|error| Refused::error(error.to_string()))?;
+    Ok(Branch { branch_id, op: Op::Action, url, payload })
 }
 
 /// An address that can be called, or none.
-fn address(name: &str, address: String) -> Result<String, Refused> {
+pub(super) fn address(name: &str, address: String) -> Result<String, Refused> {
     let address = text(name, address)?;
     if address.is_empty() {
         return Ok(address);

@@ -2,12 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use branchwire::protocol::{Step, TransactionOptions};
+use branchwire::protocol::TransactionOptions;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::store::{BranchRow, Row};
+use crate::store::row::ExtData;
+use crate::store::{BranchRow, KvRow, Row};
 
 /// The answer of `query`.
 #[derive(Debug, Serialize)]
@@ -22,6 +23,63 @@ pub(super) fn query(row: Option<&Row>) -> QueryView<'_> {
     QueryView { branches: branches.unwrap_or_default(), transaction: row.map(TransactionView::new) }
 }
 
+/// The answer of `all`.
+#[derive(Debug, Serialize)]
+pub(super) struct AllView<'a> {
+    next_position: String,
+    transactions: Vec<TransactionView<'a>>,
+}
+
+/// Some rows; where they fill the limit, the position that goes on after them.
+pub(super) fn all(rows: &[Row], limit: u32) -> AllView<'_> {
+    let next_position = next_position(rows.len(), limit, rows.last().map(|row| row.id));
+    AllView { next_position, transactions: rows.iter().map(TransactionView::new).collect() }
+}
+
+/// The answer of `queryKV` and `scanKV`.
+#[derive(Debug, Serialize)]
+pub(super) struct KvView<'a> {
+    kv: Vec<KvRowView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_position: Option<String>,
+}
+
+pub(super) fn query_kv(rows: &[KvRow]) -> KvView<'_> {
+    KvView { kv: rows.iter().map(KvRowView::new).collect(), next_position: None }
+}
+
+pub(super) fn scan_kv(rows: &[KvRow], limit: u32) -> KvView<'_> {
+    let next_position = next_position(rows.len(), limit, rows.last().map(|row| row.id));
+    KvView { next_position: Some(next_position), ..query_kv(rows) }
+}
+
+fn next_position(count: usize, limit: u32, last: Option<i64>) -> String {
+    if count < usize::try_from(limit).unwrap_or(usize::MAX) {
+        return String::new();
+    }
+    last.map(|id| id.to_string()).unwrap_or_default()
+}
+
+#[derive(Debug, Serialize)]
+struct KvRowView<'a> {
+    id: i64,
+    cat: &'a str,
+    k: &'a str,
+    v: &'a str,
+    version: i64,
+    #[serde(serialize_with = "rfc3339")]
+    create_time: i64,
+    #[serde(serialize_with = "rfc3339")]
+    update_time: i64,
+}
+
+impl<'a> KvRowView<'a> {
+    fn new(row: &'a KvRow) -> Self {
+        let KvRow { id, cat, k, v, version, create_time, update_time } = row;
+        Self { id: *id, cat, k, v, version: *version, create_time: *create_time, update_time: *update_time }
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub(super) struct TransactionView<'a> {
     id: i64,
@@ -29,7 +87,7 @@ pub(super) struct TransactionView<'a> {
     trans_type: &'a str,
     status: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    steps: Vec<Step>,
+    steps: Vec<StepView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     payloads: Vec<String>,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -68,8 +126,8 @@ impl<'a> TransactionView<'a> {
             gid: &row.gid,
             trans_type: &row.trans_type,
             status: &row.status,
-            steps: row.branches.iter().map(|b| Step { action: b.url.clone(), ..Step::default() }).collect(),
-            payloads: row.branches.iter().map(|b| String::from_utf8_lossy(&b.bin_data).into_owned()).collect(),
+            steps: steps(row),
+            payloads: payloads(row),
             query_prepared: &row.query_prepared,
             protocol: if row.protocol.is_empty() { "http" } else { &row.protocol },
             create_time: row.create_time,
@@ -88,6 +146,36 @@ impl<'a> TransactionView<'a> {
             parsed_options: serde_json::from_str(&row.options).unwrap_or_default(),
         }
     }
+}
+
+/// A step's address; unlike in a request, an empty one is shown.
+#[derive(Debug, Serialize)]
+struct StepView {
+    action: String,
+}
+
+/// The steps: as they were given if a topic was among them, else one a branch.
+fn steps(row: &Row) -> Vec<StepView> {
+    let given = ExtData::parse(&row.ext_data).unwrap_or_default().steps;
+    if given.is_empty() {
+        row.branches.iter().map(|branch| StepView { action: branch.url.clone() }).collect()
+    } else {
+        given.into_iter().map(|action| StepView { action }).collect()
+    }
+}
+
+/// One payload a step: that of its first branch.
+fn payloads(row: &Row) -> Vec<String> {
+    let mut payloads: Vec<String> = Vec::new();
+    let mut last = None;
+    for branch in &row.branches {
+        let step = branch.branch_id.split('-').next();
+        if step != last {
+            payloads.push(String::from_utf8_lossy(&branch.bin_data).into_owned());
+            last = step;
+        }
+    }
+    payloads
 }
 
 #[derive(Debug, Serialize)]

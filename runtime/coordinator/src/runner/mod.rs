@@ -23,7 +23,8 @@ use crate::clock::Clock;
 use crate::engine::{
     Command, Defaults, Definition, EngineError, Event, Holder, Opening, Refusal, RunEnd, Step, create, step,
 };
-use crate::store::{CorruptRow, Journal, JournalError, Store, StoreError, Write};
+use crate::metrics::Metrics;
+use crate::store::{CorruptRow, Journal, JournalError, ResetDue, Store, StoreError, Write};
 use crate::transport::Transport;
 
 /// How often a request is tried again that met a row which others had changed.
@@ -48,6 +49,7 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Clock,
     pub(crate) settings: Settings,
+    metrics: Arc<Metrics>,
     journal: Journal,
     transport: Arc<dyn Transport>,
     /// The name of this coordinator in the rows it holds; another one at each start.
@@ -96,12 +98,14 @@ impl Core {
         journal: Journal,
         transport: Arc<dyn Transport>,
         clock: Clock,
+        metrics: Arc<Metrics>,
         settings: Settings,
     ) -> Arc<Self> {
         let lease = (settings.defaults.request_timeout + Duration::from_secs(2)) * 3;
         Arc::new(Self {
             store,
             clock,
+            metrics,
             journal,
             transport,
             owner: Gid::random().into(),
@@ -271,6 +275,29 @@ impl Core {
             Err(EngineError::Refused(refusal)) => Err(refusal.into()),
             Err(error @ EngineError::Impossible { .. }) => Err(RequestError::Impossible(error)),
         }
+    }
+
+    /// Makes what is due later than after `timeout` due now.
+    pub(crate) async fn reset_due(&self, timeout: Duration, limit: u32) -> Result<ResetDue, StoreError> {
+        let now = self.clock.now();
+        let done = self.store.reset_due(now, now.after(timeout), limit).await?;
+        self.schedule.due_at(now);
+        Ok(done)
+    }
+
+    /// Whether this process can do its work.
+    pub(crate) async fn ready(&self) -> Result<(), StoreError> {
+        if self.stopping.is_cancelled() {
+            return Err(StoreError::Unavailable("the coordinator is stopping".to_owned()));
+        }
+        self.store.kv_get("", "").await.map(drop)
+    }
+
+    /// The metrics, as text.
+    pub(crate) fn metrics_text(&self) -> Result<String, std::fmt::Error> {
+        self.metrics.in_memory.set(i64::try_from(self.slots.len()).unwrap_or(i64::MAX));
+        self.metrics.writes_waiting.set(i64::try_from(self.journal.waiting()).unwrap_or(i64::MAX));
+        self.metrics.encode()
     }
 
     /// How many transactions are in memory.

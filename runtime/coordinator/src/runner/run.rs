@@ -62,6 +62,7 @@ impl Core {
             Outcome::Applied => {
                 loaded.stored = true;
                 loaded.unsaved.clear();
+                self.metrics.reached(state.status);
                 if !state.status.is_final() {
                     self.schedule.due_at(state.due);
                 }
@@ -141,11 +142,14 @@ impl Core {
                 (Call::query_prepared(definition), None)
             }
         };
+        let start = tokio::time::Instant::now();
         let heard = match call {
             Ok(call) => self.transport.call(call).await,
             Err(error) => Err(error),
         };
+        self.metrics.call_seconds.observe(start.elapsed().as_secs_f64());
         let answer = heard.as_ref().map_or(Answer::Unknown, crate::transport::Heard::answer);
+        self.metrics.calls(answer).inc();
         log(definition, branch, answer, heard.as_ref().err());
         match branch {
             Some(branch) => Event::Answered { branch, answer },

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::Metrics;
+
 use super::{Outcome, Store, StoreError, Write};
 
 /// How many writes may wait. Past that the store is the bottleneck, and more waiting helps nobody.
@@ -44,9 +46,13 @@ pub enum JournalError {
 impl Journal {
     /// A journal before `store`. Once `stop` is cancelled it accepts nothing more; its task ends when what was accepted
     /// is written.
-    pub fn start(store: Arc<dyn Store>, stop: CancellationToken) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(crate) fn start(
+        store: Arc<dyn Store>,
+        metrics: Arc<Metrics>,
+        stop: CancellationToken,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
-        (Self { queue }, tokio::spawn(drain(store, waiting, stop)))
+        (Self { queue }, tokio::spawn(drain(store, metrics, waiting, stop)))
     }
 
     /// Makes a write durable; gives its outcome once it is.
@@ -76,7 +82,12 @@ impl Journal {
     }
 }
 
-async fn drain(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Waiting>, stop: CancellationToken) {
+async fn drain(
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+    mut queue: mpsc::Receiver<Waiting>,
+    stop: CancellationToken,
+) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     loop {
         tokio::select! {
@@ -88,16 +99,23 @@ async fn drain(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Waiting>, stop: 
             }
         }
         let (writes, mut done): (Vec<_>, Vec<_>) = batch.drain(..).map(|w| (w.write, w.done)).unzip();
-        commit(store.as_ref(), &writes, &mut done).await;
+        metrics.writes.inc_by(writes.len() as u64);
+        commit(store.as_ref(), &metrics, &writes, &mut done).await;
     }
 }
 
 /// Commits the writes together; where the data of one is refused, in halves, until the bad one stands alone.
-async fn commit(store: &dyn Store, writes: &[Write], done: &mut Vec<oneshot::Sender<Result<Outcome, StoreError>>>) {
+async fn commit(
+    store: &dyn Store,
+    metrics: &Metrics,
+    writes: &[Write],
+    done: &mut Vec<oneshot::Sender<Result<Outcome, StoreError>>>,
+) {
     // Halves that wait for their turn, the next one last. Whoever asked may be gone: then nobody hears of it.
     let mut pending = vec![writes];
     done.reverse();
     while let Some(writes) = pending.pop() {
+        metrics.commits.inc();
         match store.write(writes).await {
             Ok(outcomes) => {
                 for outcome in outcomes {

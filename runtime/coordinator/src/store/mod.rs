@@ -16,6 +16,7 @@ use branchwire::protocol::{BranchId, Gid, Op, Status};
 use futures_util::future::BoxFuture;
 
 pub use journal::{Journal, JournalError};
+pub(crate) use row::join_branches;
 pub use row::{BranchRow, CorruptRow, Row};
 
 use crate::engine::{Definition, State, Time};
@@ -48,6 +49,37 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// A [`StoreError`] if nothing was given back.
     fn release_all(&self, now: Time) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Transactions, newest first, each with its branches.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if they cannot be read.
+    fn list<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<Vec<Row>, StoreError>>;
+
+    /// Makes unfinished transactions due at `now` that are not due before `later_than`, at most `limit`, as long as
+    /// nobody holds them.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if that is not durable.
+    fn reset_due(&self, now: Time, later_than: Time, limit: u32) -> BoxFuture<'_, Result<ResetDue, StoreError>>;
+
+    /// One entry of the key-value table; `None` if there is none.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if it cannot be read.
+    fn kv_get<'a>(&'a self, cat: &'a str, k: &'a str) -> BoxFuture<'a, Result<Option<KvRow>, StoreError>>;
+
+    /// Entries of a category, newest first: at most `limit` of those with an id below `position`.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if they cannot be read.
+    fn kv_scan<'a>(&'a self, cat: &'a str, position: i64, limit: u32) -> BoxFuture<'a, Result<Vec<KvRow>, StoreError>>;
+
+    /// Creates, replaces or deletes an entry, if it still is what we think it is. Durable.
+    ///
+    /// # Errors
+    /// A [`StoreError`]; nothing was written, but for [`StoreError::Unknown`].
+    fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>>;
 
     /// Closes connections in an orderly way. Afterwards nothing is asked of the store.
     fn close(&self) -> BoxFuture<'_, ()>;
@@ -166,6 +198,62 @@ pub struct Taken {
     pub next_due: Option<Time>,
 }
 
+/// Which transactions to list. What is empty or `None` does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// The one of this gid.
+    pub gid: String,
+    /// Those in this status.
+    pub status: String,
+    /// Those of this pattern.
+    pub trans_type: String,
+    /// Those created at this time or later.
+    pub created_from: Option<Time>,
+    /// Those created at this time or earlier.
+    pub created_to: Option<Time>,
+    /// Those with a smaller id.
+    pub position: Option<i64>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// What became of [`Store::reset_due`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResetDue {
+    /// How many became due.
+    pub succeed_count: u64,
+    /// Whether there are more.
+    pub has_remaining: bool,
+}
+
+/// An entry of the key-value table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
+pub struct KvRow {
+    pub id: i64,
+    pub cat: String,
+    pub k: String,
+    pub v: String,
+    pub version: i64,
+    pub create_time: i64,
+    pub update_time: i64,
+}
+
+/// A change of one entry of the key-value table.
+#[derive(Debug, Clone)]
+pub struct KvPut {
+    /// Its category.
+    pub cat: String,
+    /// Its key.
+    pub k: String,
+    /// The version it must have; `None`: it must not exist.
+    pub version: Option<i64>,
+    /// Its new value; `None` deletes it.
+    pub v: Option<String>,
+    /// When.
+    pub at: Time,
+}
+
 /// Why a store could not do something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -204,7 +292,14 @@ pub async fn open(address: &str) -> Result<Arc<dyn Store>, OpenError> {
     let (scheme, rest) = address.split_once(':').unwrap_or((address, ""));
     match scheme {
         #[cfg(feature = "sqlite")]
-        "sqlite" => Ok(Arc::new(sqlite::SqliteStore::open(rest.trim_start_matches("//")).await?)),
+        "sqlite" => Ok(Arc::new(sqlite::SqliteStore::open(file_of(rest)).await?)),
         _ => Err(OpenError::new(&address, "expected an address like `sqlite://FILE`")),
     }
+}
+
+/// The file in `//FILE?parameters`; parameters belong to other programs.
+#[cfg(feature = "sqlite")]
+fn file_of(address: &str) -> &str {
+    let file = address.strip_prefix("//").unwrap_or(address);
+    file.split_once('?').map_or(file, |(file, _)| file)
 }

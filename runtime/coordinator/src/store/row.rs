@@ -1,6 +1,6 @@
 //! A transaction as a store keeps it, and what it means.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
@@ -38,6 +38,7 @@ pub struct Row {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
 pub struct BranchRow {
+    pub gid: String,
     pub branch_id: String,
     pub op: String,
     pub url: String,
@@ -146,11 +147,21 @@ impl Row {
         };
         Ok((definition, state))
     }
+}
 
-    /// Puts the branches into the order in which they are called: by the numbers in their ids (`100` is after `99`).
-    pub(crate) fn sort_branches(&mut self) {
-        self.branches.sort_by_cached_key(|branch| order_of(&branch.branch_id));
+/// Gives each row its branches, in the order in which they are called: by the numbers in their ids (`100` is after
+/// `99`). Branches of other gids are left out.
+pub(crate) fn join_branches(rows: Vec<Row>, branches: Vec<BranchRow>) -> Vec<Row> {
+    let mut by_gid: HashMap<String, Vec<BranchRow>> = HashMap::new();
+    for branch in branches {
+        by_gid.entry(branch.gid.clone()).or_default().push(branch);
     }
+    let join = |row: Row| {
+        let mut branches = by_gid.remove(&row.gid).unwrap_or_default();
+        branches.sort_by_cached_key(|branch| order_of(&branch.branch_id));
+        Row { branches, ..row }
+    };
+    rows.into_iter().map(join).collect()
 }
 
 /// `01-02` as numbers; an id without numbers comes last, in the order of its text.
@@ -185,10 +196,9 @@ mod tests {
 
     #[test]
     fn branches_are_ordered_by_number() {
-        let branch = |id: &str| BranchRow { branch_id: id.into(), ..BranchRow::default() };
-        let mut row = Row { branches: ["100", "02", "99", "01-10", "01-09"].map(branch).into(), ..row() };
-        row.sort_branches();
-        let ids: Vec<_> = row.branches.iter().map(|b| b.branch_id.as_str()).collect();
+        let branch = |id: &str| BranchRow { gid: "g".into(), branch_id: id.into(), ..BranchRow::default() };
+        let rows = join_branches(vec![row()], ["100", "02", "99", "01-10", "01-09"].map(branch).into());
+        let ids: Vec<_> = rows[0].branches.iter().map(|b| b.branch_id.as_str()).collect();
         assert_eq!(ids, ["01-09", "01-10", "02", "99", "100"]);
     }
 

@@ -3,6 +3,7 @@
 //! One connection writes, under `journal_mode=WAL` and `synchronous=FULL`; others read. A lock file beside the database
 //! keeps a second coordinator out.
 
+mod read;
 mod statements;
 
 use std::fs::{File, TryLockError};
@@ -15,7 +16,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
-use super::{OpenError, Outcome, Row, Store, StoreError, Take, Taken, Write};
+use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, StoreError, Take, Taken, Write};
 use crate::engine::Time;
 
 /// How often a batch is executed again after a COMMIT that failed, before it counts as unknown.
@@ -111,13 +112,13 @@ impl SqliteStore {
     }
 
     async fn take(&self, take: &Take) -> Result<Taken, StoreError> {
-        let next_due = statements::next_due(&self.readers).await.map_err(unavailable)?;
+        let next_due = read::next_due(&self.readers).await.map_err(unavailable)?;
         if next_due.is_none_or(|due| due > take.now) {
             return Ok(Taken { gids: Vec::new(), next_due });
         }
         let mut slot = self.writer.lock().await;
         let gids = statements::take(self.connected(&mut slot).await?, take).await.map_err(unavailable)?;
-        let next_due = statements::next_due(&self.readers).await.map_err(unavailable)?;
+        let next_due = read::next_due(&self.readers).await.map_err(unavailable)?;
         Ok(Taken { gids, next_due })
     }
 }
@@ -128,7 +129,7 @@ impl Store for SqliteStore {
     }
 
     fn load<'a>(&'a self, gid: &'a str) -> BoxFuture<'a, Result<Option<Row>, StoreError>> {
-        async move { statements::load(&self.readers, gid).await.map_err(unavailable) }.boxed()
+        async move { read::load(&self.readers, gid).await.map_err(unavailable) }.boxed()
     }
 
     fn take_due<'a>(&'a self, take: &'a Take) -> BoxFuture<'a, Result<Taken, StoreError>> {
@@ -140,6 +141,35 @@ impl Store for SqliteStore {
         async move {
             let mut slot = self.writer.lock().await;
             statements::release_all(self.connected(&mut slot).await?, now).await.map_err(unavailable)
+        }
+        .boxed()
+    }
+
+    fn list<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        async move { read::list(&self.readers, filter).await.map_err(unavailable) }.boxed()
+    }
+
+    fn reset_due(&self, now: Time, later_than: Time, limit: u32) -> BoxFuture<'_, Result<ResetDue, StoreError>> {
+        async move {
+            let mut slot = self.writer.lock().await;
+            let connection = self.connected(&mut slot).await?;
+            statements::reset_due(connection, now, later_than, limit).await.map_err(unavailable)
+        }
+        .boxed()
+    }
+
+    fn kv_get<'a>(&'a self, cat: &'a str, k: &'a str) -> BoxFuture<'a, Result<Option<KvRow>, StoreError>> {
+        async move { read::kv_get(&self.readers, cat, k).await.map_err(unavailable) }.boxed()
+    }
+
+    fn kv_scan<'a>(&'a self, cat: &'a str, position: i64, limit: u32) -> BoxFuture<'a, Result<Vec<KvRow>, StoreError>> {
+        async move { read::kv_scan(&self.readers, cat, position, limit).await.map_err(unavailable) }.boxed()
+    }
+
+    fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>> {
+        async move {
+            let mut slot = self.writer.lock().await;
+            statements::kv_put(self.connected(&mut slot).await?, put).await.map_err(|error| classify(&error))
         }
         .boxed()
     }

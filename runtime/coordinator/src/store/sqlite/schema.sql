@@ -24,6 +24,10 @@ CREATE TABLE IF NOT EXISTS trans_global (
 CREATE INDEX IF NOT EXISTS trans_global_due ON trans_global (next_cron_time)
     WHERE status IN ('prepared', 'aborting', 'submitted');
 
+-- For `all`: the failed among very many that succeeded, and those of a time.
+CREATE INDEX IF NOT EXISTS trans_global_failed ON trans_global (id) WHERE status = 'failed';
+CREATE INDEX IF NOT EXISTS trans_global_created ON trans_global (create_time);
+
 CREATE TABLE IF NOT EXISTS trans_branch_op (
     gid TEXT NOT NULL,
     branch_id TEXT NOT NULL,
@@ -37,3 +41,14 @@ CREATE TABLE IF NOT EXISTS trans_branch_op (
     rollback_time INTEGER,
     PRIMARY KEY (gid, branch_id, op)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS kv (
+    id INTEGER PRIMARY KEY,
+    cat TEXT NOT NULL,
+    k TEXT NOT NULL,
+    v TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    create_time INTEGER NOT NULL,
+    update_time INTEGER NOT NULL,
+    UNIQUE (cat, k)
+) STRICT;

@@ -1,14 +1,14 @@
-//! The statements. Each changes any number of rows in one round trip to the thread that has the connection.
+//! The statements that write. Each changes any number of rows in one round trip to the thread that has the connection.
 
 use std::sync::{Arc, LazyLock};
 
 use futures_util::TryStreamExt;
 use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Either, Row as _, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Either, Sqlite, SqliteConnection};
 
 use crate::engine::{Branch, BranchState, Definition, State, Time};
-use crate::store::{BranchChange, BranchRow, Change, Outcome, Row, Take, Write};
+use crate::store::{BranchChange, Change, KvPut, Outcome, ResetDue, Take, Write};
 
 type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
@@ -203,15 +203,6 @@ fn interval_ms(state: &State) -> i64 {
     i64::try_from(state.interval.as_millis()).unwrap_or(i64::MAX)
 }
 
-pub(super) async fn next_due(readers: &SqlitePool) -> Result<Option<Time>, sqlx::Error> {
-    let due: Option<i64> = sqlx::query_scalar(
-        "SELECT min(next_cron_time) FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted')",
-    )
-    .fetch_one(readers)
-    .await?;
-    Ok(due.map(Time::from_millis).filter(|due| *due < Time::MAX))
-}
-
 pub(super) async fn take(connection: &mut SqliteConnection, take: &Take) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
         "UPDATE trans_global SET next_cron_time = ?, owner = ? WHERE id IN (SELECT id FROM trans_global \
@@ -237,55 +228,57 @@ pub(super) async fn release_all(connection: &mut SqliteConnection, now: Time) ->
     Ok(())
 }
 
-pub(super) async fn load(readers: &SqlitePool, gid: &str) -> Result<Option<Row>, sqlx::Error> {
-    let row = sqlx::query("SELECT * FROM trans_global WHERE gid = ?").bind(gid).fetch_optional(readers).await?;
-    let Some(row) = row else { return Ok(None) };
-    let mut row = global(&row)?;
-    row.branches = sqlx::query("SELECT * FROM trans_branch_op WHERE gid = ?")
-        .bind(gid)
-        .fetch_all(readers)
-        .await?
-        .iter()
-        .map(branch)
-        .collect::<Result<_, _>>()?;
-    row.sort_branches();
-    Ok(Some(row))
+/// Also autocommitted, and so durable.
+pub(super) async fn reset_due(
+    connection: &mut SqliteConnection,
+    now: Time,
+    later_than: Time,
+    limit: u32,
+) -> Result<ResetDue, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE trans_global SET next_cron_time = ? WHERE id IN (SELECT id FROM trans_global \
+         WHERE status IN ('prepared', 'aborting', 'submitted') AND next_cron_time > ? AND owner = '' LIMIT ?)",
+    )
+    .bind(now.as_millis())
+    .bind(later_than.as_millis())
+    .bind(limit)
+    .execute(&mut *connection)
+    .await?;
+    let has_remaining = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM trans_global \
+         WHERE status IN ('prepared', 'aborting', 'submitted') AND next_cron_time > ? AND owner = '')",
+    )
+    .bind(later_than.as_millis())
+    .fetch_one(connection)
+    .await?;
+    Ok(ResetDue { succeed_count: done.rows_affected(), has_remaining })
 }
 
-fn global(row: &SqliteRow) -> Result<Row, sqlx::Error> {
-    Ok(Row {
-        id: row.try_get("id")?,
-        gid: row.try_get("gid")?,
-        trans_type: row.try_get("trans_type")?,
-        status: row.try_get("status")?,
-        query_prepared: row.try_get("query_prepared")?,
-        protocol: row.try_get("protocol")?,
-        create_time: row.try_get("create_time")?,
-        update_time: row.try_get("update_time")?,
-        finish_time: row.try_get("finish_time")?,
-        rollback_time: row.try_get("rollback_time")?,
-        options: row.try_get("options")?,
-        custom_data: row.try_get("custom_data")?,
-        next_cron_interval_ms: row.try_get("next_cron_interval")?,
-        next_cron_time: row.try_get("next_cron_time")?,
-        owner: row.try_get("owner")?,
-        ext_data: row.try_get("ext_data")?,
-        result: row.try_get("result")?,
-        rollback_reason: row.try_get("rollback_reason")?,
-        branches: Vec::new(),
-    })
-}
-
-fn branch(row: &SqliteRow) -> Result<BranchRow, sqlx::Error> {
-    Ok(BranchRow {
-        branch_id: row.try_get("branch_id")?,
-        op: row.try_get("op")?,
-        url: row.try_get("url")?,
-        bin_data: row.try_get("bin_data")?,
-        status: row.try_get("status")?,
-        finish_time: row.try_get("finish_time")?,
-        rollback_time: row.try_get("rollback_time")?,
-        create_time: row.try_get("create_time")?,
-        update_time: row.try_get("update_time")?,
-    })
+pub(super) async fn kv_put(connection: &mut SqliteConnection, put: &KvPut) -> Result<Outcome, sqlx::Error> {
+    let at = put.at.as_millis();
+    let query = match (&put.v, put.version) {
+        (Some(v), None) => sqlx::query(
+            "INSERT INTO kv (v, version, create_time, update_time, cat, k) VALUES (?, 1, ?, ?, ?, ?) \
+             ON CONFLICT (cat, k) DO NOTHING",
+        )
+        .bind(v.as_str())
+        .bind(at)
+        .bind(at)
+        .bind(put.cat.as_str())
+        .bind(put.k.as_str()),
+        (Some(v), Some(version)) => sqlx::query(
+            "UPDATE kv SET v = ?, version = version + 1, update_time = ? WHERE cat = ? AND k = ? AND version = ?",
+        )
+        .bind(v.as_str())
+        .bind(at)
+        .bind(put.cat.as_str())
+        .bind(put.k.as_str())
+        .bind(version),
+        (None, version) => sqlx::query("DELETE FROM kv WHERE cat = ? AND k = ? AND version = ?")
+            .bind(put.cat.as_str())
+            .bind(put.k.as_str())
+            .bind(version),
+    };
+    let done = query.execute(connection).await?;
+    Ok(if done.rows_affected() > 0 { Outcome::Applied } else { Outcome::Conflict })
 }

@@ -1,0 +1,94 @@
+//! What is counted and measured, for Prometheus.
+
+use branchwire::protocol::{Answer, Status};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// One coordinator's metrics. Each is a field of its own, so that counting costs an atomic addition and no look-up.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    pub(crate) in_memory: Gauge,
+    pub(crate) writes_waiting: Gauge,
+    pub(crate) writes: Counter,
+    pub(crate) commits: Counter,
+    pub(crate) call_seconds: Histogram,
+    succeed: Counter,
+    failed: Counter,
+    calls_success: Counter,
+    calls_failure: Counter,
+    calls_ongoing: Counter,
+    calls_unknown: Counter,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("branchwire"),
+            in_memory: Gauge::default(),
+            writes_waiting: Gauge::default(),
+            writes: Counter::default(),
+            commits: Counter::default(),
+            call_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
+            succeed: Counter::default(),
+            failed: Counter::default(),
+            calls_success: Counter::default(),
+            calls_failure: Counter::default(),
+            calls_ongoing: Counter::default(),
+            calls_unknown: Counter::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("transactions_in_memory", "Transactions under way, or expected", self.in_memory.clone());
+        registry.register("store_writes_waiting", "Writes that wait for a commit", self.writes_waiting.clone());
+        registry.register("store_writes", "Writes that were handed to the store", self.writes.clone());
+        registry.register("store_commits", "Commits that these writes shared", self.commits.clone());
+        registry.register("branch_call_seconds", "How long calls to branches took", self.call_seconds.clone());
+        for (status, counter) in [(Status::Succeed, &self.succeed), (Status::Failed, &self.failed)] {
+            let labelled = registry.sub_registry_with_label(("status".into(), status.as_str().into()));
+            labelled.register("transactions_ended", "Transactions that came to an end", counter.clone());
+        }
+        for (answer, counter) in [
+            ("success", &self.calls_success),
+            ("failure", &self.calls_failure),
+            ("ongoing", &self.calls_ongoing),
+            ("unknown", &self.calls_unknown),
+        ] {
+            let labelled = registry.sub_registry_with_label(("answer".into(), answer.into()));
+            labelled.register("branch_calls", "Calls to branches and to query-prepared", counter.clone());
+        }
+    }
+
+    /// The counter of calls with this answer.
+    pub(crate) fn calls(&self, answer: Answer) -> &Counter {
+        match answer {
+            Answer::Success => &self.calls_success,
+            Answer::Failure => &self.calls_failure,
+            Answer::Ongoing => &self.calls_ongoing,
+            Answer::Unknown => &self.calls_unknown,
+        }
+    }
+
+    /// A transaction is durably in this status.
+    pub(crate) fn reached(&self, status: Status) {
+        match status {
+            Status::Succeed => drop(self.succeed.inc()),
+            Status::Failed => drop(self.failed.inc()),
+            Status::Prepared | Status::Submitted | Status::Aborting => {}
+        }
+    }
+
+    /// All of them, in Prometheus' text format.
+    pub(crate) fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}

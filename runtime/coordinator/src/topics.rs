@@ -1,0 +1,121 @@
+//! Topics: a name for a list of subscribers, kept in the key-value table under `cat=topics`.
+
+use branchwire::protocol::TOPIC_PREFIX;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Time;
+use crate::store::{KvPut, KvRow, Outcome, Store, StoreError};
+
+/// The category of topics in the key-value table.
+const CATEGORY: &str = "topics";
+
+/// The most subscribers of a topic.
+const SUBSCRIBERS_MAX: usize = 1_000;
+
+/// How often a change is tried again that met another one of the same topic.
+const ATTEMPTS: usize = 16;
+
+/// One subscriber.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subscriber {
+    pub(crate) url: String,
+    #[serde(default)]
+    pub(crate) remark: String,
+}
+
+/// Why a topic was not changed or read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TopicError {
+    #[error("this url exists")]
+    UrlExists,
+    #[error("no such an url ")]
+    NoSuchUrl,
+    #[error("no such a topic")]
+    NoSuchTopic,
+    #[error("topic not found")]
+    NotFound,
+    #[error("a topic has at most {SUBSCRIBERS_MAX} subscribers")]
+    TooMany,
+    #[error("the topic's row makes no sense: {0}")]
+    Corrupt(serde_json::Error),
+    #[error("the topic was changed by others again and again")]
+    Contended,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The topic's name, if an action's address is one.
+pub(crate) fn name_of(action: &str) -> Option<&str> {
+    action.strip_prefix(TOPIC_PREFIX)
+}
+
+/// A topic's subscribers, in the order in which they subscribed.
+pub(crate) async fn subscribers(store: &dyn Store, topic: &str) -> Result<Vec<Subscriber>, TopicError> {
+    let row = store.kv_get(CATEGORY, topic).await?.ok_or(TopicError::NotFound)?;
+    parse(&row)
+}
+
+/// Adds a subscriber; the first one makes the topic.
+pub(crate) async fn subscribe(
+    store: &dyn Store,
+    topic: &str,
+    subscriber: Subscriber,
+    now: Time,
+) -> Result<(), TopicError> {
+    change(store, topic, now, |row| {
+        let mut subscribers = row.map_or(Ok(Vec::new()), parse)?;
+        if subscribers.iter().any(|other| other.url == subscriber.url) {
+            return Err(TopicError::UrlExists);
+        }
+        if subscribers.len() >= SUBSCRIBERS_MAX {
+            return Err(TopicError::TooMany);
+        }
+        subscribers.push(subscriber.clone());
+        Ok(Some(subscribers))
+    })
+    .await
+}
+
+/// Removes a subscriber. The topic stays, also without any.
+pub(crate) async fn unsubscribe(store: &dyn Store, topic: &str, url: &str, now: Time) -> Result<(), TopicError> {
+    change(store, topic, now, |row| {
+        let mut subscribers = parse(row.ok_or(TopicError::NoSuchTopic)?)?;
+        let before = subscribers.len();
+        subscribers.retain(|subscriber| subscriber.url != url);
+        if subscribers.len() == before { Err(TopicError::NoSuchUrl) } else { Ok(Some(subscribers)) }
+    })
+    .await
+}
+
+/// Removes a topic with all its subscribers.
+pub(crate) async fn delete(store: &dyn Store, topic: &str, now: Time) -> Result<(), TopicError> {
+    change(store, topic, now, |row| row.map(|_| None).ok_or(TopicError::NoSuchTopic)).await
+}
+
+/// Reads, decides and writes, until nobody else came in between.
+async fn change(
+    store: &dyn Store,
+    topic: &str,
+    now: Time,
+    decide: impl Fn(Option<&KvRow>) -> Result<Option<Vec<Subscriber>>, TopicError>,
+) -> Result<(), TopicError> {
+    for _ in 0..ATTEMPTS {
+        let row = store.kv_get(CATEGORY, topic).await?;
+        let subscribers = decide(row.as_ref())?;
+        let put = KvPut {
+            cat: CATEGORY.to_owned(),
+            k: topic.to_owned(),
+            version: row.map(|row| row.version),
+            v: subscribers.map(|list| serde_json::to_string(&list)).transpose().map_err(TopicError::Corrupt)?,
+            at: now,
+        };
+        if store.kv_put(&put).await? == Outcome::Applied {
+            return Ok(());
+        }
+    }
+    Err(TopicError::Contended)
+}
+
+fn parse(row: &KvRow) -> Result<Vec<Subscriber>, TopicError> {
+    serde_json::from_str(&row.v).map_err(TopicError::Corrupt)
+}
