@@ -9,6 +9,8 @@
 //! | [`transport`] | calls to branches |
 //! | [`cli`] | the program `branchwire` |
 //!
+//! Where it differs from a DTM server, and why: [`docs::differences`].
+//!
 //! As a library: [`Coordinator::builder`].
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -17,6 +19,7 @@ mod api;
 pub mod cli;
 mod clock;
 mod coordinator;
+pub mod docs;
 pub mod engine;
 mod metrics;
 mod runner;

@@ -202,7 +202,12 @@ pub(super) fn address(name: &str, address: String) -> Result<String, Refused> {
         return Ok(address);
     }
     match Url::parse(&address) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(address),
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            if url.scheme() == "https" && cfg!(not(feature = "tls")) {
+                return Err(Refused::error(format!("{name}: this coordinator was built without TLS (feature `tls`)")));
+            }
+            Ok(address)
+        }
         Ok(url) => Err(Refused::error(format!("{name}: addresses of '{}' cannot be called; http can", url.scheme()))),
         Err(error) => Err(Refused::error(format!("{name}: '{address}' is no address: {error}"))),
     }

@@ -1,0 +1,8 @@
+//! Pages on running a coordinator.
+
+/// The table of differences, as text.
+#[doc(hidden)]
+pub const DIFFERENCES: &str = include_str!("differences.md");
+
+#[doc = include_str!("differences.md")]
+pub mod differences {}
