@@ -112,23 +112,14 @@ pub enum NotStarted {
     /// The database did not begin the local transaction.
     #[error("the database did not begin the local transaction")]
     Database(#[source] sqlx::Error),
-    /// This gid was used before: its local transaction has committed earlier, or was given up; this call has changed
-    /// nothing. What became of the first one, [`Client::query`] tells.
+    /// This gid was used before: its local transaction has committed earlier, or was given up.
+    ///
+    /// What became of it, [`Client::query`] tells.
     #[error("the gid {gid} was used before")]
     Duplicate {
         /// The gid.
         gid: Gid,
     },
-}
-
-impl NotStarted {
-    /// A coordinator refuses (409) only a gid that it has, in a state that does not allow it.
-    fn refused(error: ClientError, gid: &Gid) -> Self {
-        match error {
-            ClientError::Refused { .. } => Self::Duplicate { gid: gid.clone() },
-            error => Self::Coordinator(error),
-        }
-    }
 }
 
 impl Client {
@@ -253,7 +244,7 @@ impl Msg {
         F: AsyncFnOnce(&mut Tx<D>) -> Result<T, E>,
     {
         let (client, gid, transaction) = self.into_transaction(query_prepared.url).map_err(NotDone::NotStarted)?;
-        client.prepare(&transaction).await.map_err(|error| NotDone::NotStarted(NotStarted::refused(error, &gid)))?;
+        client.prepare(&transaction).await.map_err(|error| NotDone::NotStarted(NotStarted::Coordinator(error)))?;
 
         let mut tx = enter(db, &gid).await.map_err(NotDone::NotStarted)?;
         let (in_doubt, not_done) = match business(&mut tx).await {
@@ -504,11 +495,7 @@ mod tests {
         for status in [0, 1, 409, 500] {
             let (client, coordinator) = Scripted::client(&[("prepare", status, "")]);
             let result = client.msg(branch()).do_and_submit(prepared(), &bank, debit).await;
-            match result {
-                Err(NotDone::NotStarted(NotStarted::Duplicate { .. })) => assert_eq!(status, 409),
-                Err(NotDone::NotStarted(NotStarted::Coordinator(_))) => assert_ne!(status, 409),
-                other => panic!("{other:?}"),
-            }
+            assert!(matches!(result, Err(NotDone::NotStarted(NotStarted::Coordinator(_)))), "{result:?}");
             assert_eq!(coordinator.calls(), "prepare");
         }
         assert_eq!(bank.balance().await, 1000);

@@ -1,4 +1,5 @@
 //! Branchwire's tests on real databases and over real sockets: one binary, so that one server of each kind serves all.
 
 mod barrier;
+mod conformance;
 mod harness;

@@ -1,0 +1,85 @@
+//! What a DTM server and its clients say to each other, played against our coordinator on each store.
+//!
+//! The exchanges are in `tests/conformance`, recorded from a DTM server; where ours is meant to differ, `differences`
+//! says how, and the coordinator's docs say why.
+
+mod differences;
+mod host;
+mod play;
+mod vector;
+
+use std::collections::BTreeSet;
+
+use branchwire_coordinator::Coordinator;
+use branchwire_tests::database::TestDatabase;
+use futures_util::StreamExt;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use self::host::Host;
+use self::vector::Vector;
+
+/// How many scenarios are played at once: most of them wait most of the time.
+const AT_ONCE: usize = 24;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_coordinator_on_sqlite_does_as_dtm_does() {
+    conforms(TestDatabase::sqlite()).await;
+}
+
+/// On demand only: without an address there is nothing to play against.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_coordinator_at_a_given_address_does_as_dtm_does() {
+    if let Ok(url) = std::env::var("CONFORMANCE_COORDINATOR") {
+        play_all(&url, |recorded| vec![recorded.clone(), differences::ours(recorded)]).await;
+    }
+}
+
+#[test]
+fn every_scenario_is_played_or_named_as_not_yet() {
+    let names: BTreeSet<_> = vector::all().into_iter().map(|vector| vector.title).collect();
+    assert!(names.len() > 100, "the recorded scenarios are there");
+    let documented = branchwire_coordinator::docs::DIFFERENCES;
+    for name in differences::NAMES {
+        assert!(names.contains(*name), "{name} is no scenario");
+        assert!(documented.contains(&format!("`{name}`")), "the coordinator's docs do not say why {name} differs");
+    }
+}
+
+/// Starts a coordinator on the database, and plays everything against it.
+async fn conforms(database: TestDatabase) {
+    let coordinator = Coordinator::builder().store(database.url()).start().await.expect("the coordinator starts");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/api/dtmsvr", listener.local_addr().expect("its address"));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(coordinator.serve(listener, async move { drop(stopped.await) }));
+    play_all(&url, |recorded| vec![differences::ours(recorded)]).await;
+    drop(stop);
+    serving.await.expect("no panic").expect("an orderly stop");
+}
+
+/// Plays each scenario; each must be equal to one of those that are expected of it.
+async fn play_all(url: &str, expected: impl Fn(&Vector) -> Vec<Vector>) {
+    let host = Host::start().await;
+    let vectors = vector::all();
+    let plays = vectors.iter().map(|vector| {
+        let (host, expected) = (&host, expected(vector));
+        async move {
+            if vector.is_of_a_later_pattern() {
+                return play::is_refused(vector, url, host).await;
+            }
+            let played = play::play(vector, url, host).await;
+            let mut found = expected.iter().map(|expected| vector::differences(expected, &played));
+            let first = found.next().unwrap_or_default();
+            if first.is_empty() || found.any(|other| other.is_empty()) { Vec::new() } else { first }
+        }
+    });
+    let results: Vec<_> = futures_util::stream::iter(plays).buffered(AT_ONCE).collect().await;
+    let failed: Vec<_> = vectors
+        .iter()
+        .zip(results)
+        .filter(|(_, found)| !found.is_empty())
+        .map(|(vector, found)| format!("{}:\n    {}", vector.title, found.join("\n    ")))
+        .collect();
+    assert!(failed.is_empty(), "{} of {} differ\n{}", failed.len(), vectors.len(), failed.join("\n"));
+}

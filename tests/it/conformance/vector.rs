@@ -1,0 +1,154 @@
+//! A recorded scenario, and what counts as equal.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Patterns that the coordinator does not carry out yet.
+const LATER: [&str; 4] = ["saga-", "tcc-", "xa-", "workflow-"];
+
+/// Beginnings of texts that are another program's accidents: of a crash, a database, a JSON library, a link.
+const ACCIDENTS: [&str; 5] =
+    ["runtime error: ", "unexpected EOF", "unexpected end of JSON", "storage: ", "your http/grpc result"];
+
+/// How much earlier than recorded a call may come, in seconds: theirs wait for a cron that looks each second.
+const EARLIER_MAX_S: i64 = 3;
+
+/// A scenario: what is done, and what came of it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Vector {
+    pub(crate) title: String,
+    pub(crate) answers: BTreeMap<String, Vec<Value>>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) calls: Vec<CallSeen>,
+    #[serde(rename = "final")]
+    pub(crate) end: Value,
+}
+
+/// One step of a scenario.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Step {
+    Request { request: Request, response: Response },
+    Wait { wait: Vec<String>, reached: String },
+    Sleep { sleep: f64 },
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) query: BTreeMap<String, Value>,
+    #[serde(default)]
+    pub(crate) body: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+}
+
+/// A call that the branch host got.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct CallSeen {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+    pub(crate) after_s: i64,
+}
+
+impl Vector {
+    /// Whether it is of a pattern that is not carried out yet.
+    pub(crate) fn is_of_a_later_pattern(&self) -> bool {
+        LATER.iter().any(|prefix| self.title.starts_with(prefix))
+    }
+
+    /// Whether its branches are called at once, in any order.
+    fn is_concurrent(&self) -> bool {
+        self.title.contains("concurrent") || self.title == "topic"
+    }
+}
+
+/// All scenarios, by name.
+pub(crate) fn all() -> Vec<Vector> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the recorded scenarios")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    files.sort();
+    let read = |path| std::fs::read_to_string(path).expect("a scenario's text");
+    files.iter().map(|path| serde_json::from_str(&read(path)).expect("a scenario")).collect()
+}
+
+/// What is not equal, one line each.
+pub(crate) fn differences(expected: &Vector, played: &Vector) -> Vec<String> {
+    let mut found = Vec::new();
+    for (number, (expected, played)) in expected.steps.iter().zip(&played.steps).enumerate() {
+        let at = format!("steps[{number}]");
+        match (expected, played) {
+            (Step::Request { response: expected, .. }, Step::Request { response: played, .. }) => {
+                compare(&mut found, &format!("{at}.status"), &expected.status, &played.status);
+                compare(&mut found, &format!("{at}.body"), &expected.body, &without_accident(expected, played));
+            }
+            (Step::Wait { reached: expected, .. }, Step::Wait { reached: played, .. }) => {
+                compare(&mut found, &format!("{at}.reached"), expected, played);
+            }
+            _ => {}
+        }
+    }
+    calls(&mut found, expected, played);
+    for part in ["status", "rollback_reason"] {
+        let of = |vector: &Vector| vector.end["transaction"][part].clone();
+        compare(&mut found, &format!("final {part}"), &of(expected), &of(played));
+    }
+    compare(&mut found, "final branches", &branches(expected), &branches(played));
+    found
+}
+
+fn compare<T: PartialEq + std::fmt::Debug>(found: &mut Vec<String>, at: &str, expected: &T, played: &T) {
+    if expected != played {
+        found.push(format!("{at}: expected {expected:?}, got {played:?}"));
+    }
+}
+
+/// The played body, with the expected text of a message where that is an accident.
+fn without_accident(expected: &Response, played: &Response) -> Value {
+    let mut body = played.body.clone();
+    let accident = expected.body["message"].as_str().filter(|text| ACCIDENTS.iter().any(|a| text.starts_with(a)));
+    if let (Some(text), Some(message)) = (accident, body.get_mut("message")) {
+        *message = Value::from(text);
+    }
+    body
+}
+
+fn calls(found: &mut Vec<String>, expected: &Vector, played: &Vector) {
+    let in_order = |vector: &Vector| {
+        let mut calls = vector.calls.clone();
+        if expected.is_concurrent() {
+            calls.sort_by_key(|call| format!("{} {:?}", call.path, call.query));
+        }
+        calls
+    };
+    let (expected, played) = (in_order(expected), in_order(played));
+    compare(found, "number of calls", &expected.len(), &played.len());
+    for (number, (expected, played)) in expected.iter().zip(&played).enumerate() {
+        let timeless = |call: &CallSeen| CallSeen { after_s: 0, ..call.clone() };
+        compare(found, &format!("calls[{number}]"), &timeless(expected), &timeless(played));
+        if played.after_s < expected.after_s - EARLIER_MAX_S {
+            found.push(format!("calls[{number}] after {} s instead of {} s", played.after_s, expected.after_s));
+        }
+    }
+}
+
+fn branches(vector: &Vector) -> Vec<[Value; 4]> {
+    let parts = |branch: &Value| ["branch_id", "op", "status", "url"].map(|part| branch[part].clone());
+    vector.end["branches"].as_array().into_iter().flatten().map(parts).collect()
+}
