@@ -55,6 +55,10 @@ impl BranchContext {
             op: String,
         }
         let Query(Call { gid, trans_type, branch_id, op }) = Query::try_from_uri(&parts.uri).ok()?;
+        // Bytes that are no UTF-8 are read as this character, so two names with such bytes would be one.
+        if [gid.as_str(), branch_id.as_str()].iter().any(|name| name.contains(char::REPLACEMENT_CHARACTER)) {
+            return None;
+        }
         Some(Self { gid, branch_id, op: op.parse().ok()?, trans_type: trans_type.parse().ok()? })
     }
 }

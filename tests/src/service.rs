@@ -63,13 +63,21 @@ impl Service {
     /// # Panics
     /// If the answer is not one of the fixed ones.
     pub async fn send(&self, request: Request<Body>) -> Reply {
+        read(self.respond(request).await).await
+    }
+
+    /// Sends any request; the answer as it is.
+    pub async fn respond(&self, request: Request<Body>) -> Response {
         let Ok(response) = self.router.clone().oneshot(request).await;
-        read(response).await
+        response
     }
 }
 
 /// Which of the fixed answers this is.
-async fn read(response: Response) -> Reply {
+///
+/// # Panics
+/// If it is none of them.
+pub async fn read(response: Response) -> Reply {
     let status = response.status();
     let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
     let reply = Reply::ALL.into_iter().find(|reply| reply.status() == status && reply.body() == body);
