@@ -106,6 +106,9 @@ pub enum NotStarted {
         /// What serde says.
         source: serde_json::Error,
     },
+    /// The client is to sign its messages, and this one cannot be signed: it has too many branches, say.
+    #[error("the message cannot be signed")]
+    Unsignable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The coordinator did not take it.
     #[error("the coordinator did not take the message")]
     Coordinator(#[source] ClientError),
@@ -283,7 +286,7 @@ impl Msg {
             steps.push(Step { action: branch.action, ..Step::default() });
             payloads.push(branch.payload.map_err(|source| NotStarted::Payload { number, source })?);
         }
-        let transaction = Transaction {
+        let mut transaction = Transaction {
             gid: gid.to_string(),
             trans_type: TransType::Msg.to_string(),
             steps: Some(steps),
@@ -293,6 +296,7 @@ impl Msg {
             options,
             ..Transaction::default()
         };
+        client.seal(&mut transaction).map_err(NotStarted::Unsignable)?;
         Ok((client, gid, transaction))
     }
 }

@@ -155,6 +155,10 @@ pub enum Reply {
     Retry,
     /// 400: gid, `trans_type`, `branch_id` or op is missing or malformed.
     BadCall,
+    /// 401: the service takes only signed calls, and this one is not.
+    Unsigned,
+    /// 403: the call's signature does not hold.
+    BadSignature,
     /// 413: the payload is longer than the service reads.
     TooLong,
     /// 422: the payload is not what the branch takes.
@@ -163,8 +167,17 @@ pub enum Reply {
 
 impl Reply {
     /// Every answer there is.
-    pub const ALL: [Self; 7] =
-        [Self::Success, Self::Refused, Self::Ongoing, Self::Retry, Self::BadCall, Self::TooLong, Self::BadPayload];
+    pub const ALL: [Self; 9] = [
+        Self::Success,
+        Self::Refused,
+        Self::Ongoing,
+        Self::Retry,
+        Self::BadCall,
+        Self::Unsigned,
+        Self::BadSignature,
+        Self::TooLong,
+        Self::BadPayload,
+    ];
 
     /// The HTTP status.
     pub const fn status(self) -> StatusCode {
@@ -174,6 +187,8 @@ impl Reply {
             Self::Ongoing => StatusCode::TOO_EARLY,
             Self::Retry => StatusCode::INTERNAL_SERVER_ERROR,
             Self::BadCall => StatusCode::BAD_REQUEST,
+            Self::Unsigned => StatusCode::UNAUTHORIZED,
+            Self::BadSignature => StatusCode::FORBIDDEN,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BadPayload => StatusCode::UNPROCESSABLE_ENTITY,
         }
@@ -189,6 +204,8 @@ impl Reply {
             Self::BadCall => {
                 r#"{"message":"gid, trans_type, branch_id and op are needed, as a coordinator sends them"}"#
             }
+            Self::Unsigned => r#"{"message":"this service takes signed calls only"}"#,
+            Self::BadSignature => r#"{"message":"the signature of this call does not hold"}"#,
             Self::TooLong => r#"{"message":"the payload is longer than this service reads"}"#,
             Self::BadPayload => r#"{"message":"the payload is not what this branch takes"}"#,
         }
@@ -216,7 +233,12 @@ mod tests {
                 Reply::Success => Answer::Success,
                 Reply::Refused => Answer::Failure,
                 Reply::Ongoing => Answer::Ongoing,
-                Reply::Retry | Reply::BadCall | Reply::TooLong | Reply::BadPayload => Answer::Unknown,
+                Reply::Retry
+                | Reply::BadCall
+                | Reply::Unsigned
+                | Reply::BadSignature
+                | Reply::TooLong
+                | Reply::BadPayload => Answer::Unknown,
             };
             assert_eq!(Answer::read(reply.status().as_u16(), reply.body().as_bytes()), expected, "{reply:?}");
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -29,7 +29,17 @@ const MESSAGE_CHARS_MAX: usize = 300;
 #[derive(Clone)]
 pub struct Client {
     channel: Arc<dyn Channel>,
+    authorization: Option<HeaderValue>,
+    seal: Option<Arc<Seal>>,
 }
+
+/// What is done to a message before the coordinator sees it first.
+pub(crate) type Seal = dyn Fn(&mut Transaction) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
+
+/// A text that cannot be a bearer token: it is empty, or has characters other than visible ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a token has one character or more, all of them visible ASCII")]
+pub struct InvalidToken;
 
 /// How requests reach a coordinator: over HTTP, or within the process.
 ///
@@ -105,7 +115,34 @@ impl Client {
 
     /// A client whose requests go another way, such as to a coordinator in the same process.
     pub fn with_channel(channel: impl Channel) -> Self {
-        Self { channel: Arc::new(channel) }
+        Self { channel: Arc::new(channel), authorization: None, seal: None }
+    }
+
+    /// Shows this token to the coordinator with every request, as `Authorization: Bearer TOKEN`.
+    ///
+    /// Over plain http everybody on the way reads it: use https, or a network that is trusted.
+    ///
+    /// # Errors
+    /// [`InvalidToken`] if it cannot stand in a header.
+    pub fn bearer_token(mut self, token: &str) -> Result<Self, InvalidToken> {
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(InvalidToken);
+        }
+        let mut authorization = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| InvalidToken)?;
+        authorization.set_sensitive(true);
+        self.authorization = Some(authorization);
+        Ok(self)
+    }
+
+    /// Does something to every message before it is sent.
+    #[cfg(feature = "auth")]
+    pub(crate) fn with_seal(self, seal: Arc<Seal>) -> Self {
+        Self { seal: Some(seal), ..self }
+    }
+
+    /// Does to a message what is to be done before it is sent.
+    pub(crate) fn seal(&self, transaction: &mut Transaction) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.seal.as_ref().map_or(Ok(()), |seal| seal(transaction))
     }
 
     /// A new gid from the coordinator. Usually not needed: [`Gid::random`] makes one without asking.
@@ -189,12 +226,15 @@ impl Client {
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Bytes>, ClientError> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body)
             .expect("the path is made of our own words and an encoded gid");
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(http::header::AUTHORIZATION, authorization.clone());
+        }
         self.channel.exchange(request).await.map_err(|error| match error {
             ChannelError::NotSent(source) => ClientError::NotSent(source),
             ChannelError::NoAnswer(source) => ClientError::NoAnswer(source),

@@ -1,0 +1,234 @@
+//! What is signed: the parts of a call, and the one text that they make.
+//!
+//! Two different calls never make one text: every part stands with its length before it, and their number is fixed.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+use url::{Url, form_urlencoded};
+
+/// What a signature promises, as the first line of the text: one of a kind is never taken for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Promise {
+    /// The coordinator makes this call now.
+    Call,
+    /// The client has put this call into its message.
+    Message,
+    /// The client has put a topic into its message: this payload, for whoever subscribes.
+    Topic,
+}
+
+impl Promise {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Call => "branchwire-call-v1",
+            Self::Message => "branchwire-message-v1",
+            Self::Topic => "branchwire-topic-v1",
+        }
+    }
+}
+
+/// The parts of a call to a branch, as far as they are signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parts<'a> {
+    pub(super) call: Which<'a>,
+    /// Where it goes; `None` for a topic, whose subscribers are not known when it is signed.
+    pub(super) address: Option<Address<'a>>,
+    pub(super) body_sha256: [u8; 32],
+}
+
+/// Which call it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Which<'a> {
+    pub(super) trans_type: Cow<'a, str>,
+    pub(super) gid: Cow<'a, str>,
+    pub(super) branch_id: Cow<'a, str>,
+    pub(super) op: Cow<'a, str>,
+}
+
+/// Where a call goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address<'a> {
+    /// In lower case, without port 80 and 443.
+    pub(super) host: Cow<'a, str>,
+    /// As on the wire, percent-encoded.
+    pub(super) path: &'a str,
+    /// As on the wire, without the four parameters of a [`Which`].
+    pub(super) query: String,
+}
+
+impl Parts<'_> {
+    /// The text that is signed.
+    pub(super) fn text(&self, promise: Promise, key_id: &str, time_s: u64) -> String {
+        let mut text = format!("{}\n", promise.label());
+        let time_s = time_s.to_string();
+        let Which { trans_type, gid, branch_id, op } = &self.call;
+        for part in [key_id, &time_s, trans_type, gid, branch_id, op] {
+            add(&mut text, part);
+        }
+        if let Some(Address { host, path, query }) = &self.address {
+            for part in [host.as_ref(), path, query] {
+                add(&mut text, part);
+            }
+        }
+        add(&mut text, &hex(self.body_sha256));
+        text
+    }
+}
+
+fn add(text: &mut String, part: &str) {
+    let _ = writeln!(text, "{}:{part}", part.len());
+}
+
+/// In lower case.
+pub(super) fn hex(bytes: [u8; 32]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// SHA-256 of a body.
+pub(super) fn sha256(body: &[u8]) -> [u8; 32] {
+    Sha256::digest(body).into()
+}
+
+/// The query of a call, taken apart: which call it is, and what else stands in it.
+///
+/// `None` if one of the four parameters is missing or comes twice: a branch would refuse that as well.
+pub(super) fn read_query(query: &str) -> Option<(Which<'_>, String)> {
+    let (mut trans_type, mut gid, mut branch_id, mut op) = (None, None, None, None);
+    let mut rest = Vec::new();
+    for piece in pieces(query) {
+        let Some((name, value)) = form_urlencoded::parse(piece.as_bytes()).next() else { continue };
+        let place = match &*name {
+            "trans_type" => &mut trans_type,
+            "gid" => &mut gid,
+            "branch_id" => &mut branch_id,
+            "op" => &mut op,
+            _ => {
+                rest.push(piece);
+                continue;
+            }
+        };
+        if place.replace(value).is_some() {
+            return None;
+        }
+    }
+    let which = Which { trans_type: trans_type?, gid: gid?, branch_id: branch_id?, op: op? };
+    Some((which, rest.join("&")))
+}
+
+/// The query of an address to which the four parameters are still to be added.
+pub(super) fn own_query(query: Option<&str>) -> String {
+    pieces(query.unwrap_or_default()).collect::<Vec<_>>().join("&")
+}
+
+fn pieces(query: &str) -> impl Iterator<Item = &str> {
+    query.split('&').filter(|piece| !piece.is_empty())
+}
+
+/// The host of an address, with its port.
+pub(super) fn host_of(url: &Url) -> Cow<'_, str> {
+    match (url.host_str().unwrap_or_default(), url.port()) {
+        (host, None) => canonical_host(host),
+        (host, Some(port)) => Cow::Owned(canonical_host(&format!("{host}:{port}")).into_owned()),
+    }
+}
+
+/// A host as it is signed. Callers write the port of their scheme or leave it out, and behind a proxy that ends TLS the
+/// scheme is not known: so neither port stands in it.
+pub(super) fn canonical_host(host: &str) -> Cow<'_, str> {
+    let host = host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(host);
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parts(fields: &[String; 7], body: [u8; 32]) -> Parts<'_> {
+        let [trans_type, gid, branch_id, op, host, path, query] = fields;
+        let call = Which { trans_type: trans_type.into(), gid: gid.into(), branch_id: branch_id.into(), op: op.into() };
+        let address = Address { host: host.into(), path, query: query.clone() };
+        Parts { call, address: Some(address), body_sha256: body }
+    }
+
+    /// Texts of the characters that the form itself uses, so that a mistake in it would show.
+    fn part() -> impl Strategy<Value = String> {
+        "[0-2:\n&a]{0,6}"
+    }
+
+    proptest! {
+        #[test]
+        fn two_calls_never_make_one_text(one in [(); 7].map(|()| part()), other in [(); 7].map(|()| part())) {
+            let text = |fields| parts(fields, [7; 32]).text(Promise::Call, "k", 1);
+            prop_assert_eq!(one == other, text(&one) == text(&other));
+        }
+
+        #[test]
+        fn characters_that_move_to_the_neighbouring_part_are_noticed(
+            joined in "[0-9:\n]{1,12}", at in 0_usize..12, to in 0_usize..12, place in 0_usize..6,
+        ) {
+            let (at, to) = (at.min(joined.len()), to.min(joined.len()));
+            let split = |at: usize| {
+                let mut fields = [(); 7].map(|()| "x".to_owned());
+                fields[place] = joined[..at].to_owned();
+                fields[place + 1] = joined[at..].to_owned();
+                fields
+            };
+            let text = |fields| parts(fields, [7; 32]).text(Promise::Call, "k", 1);
+            prop_assert_eq!(at == to, text(&split(at)) == text(&split(to)));
+        }
+    }
+
+    #[test]
+    fn the_text_is_as_documented() {
+        let fields = ["msg", "g-1", "01", "action", "bank-b:8080", "/api/in", ""].map(str::to_owned);
+        assert_eq!(
+            parts(&fields, sha256(b"30")).text(Promise::Call, "2026-12", 1_764_000_000),
+            "branchwire-call-v1\n7:2026-12\n10:1764000000\n3:msg\n3:g-1\n2:01\n6:action\n11:bank-b:8080\n7:/api/in\n0:\n\
+             64:624b60c58c9d8bfb6ff1886c2fd605d2adeb6ea4da576068201b6c6958ce93f4\n"
+        );
+    }
+
+    #[test]
+    fn the_four_parameters_are_taken_out_wherever_they_stand() {
+        let (which, rest) = read_query("a=1&gid=g%201&x=%26&trans_type=msg&&branch_id=01&op=action&b").unwrap();
+        assert_eq!((&*which.gid, &*which.trans_type, &*which.branch_id, &*which.op), ("g 1", "msg", "01", "action"));
+        assert_eq!(rest, "a=1&x=%26&b");
+        assert_eq!(rest, own_query(Some("&a=1&x=%26&b")));
+    }
+
+    #[test]
+    fn a_parameter_that_is_missing_or_doubled_makes_no_call() {
+        for query in [
+            "",
+            "gid=g&trans_type=msg&branch_id=01",
+            "gid=g&gid=h&trans_type=msg&branch_id=01&op=action",
+            "gid=g&%67id=h&trans_type=msg&branch_id=01&op=action",
+        ] {
+            assert_eq!(read_query(query), None, "{query}");
+        }
+    }
+
+    #[test]
+    fn one_host_has_one_form() {
+        for (url, header) in [
+            ("http://Bank-B:80/in", "bank-b"),
+            ("https://bank-b/in", "Bank-B:443"),
+            ("http://bank-b:8080", "BANK-B:8080"),
+            ("http://[::1]:8080/", "[::1]:8080"),
+            ("http://127.0.0.1:1234/", "127.0.0.1:1234"),
+        ] {
+            assert_eq!(host_of(&Url::parse(url).unwrap()), canonical_host(header));
+        }
+    }
+}

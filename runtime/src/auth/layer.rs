@@ -1,0 +1,82 @@
+//! The layer of tower that [`Verify`] is.
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::extract::{FromRequest, OriginalUri, Request};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_core::future::BoxFuture;
+use http::StatusCode;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::sign::now_s;
+use super::{Refusal, Verify};
+use crate::Reply;
+
+impl<S> Layer<S> for Verify {
+    type Service = Verified<S>;
+
+    fn layer(&self, inner: S) -> Verified<S> {
+        Verified { inner, verify: Arc::new(self.clone()) }
+    }
+}
+
+/// A service that only verified calls reach. Made by [`Verify`].
+#[derive(Debug, Clone)]
+pub struct Verified<S> {
+    inner: S,
+    verify: Arc<Verify>,
+}
+
+impl<S> Service<Request> for Verified<S>
+where
+    S: Service<Request, Response = Response> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Response, S::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        // The one that was asked whether it is ready is the one to be called.
+        let inner = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, inner);
+        let verify = self.verify.clone();
+        Box::pin(async move {
+            match verify.pass(request).await {
+                Ok(request) => inner.call(request).await,
+                Err(reply) => Ok(reply.into_response()),
+            }
+        })
+    }
+}
+
+impl Verify {
+    /// The request again, if it is signed.
+    async fn pass(&self, request: Request) -> Result<Request, Reply> {
+        let (parts, body) = request.into_parts();
+        // Under a nested router the path is cut.
+        let uri = parts.extensions.get().map_or(&parts.uri, |OriginalUri(uri)| uri);
+        let refused = |refusal: Refusal| {
+            tracing::warn!(path = uri.path(), reason = %refusal, "a call was not let through");
+            refusal.reply()
+        };
+        // Before the body is read, so that who has no key cannot make us read it.
+        let claims = self.claims(&parts.headers, now_s()).map_err(refused)?;
+        let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await.map_err(|rejection| {
+            tracing::warn!(error = &rejection as &dyn std::error::Error, "the body of a call did not arrive whole");
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Reply::TooLong } else { Reply::Retry }
+        })?;
+        self.hold(&claims, uri, &parts.headers, &body).map_err(refused)?;
+        drop(claims);
+        Ok(Request::from_parts(parts, Body::from(body)))
+    }
+}

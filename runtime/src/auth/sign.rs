@@ -1,0 +1,202 @@
+//! Signing: a coordinator each call, a client its message.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use url::Url;
+
+use super::Keys;
+use super::canonical::{Address, Parts, Promise, Which, host_of, own_query, read_query, sha256};
+use super::signature::{HEADER_CHARS_MAX, Header, MESSAGE_HEADER, MESSAGE_TAG_BYTES};
+use crate::client::Client;
+use crate::protocol::{LOCAL_BRANCH, Op, TOPIC_PREFIX, Transaction};
+
+/// The most of a transaction's options, headers among them, that DTM's tables hold, in characters of JSON.
+const OPTIONS_CHARS_MAX: usize = 1024;
+
+/// Why a message cannot be signed. Nothing has happened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CannotSign {
+    /// The signatures of its calls do not fit into one header, or not into what a coordinator stores of the options.
+    ///
+    /// Send it in parts, or through a coordinator that signs each call itself.
+    #[error(
+        "{calls} signatures do not fit: a header has at most {HEADER_CHARS_MAX} characters, and a transaction's \
+         options, with all of its headers, {OPTIONS_CHARS_MAX}"
+    )]
+    TooLong {
+        /// How many calls were to be signed.
+        calls: usize,
+    },
+    /// An address that no call can go to.
+    #[error("the address of branch {branch_id} cannot be read as a URL")]
+    Address {
+        /// The branch.
+        branch_id: String,
+    },
+}
+
+impl Keys {
+    /// Signs one call: the value of [`CALL_HEADER`](super::CALL_HEADER).
+    ///
+    /// `url` is the whole address with `gid`, `trans_type`, `branch_id` and `op` in its query, as it goes onto the wire;
+    /// `time_s` the time of the call, in seconds since 1970. `None` if one of the four is missing or comes twice: no
+    /// service would take that as a call of a branch.
+    pub fn sign_call(&self, url: &Url, body: &[u8], time_s: u64) -> Option<String> {
+        let (call, query) = read_query(url.query().unwrap_or_default())?;
+        let address = Address { host: host_of(url), path: url.path(), query };
+        let parts = Parts { call, address: Some(address), body_sha256: sha256(body) };
+        let key = self.signing();
+        let tag = key.tag(&parts.text(Promise::Call, &key.id, time_s)).to_vec();
+        Some(Header { key_id: &key.id, time_s, tags: vec![tag] }.write())
+    }
+
+    /// Signs all calls of a message that are known before it is prepared, and puts the list among its `branch_headers`
+    /// as [`MESSAGE_HEADER`].
+    ///
+    /// `time_s` is the present, in seconds since 1970. A [`Client`] with [`Client::sign_messages`] does this by itself.
+    ///
+    /// # Errors
+    /// [`CannotSign`]; the transaction is as before then.
+    pub fn sign_message(&self, transaction: &mut Transaction, time_s: u64) -> Result<(), CannotSign> {
+        let key = self.signing();
+        let mut tags = Vec::new();
+        let mut add = |branch_id: &str, op: Op, url: &str, body: &str| {
+            if url.is_empty() {
+                return Ok(());
+            }
+            let cannot = || CannotSign::Address { branch_id: branch_id.to_owned() };
+            let parsed = Url::parse(url).map_err(|_| cannot())?;
+            let (promise, address) = if url.starts_with(TOPIC_PREFIX) {
+                (Promise::Topic, None)
+            } else if parsed.has_host() {
+                let query = own_query(parsed.query());
+                (Promise::Message, Some(Address { host: host_of(&parsed), path: parsed.path(), query }))
+            } else {
+                return Err(cannot());
+            };
+            let call = Which {
+                trans_type: (&*transaction.trans_type).into(),
+                gid: (&*transaction.gid).into(),
+                branch_id: branch_id.into(),
+                op: op.as_str().into(),
+            };
+            let parts = Parts { call, address, body_sha256: sha256(body.as_bytes()) };
+            tags.push(key.tag(&parts.text(promise, &key.id, time_s))[..MESSAGE_TAG_BYTES].to_vec());
+            Ok(())
+        };
+        add(LOCAL_BRANCH, Op::Msg, &transaction.query_prepared, "")?;
+        let payloads = transaction.payloads.iter().flatten().map(String::as_str).chain(std::iter::repeat(""));
+        for ((number, step), payload) in (1..).zip(transaction.steps.iter().flatten()).zip(payloads) {
+            let branch_id = format!("{number:02}");
+            add(&branch_id, Op::Action, &step.action, payload)?;
+            add(&branch_id, Op::Compensate, &step.compensate, payload)?;
+        }
+        if tags.is_empty() {
+            return Ok(());
+        }
+        let too_long = CannotSign::TooLong { calls: tags.len() };
+        let value = Header { key_id: &key.id, time_s, tags }.write();
+        let header_fits = value.len() <= HEADER_CHARS_MAX;
+        let mut options = transaction.options.clone();
+        options.branch_headers.get_or_insert_default().insert(MESSAGE_HEADER.to_owned(), value);
+        let stored_fits = serde_json::to_string(&options).is_ok_and(|json| json.chars().count() <= OPTIONS_CHARS_MAX);
+        if !header_fits || !stored_fits {
+            return Err(too_long);
+        }
+        transaction.options = options;
+        Ok(())
+    }
+}
+
+impl Client {
+    /// Signs every message that is sent through this client, with the first of these keys.
+    ///
+    /// For services under a coordinator that does not sign, such as a DTM server; they verify with
+    /// [`Verify::messages`](super::Verify::messages), or [`or_messages`](super::Verify::or_messages).
+    #[must_use = "the client that signs is returned"]
+    pub fn sign_messages(self, keys: Keys) -> Self {
+        self.with_seal(Arc::new(move |transaction| Ok(keys.sign_message(transaction, now_s())?)))
+    }
+}
+
+/// The present, in seconds since 1970.
+pub(super) fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::protocol::Step;
+
+    fn keys() -> Keys {
+        "k:0123456789abcdef0123456789abcdef".parse().unwrap()
+    }
+
+    fn message(branches: usize) -> Transaction {
+        let step = Step { action: "http://bank-b:8080/in".to_owned(), ..Step::default() };
+        Transaction {
+            gid: "g".to_owned(),
+            trans_type: "msg".to_owned(),
+            steps: Some(vec![step; branches]),
+            payloads: Some(vec!["30".to_owned(); branches]),
+            ..Transaction::default()
+        }
+    }
+
+    fn signed(transaction: &Transaction) -> Header<'_> {
+        let headers = transaction.options.branch_headers.as_ref().unwrap();
+        Header::read(&headers[MESSAGE_HEADER], MESSAGE_TAG_BYTES).unwrap()
+    }
+
+    #[test]
+    fn each_known_call_has_a_signature_of_its_own() {
+        let mut transaction = message(3);
+        transaction.query_prepared = "http://bank-a/prepared".to_owned();
+        transaction.steps.as_mut().unwrap()[1].action = "topic://paid".to_owned();
+        transaction.steps.as_mut().unwrap()[2].action = String::new();
+        keys().sign_message(&mut transaction, 5).unwrap();
+        let header = signed(&transaction);
+        assert_eq!((header.key_id, header.time_s, header.tags.len()), ("k", 5, 3));
+        assert!(
+            header.tags[0] != header.tags[1] && header.tags[1] != header.tags[2] && header.tags[0] != header.tags[2]
+        );
+    }
+
+    #[test]
+    fn a_list_that_a_coordinator_cannot_store_is_said_before_anything_is_sent() {
+        let fits = |branches, header: Option<&str>| {
+            let mut transaction = message(branches);
+            transaction.options.branch_headers =
+                header.map(|value| BTreeMap::from([("x".to_owned(), value.to_owned())]));
+            let before = transaction.clone();
+            let keys: Keys = "2026-12:0123456789abcdef0123456789abcdef".parse().unwrap();
+            match keys.sign_message(&mut transaction, 1_764_000_000) {
+                Ok(()) => true,
+                Err(error) => {
+                    assert_eq!(error, CannotSign::TooLong { calls: branches });
+                    assert_eq!(transaction, before);
+                    false
+                }
+            }
+        };
+        let most = (1..100).take_while(|branches| fits(*branches, None)).last().unwrap();
+        assert_eq!(most, 40, "the docs name this number");
+        assert!(fits(most - 2, Some("a header of the user's own")));
+        assert!(!fits(most - 2, Some(&"x".repeat(100))));
+        assert!(!fits(1000, None));
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_said() {
+        for url in ["in", "mailto:me"] {
+            let mut transaction = message(1);
+            transaction.steps.as_mut().unwrap()[0].action = url.to_owned();
+            let error = keys().sign_message(&mut transaction, 1).unwrap_err();
+            assert_eq!(error, CannotSign::Address { branch_id: "01".to_owned() });
+        }
+    }
+}
