@@ -23,7 +23,7 @@ struct Options {
     #[arg(long, env = "BRANCHWIRE_LISTEN", default_value = "127.0.0.1:36789", value_name = "IP:PORT")]
     listen: SocketAddr,
 
-    /// Where transactions are kept: `sqlite://FILE`.
+    /// Where transactions are kept: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`.
     #[arg(long, env = "BRANCHWIRE_STORE", default_value = "sqlite://branchwire.db", value_name = "URL")]
     store: String,
 

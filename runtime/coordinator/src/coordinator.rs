@@ -153,7 +153,7 @@ pub enum StartError {
 }
 
 impl Builder {
-    /// The store's address: `sqlite://FILE`.
+    /// The store's address: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`.
     pub fn store(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
         self

@@ -9,8 +9,8 @@ use crate::store::{KvPut, KvRow, Outcome, Store, StoreError};
 /// The category of topics in the key-value table.
 const CATEGORY: &str = "topics";
 
-/// The most subscribers of a topic.
-const SUBSCRIBERS_MAX: usize = 1_000;
+/// The most bytes of a topic's list of subscribers: what a `text` column of MySQL holds.
+const LIST_BYTES_MAX: usize = 65_535;
 
 /// How often a change is tried again that met another one of the same topic.
 const ATTEMPTS: usize = 16;
@@ -34,7 +34,7 @@ pub(crate) enum TopicError {
     NoSuchTopic,
     #[error("topic not found")]
     NotFound,
-    #[error("a topic has at most {SUBSCRIBERS_MAX} subscribers")]
+    #[error("the list of this topic's subscribers would have more than {LIST_BYTES_MAX} bytes")]
     TooMany,
     #[error("the topic's row makes no sense: {0}")]
     Corrupt(serde_json::Error),
@@ -66,9 +66,6 @@ pub(crate) async fn subscribe(
         let mut subscribers = row.map_or(Ok(Vec::new()), parse)?;
         if subscribers.iter().any(|other| other.url == subscriber.url) {
             return Err(TopicError::UrlExists);
-        }
-        if subscribers.len() >= SUBSCRIBERS_MAX {
-            return Err(TopicError::TooMany);
         }
         subscribers.push(subscriber.clone());
         Ok(Some(subscribers))
@@ -102,13 +99,12 @@ async fn change(
     for _ in 0..ATTEMPTS {
         let row = store.kv_get(CATEGORY, topic).await?;
         let subscribers = decide(row.as_ref())?;
-        let put = KvPut {
-            cat: CATEGORY.to_owned(),
-            k: topic.to_owned(),
-            version: row.map(|row| row.version),
-            v: subscribers.map(|list| serde_json::to_string(&list)).transpose().map_err(TopicError::Corrupt)?,
-            at: now,
-        };
+        let v = subscribers.map(|list| serde_json::to_string(&list)).transpose().map_err(TopicError::Corrupt)?;
+        if v.as_ref().is_some_and(|v| v.len() > LIST_BYTES_MAX) {
+            return Err(TopicError::TooMany);
+        }
+        let put =
+            KvPut { cat: CATEGORY.to_owned(), k: topic.to_owned(), version: row.map(|row| row.version), v, at: now };
         if store.kv_put(&put).await? == Outcome::Applied {
             return Ok(());
         }

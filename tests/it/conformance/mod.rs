@@ -27,6 +27,20 @@ async fn the_coordinator_on_sqlite_does_as_dtm_does() {
     conforms(TestDatabase::sqlite()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_coordinator_on_postgres_does_as_dtm_does() {
+    if let Some(database) = TestDatabase::postgres().await {
+        conforms(database).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_coordinator_on_mysql_does_as_dtm_does() {
+    if let Some(database) = TestDatabase::mysql().await {
+        conforms(database).await;
+    }
+}
+
 /// On demand only: without an address there is nothing to play against.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_coordinator_at_a_given_address_does_as_dtm_does() {

@@ -107,7 +107,8 @@ async fn do_abort(core: &Arc<Core>, transaction: Transaction) -> Result<(), Refu
 
 async fn definition(core: &Arc<Core>, transaction: Transaction) -> Result<Definition, Refused> {
     let topics = request::topics(core.store.as_ref(), &transaction).await?;
-    request::definition(transaction, &topics, core.clock.now(), &core.settings.defaults)
+    let payload_bytes_max = core.store.payload_bytes_max();
+    request::definition(transaction, &topics, payload_bytes_max, core.clock.now(), &core.settings.defaults)
 }
 
 /// What `registerBranch` and `prepareWorkflow` carry that matters to their refusal.

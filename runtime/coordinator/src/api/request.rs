@@ -19,6 +19,9 @@ use crate::topics::{self, Subscriber};
 /// The longest text in a row, in characters: what DTM's tables hold.
 const TEXT_CHARS_MAX: usize = 1024;
 
+/// The longest `ext_data`, in bytes: what a `text` column of MySQL holds.
+const EXT_DATA_BYTES_MAX: usize = 65_535;
+
 /// The most branches that a transaction can have.
 const BRANCHES_MAX: usize = 1_000;
 
@@ -82,6 +85,7 @@ pub(super) fn text(name: &str, text: String) -> Result<String, Refused> {
 pub(super) fn definition(
     transaction: Transaction,
     topics: &Topics,
+    payload_bytes_max: usize,
     now: Time,
     defaults: &Defaults,
 ) -> Result<Definition, Refused> {
@@ -102,8 +106,12 @@ pub(super) fn definition(
     }
     let query_prepared = address("query_prepared", transaction.query_prepared)?;
     let steps = transaction.steps.unwrap_or_default();
+    let payloads = transaction.payloads.unwrap_or_default();
+    if payloads.iter().any(|payload| payload.len() > payload_bytes_max) {
+        return Err(Refused::error(format!("a payload has more than {payload_bytes_max} bytes")));
+    }
     let ext_data = ext_data(&steps)?;
-    let branches = branches(steps, transaction.payloads.unwrap_or_default(), topics)?;
+    let branches = branches(steps, payloads, topics)?;
     let options = serde_json::to_string(&transaction.options).map_err(|error| Refused::error(error.to_string()))?;
     Ok(Definition {
         gid,
@@ -164,7 +172,13 @@ fn ext_data(steps: &[Step]) -> Result<String, Refused> {
     }
     let steps = steps.iter().map(|step| step.action.clone()).collect();
     let ext_data = ExtData { steps, ..ExtData::default() };
-    serde_json::to_string(&ext_data).map_err(|error| Refused::error(error.to_string()))
+    let ext_data = serde_json::to_string(&ext_data).map_err(|error| Refused::error(error.to_string()))?;
+    if ext_data.len() > EXT_DATA_BYTES_MAX {
+        return Err(Refused::error(format!(
+            "the addresses of steps with a topic have more than {EXT_DATA_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(ext_data)
 }
 
 fn branches(steps: Vec<Step>, payloads: Vec<String>, topics: &Topics) -> Result<Vec<Branch>, Refused> {

@@ -26,6 +26,11 @@ impl Time {
         self.0
     }
 
+    /// Seconds since the Unix epoch, rounded up: for stores with whole seconds, in which nothing may come too early.
+    pub const fn whole_seconds(self) -> i64 {
+        (self.0 + 999) / 1000
+    }
+
     /// This moment plus `wait`; [`Time::MAX`] if that is later than it.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {

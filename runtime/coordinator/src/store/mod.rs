@@ -4,7 +4,13 @@
 //! many of them durable by one commit; [`Journal`] gathers them. A write is conditional and idempotent: executed again
 //! after a COMMIT whose result nobody knows, it gives the same outcome.
 
+mod attempt;
 mod journal;
+#[cfg(feature = "mysql")]
+pub mod mysql;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+mod reading;
 pub(crate) mod row;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -81,6 +87,11 @@ pub trait Store: Send + Sync + 'static {
     /// A [`StoreError`]; nothing was written, but for [`StoreError::Unknown`].
     fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>>;
 
+    /// The longest payload of a branch that can be stored, in bytes.
+    fn payload_bytes_max(&self) -> usize {
+        usize::MAX
+    }
+
     /// Closes connections in an orderly way. Afterwards nothing is asked of the store.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -147,6 +158,12 @@ pub struct Change {
 }
 
 impl Change {
+    /// How long until it is due, on whichever clock.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn wait(&self) -> std::time::Duration {
+        self.at.until(self.due)
+    }
+
     /// `finish_time` and `rollback_time`, in milliseconds: the one that fits the status.
     pub(crate) fn end_times(&self) -> (Option<i64>, Option<i64>) {
         let ended = self.ended.map(Time::as_millis);
@@ -284,7 +301,7 @@ impl OpenError {
     }
 }
 
-/// Opens the store that `address` names: `sqlite://FILE`.
+/// Opens the store that `address` names: `sqlite://FILE`, `postgres://...` or `mysql://...`, as sqlx takes them.
 ///
 /// # Errors
 /// [`OpenError`] if the address is of no known kind, or the store cannot be used.
@@ -293,7 +310,15 @@ pub async fn open(address: &str) -> Result<Arc<dyn Store>, OpenError> {
     match scheme {
         #[cfg(feature = "sqlite")]
         "sqlite" => Ok(Arc::new(sqlite::SqliteStore::open(file_of(rest)).await?)),
-        _ => Err(OpenError::new(&address, "expected an address like `sqlite://FILE`")),
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => Ok(Arc::new(postgres::PostgresStore::open(address).await?)),
+        #[cfg(feature = "mysql")]
+        "mysql" | "mariadb" => Ok(Arc::new(mysql::MySqlStore::open(address).await?)),
+        _ => Err(OpenError::new(
+            &scheme,
+            "expected an address like `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`, \
+             and a program built with that feature",
+        )),
     }
 }
 

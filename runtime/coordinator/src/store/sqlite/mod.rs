@@ -16,11 +16,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
+use super::attempt::{Failure, until_certain};
 use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, StoreError, Take, Taken, Write};
 use crate::engine::Time;
-
-/// How often a batch is executed again after a COMMIT that failed, before it counts as unknown.
-const COMMIT_ATTEMPTS: u32 = 3;
 
 /// How many connections read at once.
 const READERS: u32 = 4;
@@ -80,35 +78,26 @@ impl SqliteStore {
         slot.as_mut().ok_or_else(|| StoreError::Unavailable("no connection".to_owned()))
     }
 
-    async fn write_batch(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+    async fn write_once(&self, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
         let mut slot = self.writer.lock().await;
-        let mut in_doubt = None;
-        for _ in 0..COMMIT_ATTEMPTS {
-            let connection = match self.connected(&mut slot).await {
-                Ok(connection) => connection,
-                Err(error) => return Err(in_doubt.unwrap_or(error)),
-            };
-            let outcomes = match statements::execute(connection, writes).await {
-                Ok(outcomes) => outcomes,
-                Err(error) => {
-                    if sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await.is_err() {
-                        discard(&mut slot).await;
-                    }
-                    return Err(in_doubt.unwrap_or_else(|| classify(&error)));
-                }
-            };
-            match sqlx::raw_sql("COMMIT").execute(connection).await {
-                Ok(_) => return Ok(outcomes),
-                Err(error) => {
-                    // It may be on the disk, or not. All writes are conditional: executed again on a new connection
-                    // they find out.
-                    tracing::warn!(%error, writes = writes.len(), "a COMMIT failed; its writes are executed again");
-                    in_doubt = Some(StoreError::Unknown(error.to_string()));
+        let connection = self.connected(&mut slot).await.map_err(Failure::Certain)?;
+        let outcomes = match statements::execute(connection, writes).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                if sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await.is_err() {
                     discard(&mut slot).await;
                 }
+                return Err(Failure::Certain(classify(&error)));
+            }
+        };
+        match sqlx::raw_sql("COMMIT").execute(connection).await {
+            Ok(_) => Ok(outcomes),
+            Err(error) => {
+                // It may be on the disk, or not. A new connection reads what is there.
+                discard(&mut slot).await;
+                Err(Failure::Doubt(error.to_string()))
             }
         }
-        Err(in_doubt.unwrap_or_else(|| StoreError::Unavailable("no attempt was made".to_owned())))
     }
 
     async fn take(&self, take: &Take) -> Result<Taken, StoreError> {
@@ -125,11 +114,15 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        self.write_batch(writes).boxed()
+        until_certain(|| self.write_once(writes)).boxed()
     }
 
     fn load<'a>(&'a self, gid: &'a str) -> BoxFuture<'a, Result<Option<Row>, StoreError>> {
-        async move { read::load(&self.readers, gid).await.map_err(unavailable) }.boxed()
+        async move {
+            let filter = Filter { gid: gid.to_owned(), limit: 1, ..Filter::default() };
+            Ok(read::list(&self.readers, &filter).await.map_err(unavailable)?.pop())
+        }
+        .boxed()
     }
 
     fn take_due<'a>(&'a self, take: &'a Take) -> BoxFuture<'a, Result<Taken, StoreError>> {

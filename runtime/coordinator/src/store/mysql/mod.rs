@@ -1,0 +1,251 @@
+//! The store on MySQL or MariaDB, in DTM's own tables: for several coordinators, and to take over a DTM server's
+//! database.
+//!
+//! The tables are those of the address' database; they are created if they are not there. Times of leases come from the
+//! database's clock. `datetime` columns have no zone: the address says which one they are in, by `?timezone=%2B02:00`,
+//! and UTC is meant if it says none. A DTM server writes the local time of its own process.
+
+mod read;
+mod script;
+mod statements;
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::{ConnectOptions, Connection, MySqlConnection, MySqlPool};
+use tokio::sync::Mutex;
+
+use super::attempt::{Failure, until_certain};
+use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, StoreError, Take, Taken, Write};
+use crate::engine::Time;
+
+/// How many connections read at once.
+const READERS: u32 = 8;
+
+/// How long a connection is waited for.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest payload in DTM's `blob` column, in bytes.
+const PAYLOAD_BYTES_MAX: usize = 65_535;
+
+/// What the writing connection is told. At READ COMMITTED there are no locks of gaps, which only make writers wait.
+const SETTINGS: &str =
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION innodb_lock_wait_timeout = 5";
+
+/// A MySQL or MariaDB database as a store.
+#[derive(Debug)]
+pub struct MySqlStore {
+    options: MySqlConnectOptions,
+    /// The one connection that writes; none after an error that leaves its state in doubt.
+    writer: Mutex<Option<MySqlConnection>>,
+    readers: MySqlPool,
+}
+
+impl MySqlStore {
+    /// Connects to the database at `address`, and creates the tables that are not there.
+    ///
+    /// # Errors
+    /// [`OpenError`] if it cannot be reached or used, is a replica, or does not keep its promise of durability.
+    pub async fn open(address: &str) -> Result<Self, OpenError> {
+        let options: MySqlConnectOptions =
+            address.parse().map_err(|e: sqlx::Error| OpenError::new(&"mysql", e.to_string()))?;
+        let options = options.disable_statement_logging();
+        let shown = format!("mysql://{}/{}", options.get_host(), options.get_database().unwrap_or_default());
+        let error = |what: &str, error: &dyn std::fmt::Display| OpenError::new(&shown, format!("{what}: {error}"));
+        let mut writer = connect(&options).await.map_err(|e| error("cannot be reached", &e))?;
+        check(&mut writer).await.map_err(|reason| OpenError::new(&shown, reason))?;
+        sqlx::raw_sql(include_str!("schema.sql"))
+            .execute(&mut writer)
+            .await
+            .map_err(|e| error("its tables cannot be created", &e))?;
+        let readers = MySqlPoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .connect_lazy_with(options.clone());
+        Ok(Self { options, writer: Mutex::new(Some(writer)), readers })
+    }
+
+    async fn write_once(&self, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
+        self.in_transaction(async |connection| statements::execute(connection, writes).await).await
+    }
+
+    /// Does `work`, which begins a transaction, on the writing connection, and commits it.
+    async fn in_transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut MySqlConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Failure> {
+        let mut slot = self.writer.lock().await;
+        let connection = self.connected(&mut slot).await.map_err(Failure::Certain)?;
+        let done = match work(connection).await {
+            Ok(done) => done,
+            Err(error) => {
+                // Nothing was committed. A connection that cannot roll back does so by its end.
+                let broken = !matches!(error, sqlx::Error::Database(_));
+                if broken || sqlx::raw_sql("ROLLBACK").execute(connection).await.is_err() {
+                    *slot = None;
+                }
+                return Err(classify(&error));
+            }
+        };
+        match sqlx::raw_sql("COMMIT").execute(connection).await {
+            Ok(_) => Ok(done),
+            Err(error) => {
+                *slot = None;
+                Err(Failure::Doubt(error.to_string()))
+            }
+        }
+    }
+
+    /// The writing connection, connected anew if need be.
+    async fn connected<'a>(
+        &self,
+        slot: &'a mut Option<MySqlConnection>,
+    ) -> Result<&'a mut MySqlConnection, StoreError> {
+        if slot.is_none() {
+            let connection = tokio::time::timeout(CONNECT_TIMEOUT, connect(&self.options)).await;
+            let mut connection = connection
+                .map_err(|_| StoreError::Unavailable("the database does not answer".to_owned()))?
+                .map_err(unavailable)?;
+            check(&mut connection).await.map_err(StoreError::Unavailable)?;
+            *slot = Some(connection);
+        }
+        slot.as_mut().ok_or_else(|| StoreError::Unavailable("no connection".to_owned()))
+    }
+}
+
+impl Store for MySqlStore {
+    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+        until_certain(|| self.write_once(writes)).boxed()
+    }
+
+    fn load<'a>(&'a self, gid: &'a str) -> BoxFuture<'a, Result<Option<Row>, StoreError>> {
+        async move {
+            let filter = Filter { gid: gid.to_owned(), limit: 1, ..Filter::default() };
+            let row = read::list(&self.readers, &filter).await.map_err(unavailable)?.pop();
+            // DTM's tables compare without regard to case and trailing spaces; a gid is what it is.
+            match row {
+                Some(row) if row.gid != gid => Err(StoreError::Data(format!("gid {gid} is taken by {}", row.gid))),
+                row => Ok(row),
+            }
+        }
+        .boxed()
+    }
+
+    fn take_due<'a>(&'a self, take: &'a Take) -> BoxFuture<'a, Result<Taken, StoreError>> {
+        async move {
+            let next_due = read::next_due(&self.readers).await.map_err(unavailable)?;
+            if next_due.is_none_or(|wait| wait > Duration::ZERO) {
+                return Ok(Taken { gids: Vec::new(), next_due: next_due.map(|wait| take.now.after(wait)) });
+            }
+            let taken = self.in_transaction(async |connection| statements::take(connection, take).await).await;
+            // What was taken in doubt is taken up when the lease ends.
+            let gids = taken.map_err(Failure::into_error)?;
+            let next_due = read::next_due(&self.readers).await.map_err(unavailable)?;
+            Ok(Taken { gids, next_due: next_due.map(|wait| take.now.after(wait)) })
+        }
+        .boxed()
+    }
+
+    fn release_all(&self, _now: Time) -> BoxFuture<'_, Result<(), StoreError>> {
+        // Others may be at work on what is held; their leases end by themselves.
+        async { Ok(()) }.boxed()
+    }
+
+    fn list<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        async move { read::list(&self.readers, filter).await.map_err(unavailable) }.boxed()
+    }
+
+    fn reset_due(&self, now: Time, later_than: Time, limit: u32) -> BoxFuture<'_, Result<ResetDue, StoreError>> {
+        async move {
+            let wait = now.until(later_than);
+            let reset =
+                self.in_transaction(async |connection| statements::reset_due(connection, wait, limit).await).await;
+            reset.map_err(Failure::into_error)
+        }
+        .boxed()
+    }
+
+    fn kv_get<'a>(&'a self, cat: &'a str, k: &'a str) -> BoxFuture<'a, Result<Option<KvRow>, StoreError>> {
+        async move { read::kv_get(&self.readers, cat, k).await.map_err(unavailable) }.boxed()
+    }
+
+    fn kv_scan<'a>(&'a self, cat: &'a str, position: i64, limit: u32) -> BoxFuture<'a, Result<Vec<KvRow>, StoreError>> {
+        async move { read::kv_scan(&self.readers, cat, position, limit).await.map_err(unavailable) }.boxed()
+    }
+
+    fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>> {
+        async move {
+            let done = self.in_transaction(async |connection| statements::kv_put(connection, put).await).await;
+            done.map_err(Failure::into_error)
+        }
+        .boxed()
+    }
+
+    fn payload_bytes_max(&self) -> usize {
+        PAYLOAD_BYTES_MAX
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async move {
+            self.readers.close().await;
+            if let Some(writer) = self.writer.lock().await.take()
+                && let Err(error) = writer.close().await
+            {
+                tracing::debug!(%error, "the store was not closed in order");
+            }
+        }
+        .boxed()
+    }
+}
+
+async fn connect(options: &MySqlConnectOptions) -> Result<MySqlConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
+    Ok(connection)
+}
+
+/// Whether this is a primary that keeps what it acknowledges.
+async fn check(connection: &mut MySqlConnection) -> Result<(), String> {
+    let (read_only, flush): (i64, i64) = sqlx::query_as(
+        "SELECT CAST(@@global.read_only AS signed), CAST(@@global.innodb_flush_log_at_trx_commit AS signed)",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(|error| error.to_string())?;
+    if read_only != 0 {
+        return Err("it is read-only; the store needs the primary".to_owned());
+    }
+    if flush != 1 {
+        // A server that somebody chose to run so, for tests say: said, and not refused.
+        tracing::warn!(
+            "the database runs with innodb_flush_log_at_trx_commit={flush}: what is acknowledged can be lost at a crash"
+        );
+    }
+    Ok(())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
+fn unavailable(error: sqlx::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+/// What a failed statement, before the COMMIT, says of its effect: there is none.
+fn classify(error: &sqlx::Error) -> Failure {
+    let text = error.to_string();
+    let number = match error {
+        sqlx::Error::Database(database) => {
+            database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(sqlx::mysql::MySqlDatabaseError::number)
+        }
+        sqlx::Error::Encode(_) => return Failure::Certain(StoreError::Data(text)),
+        _ => None,
+    };
+    match number {
+        // Lock wait timeout, deadlock.
+        Some(1205 | 1213) => Failure::Again(text),
+        // NULL, duplicate key, packet too large, value out of range, incorrect value, too long.
+        Some(1048 | 1062 | 1153 | 1264 | 1366 | 1406) => Failure::Certain(StoreError::Data(text)),
+        _ => Failure::Certain(StoreError::Unavailable(text)),
+    }
+}

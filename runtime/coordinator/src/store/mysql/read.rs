@@ -1,0 +1,73 @@
+//! The statements that read.
+
+use std::time::Duration;
+
+use sqlx::mysql::MySqlRow;
+use sqlx::{MySql, MySqlPool};
+
+use crate::store::reading::{Words, readings};
+
+macro_rules! millis {
+    ($column:literal) => {
+        concat!("CAST(UNIX_TIMESTAMP(", $column, ") * 1000 AS signed)")
+    };
+}
+
+const WORDS: Words = Words {
+    global: concat!(
+        "SELECT id, gid, trans_type, status, query_prepared, protocol, ",
+        "coalesce(",
+        millis!("create_time"),
+        ", 0) AS create_time, ",
+        "coalesce(",
+        millis!("update_time"),
+        ", 0) AS update_time, ",
+        millis!("finish_time"),
+        " AS finish_time, ",
+        millis!("rollback_time"),
+        " AS rollback_time, ",
+        "coalesce(options, '') AS options, coalesce(custom_data, '') AS custom_data, ",
+        "CAST(coalesce(next_cron_interval, 0) * 1000 AS signed) AS next_cron_interval, ",
+        "coalesce(",
+        millis!("next_cron_time"),
+        ", 0) AS next_cron_time, ",
+        "owner, coalesce(ext_data, '') AS ext_data, coalesce(result, '') AS result, ",
+        "coalesce(rollback_reason, '') AS rollback_reason FROM trans_global",
+    ),
+    branches: concat!(
+        "SELECT gid, branch_id, op, url, coalesce(bin_data, '') AS bin_data, status, ",
+        millis!("finish_time"),
+        " AS finish_time, ",
+        millis!("rollback_time"),
+        " AS rollback_time, ",
+        "coalesce(",
+        millis!("create_time"),
+        ", 0) AS create_time, ",
+        "coalesce(",
+        millis!("update_time"),
+        ", 0) AS update_time FROM trans_branch_op",
+    ),
+    kv: concat!(
+        "SELECT id, cat, k, coalesce(v, '') AS v, CAST(coalesce(version, 1) AS signed) AS version, ",
+        "coalesce(",
+        millis!("create_time"),
+        ", 0) AS create_time, ",
+        "coalesce(",
+        millis!("update_time"),
+        ", 0) AS update_time FROM kv",
+    ),
+    moment: ("FROM_UNIXTIME(", ")", 1000),
+};
+
+readings!(MySql, MySqlRow);
+
+/// How long it is until the next one is due, by the store's clock; zero if it is late.
+pub(super) async fn next_due(readers: &MySqlPool) -> Result<Option<Duration>, sqlx::Error> {
+    let seconds: Option<f64> = sqlx::query_scalar(
+        "SELECT CAST(UNIX_TIMESTAMP(min(next_cron_time)) - UNIX_TIMESTAMP(SYSDATE(3)) AS double) FROM trans_global \
+         WHERE status IN ('prepared', 'aborting', 'submitted') AND trans_type = 'msg' AND protocol IN ('', 'http')",
+    )
+    .fetch_one(readers)
+    .await?;
+    Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
+}
