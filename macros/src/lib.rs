@@ -1,1 +1,66 @@
-//! x
+//! The attributes of Branchwire. Use them through the crate `branchwire`, which re-exports and documents them.
+
+mod branch;
+mod check;
+mod database;
+mod errors;
+mod expand;
+mod krate;
+mod parse;
+mod role;
+
+use branch::Role;
+use proc_macro::TokenStream;
+
+/// Makes an async function a step of a message: a route that applies exactly once, however often it is called.
+///
+/// ```ignore
+/// #[msg_branch]
+/// pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> { .. }
+/// ```
+///
+/// The function stays as it is. Beside it stands a type of the same name, which names the branch:
+/// `Router::new().branch::<trans_in>()` serves it, `branchwire::at::<trans_in>(url)?` is its address.
+///
+/// - The arguments: `&mut Tx<D>`; any extractors of axum that do not read the body; last the payload, if any, read from
+///   JSON. What is an extractor is seen by axum's names for them; a last argument of another name is the payload, unless
+///   the option `no_payload` says that there is none.
+/// - It returns `Result<(), Retry>`: a message's branch must succeed in the end, and cannot refuse.
+/// - The path is the function's name in kebab-case, or given: `#[msg_branch("/in")]`.
+/// - `crate = path` says where `branchwire` is, if another crate re-exports it.
+#[proc_macro_attribute]
+pub fn msg_branch(options: TokenStream, item: TokenStream) -> TokenStream {
+    role::expand(Role::MsgBranch, options.into(), &item.into()).into()
+}
+
+/// Makes a route that says whether the local transaction of a message has committed.
+///
+/// Without a body the barrier answers; that is right for every message sent by `do_and_submit`:
+///
+/// ```ignore
+/// #[query_prepared]
+/// pub fn transfer_prepared(db: BankA);
+/// ```
+///
+/// With a body it decides by itself, from what the local transaction left in the database:
+///
+/// ```ignore
+/// #[query_prepared]
+/// pub async fn order_paid(db: &Orders, gid: Gid) -> Result<Prepared, Retry> { .. }
+/// ```
+///
+/// Such a body must not only look: an answer `RolledBack` holds for good, so it has to keep a local transaction that is
+/// still open from committing later. The options are those of `#[msg_branch]`: a path, and `crate = path`.
+#[proc_macro_attribute]
+pub fn query_prepared(options: TokenStream, item: TokenStream) -> TokenStream {
+    role::expand(Role::QueryPrepared, options.into(), &item.into()).into()
+}
+
+/// Makes a newtype of an sqlx pool a database: `#[derive(Clone, Database)] pub struct Bank(sqlx::SqlitePool);`.
+///
+/// `#[database(isolation = "serializable")]` sets the isolation level of a branch's transaction: `"read committed"`
+/// (the default), `"repeatable read"` or `"serializable"`. `#[database(crate = path)]` says where `branchwire` is.
+#[proc_macro_derive(Database, attributes(database))]
+pub fn database(item: TokenStream) -> TokenStream {
+    database::expand(item.into()).into()
+}

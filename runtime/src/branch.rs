@@ -72,6 +72,24 @@ impl<P: DeserializeOwned + Send + 'static> Payload for P {
     }
 }
 
+/// What a branch can be sent as its payload: any type that can be written as JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent as a payload: it cannot be written as JSON",
+    label = "cannot be sent",
+    note = "`#[derive(serde::Serialize)]` on it"
+)]
+pub trait SendPayload {
+    #[doc(hidden)]
+    fn to_json(&self) -> Result<String, serde_json::Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: Serialize> SendPayload for P {
+    fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+}
+
 /// A step of a message: where it goes, and what it carries.
 #[derive(Debug)]
 #[must_use = "a branch does nothing until a message that holds it is sent"]
@@ -102,8 +120,8 @@ impl MsgBranch {
     }
 
     #[doc(hidden)]
-    pub fn with_payload<P: Serialize + ?Sized>(service: &ServiceUrl, path: &str, payload: &P) -> Self {
-        Self { action: service.join(path), payload: serde_json::to_string(payload) }
+    pub fn with_payload<P: SendPayload>(service: &ServiceUrl, path: &str, payload: &P) -> Self {
+        Self { action: service.join(path), payload: payload.to_json() }
     }
 }
 
@@ -115,14 +133,15 @@ pub struct MsgAddress<P> {
     payload: PhantomData<fn(&P)>,
 }
 
-impl<P: Serialize> MsgAddress<P> {
+impl<P> MsgAddress<P> {
     /// The branch with its payload, for a message.
-    pub fn with(&self, payload: &P) -> MsgBranch {
+    pub fn with(&self, payload: &P) -> MsgBranch
+    where
+        P: SendPayload,
+    {
         MsgBranch::with_payload(&self.service, self.path, payload)
     }
-}
 
-impl<P> MsgAddress<P> {
     #[doc(hidden)]
     pub fn new(service: &ServiceUrl, path: &'static str) -> Self {
         Self { service: service.clone(), path, payload: PhantomData }

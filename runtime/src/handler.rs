@@ -4,6 +4,7 @@
 //! commits, and answers with one of the fixed replies. What went wrong is told to `tracing` only.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Query, Request, State};
@@ -17,7 +18,7 @@ use serde::Deserialize;
 use tracing::Instrument;
 
 use crate::barrier::{self, BarrierKey, Entry, QueryPreparedError};
-use crate::branch::{Branch, Payload};
+use crate::branch::{Branch, Route};
 use crate::outcome::{BranchError, Prepared, Reply, Retry};
 use crate::protocol::{BranchId, Gid, LOCAL_BRANCH, Op, TransType};
 use crate::{CommitError, Database, Fault, InState, Tx};
@@ -71,41 +72,38 @@ impl<S: Sync> FromRequestParts<S> for BranchContext {
     }
 }
 
-/// What runs when a branch is called: an annotated function, as the attribute passes it on.
-#[doc(hidden)]
-pub trait BranchFn: Branch {
-    type Database: Database;
-    /// A tuple of axum extractors.
-    type Extractors: Send;
-    type Payload: Payload;
-    type Error: Into<BranchError>;
-    /// The op that the branch answers to.
-    const OP: Op;
-
-    fn run(
-        tx: &mut Tx<Self::Database>,
-        extractors: Self::Extractors,
-        payload: Self::Payload,
-    ) -> BoxFuture<'_, Result<(), Self::Error>>;
-}
-
-/// What runs when a query-prepared is called.
-#[doc(hidden)]
-pub trait QueryPreparedFn: Branch {
-    type Database: Database;
-
-    fn answer(db: &Self::Database, gid: Gid) -> BoxFuture<'_, Result<Prepared, Retry>>;
-}
-
-/// The payload of a branch that takes none.
+/// An annotated function as its route runs it, with what was proved of its types.
+///
+/// The proofs are values, so that each is asked for once, at the user's own token: a bound on an associated type would
+/// be reported at every mention.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct NoPayload;
+pub struct BranchFn<D: Database, X, P, R> {
+    /// Calls the function.
+    pub run: for<'t> fn(&'t mut Tx<D>, X, P) -> BoxFuture<'t, R>,
+    /// Reads its payload: `<P as Payload>::from_json`, or [`no_payload`].
+    pub payload: fn(&[u8]) -> Result<P, serde_json::Error>,
+    /// Reads its result: `<R as MustSucceed>::into_outcome`.
+    pub outcome: fn(R) -> Result<(), BranchError>,
+}
 
-impl Payload for NoPayload {
-    fn from_json(_: &[u8]) -> Result<Self, serde_json::Error> {
-        Ok(Self)
-    }
+/// The payload of a branch that takes none: whatever comes is left unread.
+///
+/// # Errors
+/// None.
+#[doc(hidden)]
+pub fn no_payload(_: &[u8]) -> Result<(), serde_json::Error> {
+    Ok(())
+}
+
+/// A query-prepared as its route runs it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct QueryPreparedFn<D, R> {
+    /// Calls the function.
+    pub ask: for<'d> fn(&'d D, Gid) -> BoxFuture<'d, R>,
+    /// Reads its result: `<R as Decides>::into_decision`.
+    pub decision: fn(R) -> Result<Prepared, Retry>,
 }
 
 /// A branch that can be served with the state `S`: its database and its extractors come from there.
@@ -118,6 +116,17 @@ pub trait Hosted<S>: Branch {
     #[doc(hidden)]
     fn register(router: Router<S>) -> Router<S>;
 }
+
+/// What a branch takes between its transaction and its payload: any extractor of axum that does not read the body.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an extractor that a branch can take with the state `{S}`",
+    label = "a branch takes a `{Self}` that is no extractor",
+    note = "a branch takes `tx: &mut Tx<D>`, then extractors (axum's `FromRequestParts`), then at most one payload, last"
+)]
+pub trait Extractor<S>: FromRequestParts<S> + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<S, X: FromRequestParts<S> + Send + 'static> Extractor<S> for X {}
 
 /// Adds branches to an axum router: `Router::new().branch::<trans_in>()`.
 pub trait BranchRouter<S> {
@@ -136,31 +145,50 @@ impl<S> BranchRouter<S> for Router<S> {
 
 /// The route of a branch.
 #[doc(hidden)]
-pub fn serve_branch<B, S>(router: Router<S>) -> Router<S>
+pub fn serve_branch<D, S, X, P, R>(
+    router: Router<S>,
+    route: &'static Route,
+    op: Op,
+    branch: BranchFn<D, X, P, R>,
+) -> Router<S>
 where
-    B: BranchFn,
-    B::Database: InState<S>,
-    B::Extractors: FromRequestParts<S>,
+    D: Database + InState<S>,
+    S: Clone + Send + Sync + 'static,
+    X: FromRequestParts<S> + Send + 'static,
+    P: Send + 'static,
+    R: 'static,
+{
+    route_branch(router, route, op, Arc::new(branch))
+}
+
+/// The same once for all branches of a database: what differs between them is behind `branch`.
+fn route_branch<D, S>(router: Router<S>, route: &'static Route, op: Op, branch: Arc<dyn Prepare<D, S>>) -> Router<S>
+where
+    D: Database + InState<S>,
     S: Clone + Send + Sync + 'static,
 {
     // A coordinator calls a branch without payload by GET.
     let methods = MethodFilter::GET.or(MethodFilter::POST);
-    router.route(
-        B::ROUTE.path,
-        on(methods, |State(state): State<S>, request: Request| call_branch::<B, S>(state, request)),
-    )
+    let handler =
+        move |State(state): State<S>, request: Request| call_branch(state, request, route, op, Arc::clone(&branch));
+    router.route(route.path, on(methods, handler))
 }
 
 /// The route of a query-prepared.
 #[doc(hidden)]
-pub fn serve_query_prepared<B, S>(router: Router<S>) -> Router<S>
+pub fn serve_query_prepared<D, S, R>(
+    router: Router<S>,
+    route: &'static Route,
+    QueryPreparedFn { ask, decision }: QueryPreparedFn<D, R>,
+) -> Router<S>
 where
-    B: QueryPreparedFn,
-    B::Database: InState<S>,
+    D: Database + InState<S>,
     S: Clone + Send + Sync + 'static,
+    R: 'static,
 {
-    let handler = |State(state): State<S>, request: Request| call_query_prepared::<B, S>(state, request);
-    router.route(B::ROUTE.path, on(MethodFilter::GET, handler))
+    let handler =
+        move |State(state): State<S>, request: Request| call_query_prepared(state, request, route, ask, decision);
+    router.route(route.path, on(MethodFilter::GET, handler))
 }
 
 /// The answer of a query-prepared without a body of its own: the barrier's.
@@ -178,23 +206,28 @@ pub fn ask_barrier<D: Database>(db: &D, gid: Gid) -> BoxFuture<'_, Result<Prepar
     })
 }
 
-async fn call_query_prepared<B, S>(state: S, request: Request) -> Reply
+async fn call_query_prepared<D, S, R>(
+    state: S,
+    request: Request,
+    route: &'static Route,
+    ask: for<'d> fn(&'d D, Gid) -> BoxFuture<'d, R>,
+    decision: fn(R) -> Result<Prepared, Retry>,
+) -> Reply
 where
-    B: QueryPreparedFn,
-    B::Database: InState<S>,
+    D: Database + InState<S>,
 {
     let parts = request.into_parts().0;
-    note_nesting::<B>(&parts);
+    note_nesting(route, &parts);
     let Some(BranchContext { gid, branch_id, op: Op::Msg, .. }) = BranchContext::read(&parts) else {
-        return bad_call::<B>(&parts);
+        return bad_call(route, &parts);
     };
     if branch_id.as_str() != LOCAL_BRANCH {
-        return bad_call::<B>(&parts);
+        return bad_call(route, &parts);
     }
-    let span = tracing::info_span!("query_prepared", name = B::ROUTE.name, %gid, %branch_id, op = %Op::Msg);
-    let db = B::Database::in_state(&state);
+    let span = tracing::info_span!("query_prepared", name = route.name, %gid, %branch_id, op = %Op::Msg);
+    let db = D::in_state(&state);
     async {
-        match AssertUnwindSafe(async { B::answer(&db, gid).await }).catch_unwind().await {
+        match AssertUnwindSafe(async { decision(ask(&db, gid).await) }).catch_unwind().await {
             Ok(Ok(Prepared::Committed)) => Reply::Success,
             Ok(Ok(Prepared::RolledBack)) => Reply::Refused,
             Ok(Ok(Prepared::Ongoing)) => Reply::Ongoing,
@@ -212,21 +245,25 @@ where
     .await
 }
 
-async fn call_branch<B, S>(state: S, request: Request) -> Reply
+async fn call_branch<D, S>(
+    state: S,
+    request: Request,
+    route: &'static Route,
+    op: Op,
+    branch: Arc<dyn Prepare<D, S>>,
+) -> Reply
 where
-    B: BranchFn,
-    B::Database: InState<S>,
-    B::Extractors: FromRequestParts<S>,
+    D: Database + InState<S>,
     S: Send + Sync,
 {
     let (mut parts, body) = request.into_parts();
-    note_nesting::<B>(&parts);
+    note_nesting(route, &parts);
     let context = match BranchContext::read(&parts) {
-        Some(context) if context.op == B::OP => context,
-        _ => return bad_call::<B>(&parts),
+        Some(context) if context.op == op => context,
+        _ => return bad_call(route, &parts),
     };
     let BranchContext { gid, branch_id, op, .. } = &context;
-    let span = tracing::info_span!("branch", name = B::ROUTE.name, %gid, %branch_id, %op);
+    let span = tracing::info_span!("branch", name = route.name, %gid, %branch_id, %op);
     async {
         // Through axum's own extractor, so that its `DefaultBodyLimit` counts here as well.
         let body = match Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await {
@@ -241,8 +278,8 @@ where
             }
         };
         parts.extensions.insert(context.clone());
-        let call = Call { db: B::Database::in_state(&state), key: context.key(), state, parts, body };
-        call.run::<B>().await
+        let call = Call { db: D::in_state(&state), key: context.key(), state, parts, body };
+        call.run(&*branch).await
     }
     .instrument(span)
     .await
@@ -276,23 +313,9 @@ impl Trouble {
 }
 
 impl<D: Database, S: Send + Sync> Call<D, S> {
-    async fn run<B>(self) -> Reply
-    where
-        B: BranchFn<Database = D>,
-        B::Extractors: FromRequestParts<S>,
-    {
+    async fn run(self, branch: &dyn Prepare<D, S>) -> Reply {
         for attempt in 1..=ATTEMPTS_MAX {
-            let payload = match B::Payload::from_json(&self.body) {
-                Ok(payload) => payload,
-                Err(error) => {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        "the payload is not what the branch takes"
-                    );
-                    return Reply::BadPayload;
-                }
-            };
-            match AssertUnwindSafe(self.attempt::<B>(payload)).catch_unwind().await {
+            match AssertUnwindSafe(self.attempt(branch)).catch_unwind().await {
                 Ok(Ok(reply)) => return reply,
                 Ok(Err(Trouble::Passing(retry))) if attempt < ATTEMPTS_MAX => {
                     tracing::warn!(error = retry.reason(), attempt, "rolled back; trying again");
@@ -310,13 +333,10 @@ impl<D: Database, S: Send + Sync> Call<D, S> {
         unreachable!("the last attempt returns")
     }
 
-    async fn attempt<B>(&self, payload: B::Payload) -> Result<Reply, Trouble>
-    where
-        B: BranchFn<Database = D>,
-        B::Extractors: FromRequestParts<S>,
-    {
-        let Ok(extractors) = B::Extractors::from_request_parts(&mut self.parts.clone(), &self.state).await else {
-            return Err(Trouble::Lasting(Retry::new("an extractor of the branch refused the request")));
+    async fn attempt(&self, branch: &dyn Prepare<D, S>) -> Result<Reply, Trouble> {
+        let business = match branch.prepare(&self.parts, &self.state, &self.body).await {
+            Ok(business) => business,
+            Err(reply) => return Ok(reply),
         };
         let mut tx = Tx::begin(&self.db).await.map_err(Trouble::database::<D>)?;
         match barrier::enter(&mut tx, &self.key).await.map_err(Trouble::database::<D>)? {
@@ -327,7 +347,7 @@ impl<D: Database, S: Send + Sync> Call<D, S> {
                 return Ok(Reply::Success);
             }
         }
-        match B::run(&mut tx, extractors, payload).await.map_err(Into::into) {
+        match business(&mut tx).await {
             Ok(()) => commit(tx).await,
             Err(error) => {
                 let fault = tx.fault();
@@ -348,6 +368,53 @@ impl<D: Database, S: Send + Sync> Call<D, S> {
     }
 }
 
+/// An annotated function with the arguments of one call, waiting for its transaction.
+type Business<D> = Box<dyn for<'t> FnOnce(&'t mut Tx<D>) -> BoxFuture<'t, Result<(), BranchError>> + Send>;
+
+/// Reads a branch's arguments from a request: all that differs between the branches of one database.
+trait Prepare<D: Database, S>: Send + Sync {
+    fn prepare<'c>(
+        &'c self,
+        parts: &'c Parts,
+        state: &'c S,
+        body: &'c [u8],
+    ) -> BoxFuture<'c, Result<Business<D>, Reply>>;
+}
+
+impl<D, S, X, P, R> Prepare<D, S> for BranchFn<D, X, P, R>
+where
+    D: Database,
+    S: Sync,
+    X: FromRequestParts<S> + Send + 'static,
+    P: Send + 'static,
+    R: 'static,
+{
+    fn prepare<'c>(
+        &'c self,
+        parts: &'c Parts,
+        state: &'c S,
+        body: &'c [u8],
+    ) -> BoxFuture<'c, Result<Business<D>, Reply>> {
+        Box::pin(async move {
+            let payload = match (self.payload)(body) {
+                Ok(payload) => payload,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "the payload is not what the branch takes");
+                    return Err(Reply::BadPayload);
+                }
+            };
+            let Ok(extractors) = X::from_request_parts(&mut parts.clone(), state).await else {
+                tracing::error!("an extractor of the branch refused the request; to be called again");
+                return Err(Reply::Retry);
+            };
+            let (run, outcome) = (self.run, self.outcome);
+            let business: Business<D> = Box::new(move |tx| run(tx, extractors, payload).map(outcome).boxed());
+            Ok(business)
+        })
+    }
+}
+
 async fn commit<D: Database>(tx: Tx<D>) -> Result<Reply, Trouble> {
     tx.commit().await.map(|()| Reply::Success).map_err(|error| {
         let fault = match &error {
@@ -360,9 +427,9 @@ async fn commit<D: Database>(tx: Tx<D>) -> Result<Reply, Trouble> {
     })
 }
 
-fn bad_call<B: Branch>(parts: &Parts) -> Reply {
+fn bad_call(route: &Route, parts: &Parts) -> Reply {
     tracing::error!(
-        name = B::ROUTE.name,
+        name = route.name,
         query_bytes = parts.uri.query().map_or(0, str::len),
         "not a call that a coordinator makes to this route"
     );
@@ -370,13 +437,13 @@ fn bad_call<B: Branch>(parts: &Parts) -> Reply {
 }
 
 /// A nested router answers at another path than the one that stored transactions hold.
-fn note_nesting<B: Branch>(parts: &Parts) {
+fn note_nesting(route: &Route, parts: &Parts) {
     if let Some(matched) = parts.extensions.get::<MatchedPath>()
-        && matched.as_str() != B::ROUTE.path
+        && matched.as_str() != route.path
     {
         tracing::error!(
-            name = B::ROUTE.name,
-            path = B::ROUTE.path,
+            name = route.name,
+            path = route.path,
             served_at = matched.as_str(),
             "the router of this branch is nested: merge it instead, or typed addresses lead nowhere"
         );

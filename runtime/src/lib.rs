@@ -2,6 +2,10 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// The derives and attributes name this crate from outside; so do its own tests.
+#[allow(unused_extern_crates)]
+extern crate self as branchwire;
+
 #[cfg(feature = "auth")]
 pub mod auth;
 pub mod barrier;
@@ -17,13 +21,14 @@ mod service_url;
 mod statement;
 mod tx;
 
-pub use branch::{Branch, MsgAddress, MsgBranch, Payload, QueryPrepared, Role, Route, at};
+pub use branch::{Branch, MsgAddress, MsgBranch, Payload, QueryPrepared, Role, Route, SendPayload, at};
+pub use branchwire_macros::{Database, msg_branch, query_prepared};
 pub use client::Client;
 pub use database::{Database, InState, Isolation};
 pub use fault::Fault;
-pub use handler::{BranchContext, BranchRouter, Hosted};
+pub use handler::{BranchContext, BranchRouter, Extractor, Hosted};
 pub use msg::{Done, NotDone};
-pub use outcome::{BranchError, OrRefuse, OrRetry, Prepared, Reply, Retry};
+pub use outcome::{BranchError, Decides, MustSucceed, OrRefuse, OrRetry, Prepared, Reply, Retry};
 pub use protocol::Gid;
 pub use service_url::{InvalidUrl, ServiceUrl};
 pub use tx::{CommitError, Tx};
@@ -32,7 +37,7 @@ pub use tx::{CommitError, Tx};
 pub mod prelude {
     pub use crate::{
         BranchContext, BranchError, BranchRouter, Client, Database, Done, Gid, NotDone, OrRefuse, OrRetry, Prepared,
-        Retry, Tx,
+        Retry, Tx, msg_branch, query_prepared,
     };
 }
 
@@ -40,9 +45,9 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use axum::Router;
-    pub use axum::extract::FromRequestParts;
     pub use futures_core::future::BoxFuture;
+    pub use sqlx::Pool;
 
     pub use crate::database::DatabasePool;
-    pub use crate::handler::{BranchFn, NoPayload, QueryPreparedFn, ask_barrier, serve_branch, serve_query_prepared};
+    pub use crate::handler::{BranchFn, QueryPreparedFn, ask_barrier, no_payload, serve_branch, serve_query_prepared};
 }

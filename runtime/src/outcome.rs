@@ -139,6 +139,40 @@ pub enum Prepared {
     Ongoing,
 }
 
+/// What a function returns that must succeed in the end: `Result<(), Retry>`, which cannot express a refusal.
+#[diagnostic::on_unimplemented(
+    message = "a branch of a message cannot refuse and has nothing to hand back: return `Result<(), Retry>`",
+    label = "expected `Result<(), Retry>`, found `{Self}`",
+    note = "`?` makes a `Retry` of any standard error, `.or_retry()?` of any other"
+)]
+pub trait MustSucceed: Sized {
+    #[doc(hidden)]
+    fn into_outcome(self) -> Result<(), BranchError>;
+}
+
+impl MustSucceed for Result<(), Retry> {
+    fn into_outcome(self) -> Result<(), BranchError> {
+        self.map_err(BranchError::Retry)
+    }
+}
+
+/// What a query-prepared returns that decides by itself: `Result<Prepared, Retry>`.
+#[diagnostic::on_unimplemented(
+    message = "a query-prepared decides: return `Result<Prepared, Retry>`",
+    label = "expected `Result<Prepared, Retry>`, found `{Self}`",
+    note = "`Prepared` says whether the local transaction has committed; without a body the barrier answers"
+)]
+pub trait Decides: Sized {
+    #[doc(hidden)]
+    fn into_decision(self) -> Result<Prepared, Retry>;
+}
+
+impl Decides for Result<Prepared, Retry> {
+    fn into_decision(self) -> Result<Prepared, Retry> {
+        self
+    }
+}
+
 /// What an answer of a branch's route says. The whole set: nothing else is ever written.
 ///
 /// The bodies are fixed, since a coordinator searches them for words: a database's error text with the word `FAILURE`

@@ -8,9 +8,7 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Request, StatusCode};
-use branchwire::__private::{BoxFuture, BranchFn, QueryPreparedFn, serve_branch, serve_query_prepared};
-use branchwire::protocol::{Gid, Op};
-use branchwire::{Branch, BranchError, OrRefuse, OrRetry, Prepared, Reply, Retry, Role, Route, ServiceUrl, Tx};
+use branchwire::{BranchRouter, Gid, OrRefuse, OrRetry, Prepared, Reply, Retry, Tx, msg_branch, query_prepared};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
 use branchwire_tests::service::Service;
 use serde::de::Error;
@@ -138,9 +136,6 @@ async fn another_method_is_answered_without_a_body() {
     }
 }
 
-/// A branch whose parts all speak in hostile texts: the payload says which part fails, and how.
-struct Hostile;
-
 /// A payload that panics when it is read, or says something itself.
 struct HostilePayload;
 
@@ -169,51 +164,26 @@ impl<S: Sync> FromRequestParts<S> for HostileExtractor {
     }
 }
 
-impl Branch for Hostile {
-    type Address = ();
-
-    const ROUTE: Route =
-        Route { name: "hostile", path: "/hostile", role: Role::MsgBranch, payload: "", database: "", doc: "" };
-
-    fn address(_: &ServiceUrl) {}
+/// A branch whose parts all speak in hostile texts: the payload and a header say which part fails, and how.
+#[msg_branch]
+async fn hostile(_: &mut Tx<Bank<Sqlite>>, _: HostileExtractor, _: HostilePayload) -> Result<(), Retry> {
+    Ok(())
 }
 
-impl BranchFn for Hostile {
-    type Database = Bank<Sqlite>;
-    type Extractors = (HostileExtractor,);
-    type Payload = HostilePayload;
-    type Error = BranchError;
-
-    const OP: Op = Op::Action;
-
-    fn run(
-        _: &mut Tx<Bank<Sqlite>>,
-        _: (HostileExtractor,),
-        _: HostilePayload,
-    ) -> BoxFuture<'_, Result<(), BranchError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-impl QueryPreparedFn for Hostile {
-    type Database = Bank<Sqlite>;
-
-    fn answer(_: &Bank<Sqlite>, gid: Gid) -> BoxFuture<'_, Result<Prepared, Retry>> {
-        Box::pin(async move {
-            match gid.as_str() {
-                "committed" => Ok(Prepared::Committed),
-                "rolled-back" => Ok(Prepared::RolledBack),
-                "ongoing" => Ok(Prepared::Ongoing),
-                "error" => Err(Retry::new("FAILURE")),
-                _ => panic!("FAILURE"),
-            }
-        })
+#[query_prepared]
+async fn hostile_prepared(_: &Bank<Sqlite>, gid: Gid) -> Result<Prepared, Retry> {
+    match gid.as_str() {
+        "committed" => Ok(Prepared::Committed),
+        "rolled-back" => Ok(Prepared::RolledBack),
+        "ongoing" => Ok(Prepared::Ongoing),
+        "error" => Err(Retry::new("FAILURE")),
+        _ => panic!("FAILURE"),
     }
 }
 
 #[tokio::test]
 async fn a_payload_and_an_extractor_cannot_answer_themselves() {
-    let router = serve_branch::<Hostile, Bank<Sqlite>>(Router::new()).with_state(bank().await);
+    let router = Router::new().branch::<hostile>().with_state(bank().await);
     for (payload, extractor, expected) in [
         (r#""fine""#, "fine", Reply::Success),
         (r#""error""#, "fine", Reply::BadPayload),
@@ -229,7 +199,7 @@ async fn a_payload_and_an_extractor_cannot_answer_themselves() {
 
 #[tokio::test]
 async fn a_query_prepared_of_ones_own_answers_in_the_fixed_words() {
-    let router = serve_query_prepared::<Hostile, Bank<Sqlite>>(Router::new()).with_state(bank().await);
+    let router = Router::new().branch::<hostile_prepared>().with_state(bank().await);
     for (gid, expected) in [
         ("committed", Reply::Success),
         ("rolled-back", Reply::Refused),
@@ -237,7 +207,7 @@ async fn a_query_prepared_of_ones_own_answers_in_the_fixed_words() {
         ("error", Reply::Retry),
         ("panic", Reply::Retry),
     ] {
-        let request = call("/hostile", &format!("gid={gid}&trans_type=msg&branch_id=00&op=msg"), "");
+        let request = call("/hostile-prepared", &format!("gid={gid}&trans_type=msg&branch_id=00&op=msg"), "");
         let Ok(response) = router.clone().oneshot(request).await;
         assert_eq!(branchwire_tests::service::read(response).await, expected, "{gid}");
     }

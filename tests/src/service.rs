@@ -1,7 +1,6 @@
 //! A service with one branch and its query-prepared, on any database, whose business each test brings along.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::Router;
@@ -11,7 +10,7 @@ use axum::http::Request;
 use axum::response::Response;
 use branchwire::__private::{BoxFuture, BranchFn, QueryPreparedFn, ask_barrier, serve_branch, serve_query_prepared};
 use branchwire::protocol::{Gid, Op};
-use branchwire::{Branch, BranchError, Database, Prepared, Reply, Retry, Role, Route, ServiceUrl, Tx};
+use branchwire::{BranchError, Database, Payload, Prepared, Reply, Retry, Role, Route, Tx};
 use tower::ServiceExt;
 
 /// What the branch does with its transaction and its payload.
@@ -36,7 +35,11 @@ impl Service {
         F: for<'tx> Fn(&'tx mut Tx<D>, i64) -> BoxFuture<'tx, Result<(), BranchError>> + Send + Sync + 'static,
     {
         let business: Arc<Business<D>> = Arc::new(business);
-        let router = serve_query_prepared::<TestPrepared<D>, D>(serve_branch::<TestBranch<D>, D>(Router::new()));
+        let router = serve_query_prepared(
+            serve_branch(Router::new(), &BRANCH, Op::Action, branch::<D>()),
+            &PREPARED,
+            prepared::<D>(),
+        );
         Self { router: router.layer(Extension(business)).with_state(db.clone()) }
     }
 
@@ -84,51 +87,24 @@ pub async fn read(response: Response) -> Reply {
     reply.unwrap_or_else(|| panic!("not a fixed answer: {status} {}", String::from_utf8_lossy(&body)))
 }
 
-/// The branch, as its attribute would write it.
-struct TestBranch<D>(PhantomData<D>);
+const BRANCH: Route =
+    Route { name: "branch", path: "/branch", role: Role::MsgBranch, payload: "i64", database: "D", doc: "" };
+const PREPARED: Route =
+    Route { name: "prepared", path: "/prepared", role: Role::QueryPrepared, payload: "", database: "D", doc: "" };
 
-impl<D: Database> Branch for TestBranch<D> {
-    type Address = ();
+/// The business, as the router hands it to the branch.
+type Given<D> = Extension<Arc<Business<D>>>;
 
-    const ROUTE: Route =
-        Route { name: "branch", path: "/branch", role: Role::MsgBranch, payload: "i64", database: "D", doc: "" };
-
-    fn address(_: &ServiceUrl) {}
-}
-
-impl<D: Database> BranchFn for TestBranch<D> {
-    type Database = D;
-    type Extractors = (Extension<Arc<Business<D>>>,);
-    type Payload = i64;
-    type Error = BranchError;
-
-    const OP: Op = Op::Action;
-
-    fn run(
-        tx: &mut Tx<D>,
-        (Extension(business),): Self::Extractors,
-        payload: i64,
-    ) -> BoxFuture<'_, Result<(), BranchError>> {
-        business(tx, payload)
+/// The branch, as an attribute would write it for a function that is generic and may refuse.
+fn branch<D: Database>() -> BranchFn<D, (Given<D>,), i64, Result<(), BranchError>> {
+    BranchFn {
+        run: |tx, (Extension(business),), payload| business(tx, payload),
+        payload: i64::from_json,
+        outcome: std::convert::identity,
     }
 }
 
 /// The query-prepared, as its attribute would write it.
-struct TestPrepared<D>(PhantomData<D>);
-
-impl<D: Database> Branch for TestPrepared<D> {
-    type Address = ();
-
-    const ROUTE: Route =
-        Route { name: "prepared", path: "/prepared", role: Role::QueryPrepared, payload: "", database: "D", doc: "" };
-
-    fn address(_: &ServiceUrl) {}
-}
-
-impl<D: Database> QueryPreparedFn for TestPrepared<D> {
-    type Database = D;
-
-    fn answer(db: &D, gid: Gid) -> BoxFuture<'_, Result<Prepared, Retry>> {
-        ask_barrier(db, gid)
-    }
+fn prepared<D: Database>() -> QueryPreparedFn<D, Result<Prepared, Retry>> {
+    QueryPreparedFn { ask: ask_barrier, decision: std::convert::identity }
 }

@@ -1,0 +1,78 @@
+//! The rules of a path: what a URL and a router both take as it stands.
+
+use syn::ext::IdentExt;
+use syn::{Ident, LitStr};
+
+use crate::branch::Role;
+use crate::errors::Errors;
+
+/// The path of a function's name: `trans_in` has `/trans-in`.
+pub(crate) fn derived_path(role: Role, name: &Ident, errors: &mut Errors) -> String {
+    let word = name.unraw().to_string();
+    if !word.is_ascii() {
+        errors.push(
+            name,
+            format_args!(
+                "`{name}` is not ASCII, so no path can be derived: give it one, `#[{}(\"/path\")]`",
+                role.attribute()
+            ),
+        );
+        return "/".to_owned();
+    }
+    format!("/{}", word.trim_matches('_').replace('_', "-"))
+}
+
+/// A path that was given to a branch.
+pub(crate) fn branch_path(literal: &LitStr, errors: &mut Errors) -> String {
+    path("path", literal, errors)
+}
+
+fn path(what: &str, literal: &LitStr, errors: &mut Errors) -> String {
+    let path = literal.value();
+    if let Some(mistake) = mistake(what, &path) {
+        errors.push(literal, mistake);
+    }
+    path
+}
+
+/// What is wrong with it, if anything.
+fn mistake(what: &str, path: &str) -> Option<String> {
+    if path.is_empty() {
+        return Some(format!("the {what} is empty: write `\"/name\"`"));
+    }
+    if let Some(other) = path.chars().find(|c| !c.is_ascii()) {
+        return Some(format!("`{other}` is not ASCII: a {what} goes into a URL as it stands"));
+    }
+    if path.contains('?') {
+        return Some(format!("a {what} has no query: the coordinator adds its own; take what you need as payload"));
+    }
+    if path.contains(['{', '}', '*']) || path.contains("/:") {
+        return Some(format!("a {what} has no captures: take what you need as payload"));
+    }
+    if !path.starts_with('/') {
+        return Some(format!("a {what} starts with a slash: `\"/{path}\"`"));
+    }
+    if let Some(other) = path.chars().find(|c| !(c.is_ascii_alphanumeric() || "/-_.~".contains(*c))) {
+        return Some(format!("`{other}` cannot stand in a {what}: write letters, digits, `-`, `_`, `.` and `~`"));
+    }
+    if path.split('/').any(|segment| segment == "." || segment == "..") || path.contains("//") {
+        return Some(format!("a {what} has no empty, `.` or `..` segment: clients and proxies rewrite it"));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_url_and_a_router_take_as_it_stands_is_a_path() {
+        for good in ["/", "/in", "/api/bank-b/trans_in", "/v1.2/~x", "/in/"] {
+            assert_eq!(mistake("path", good), None, "{good}");
+        }
+        for bad in ["", "in", "/in?x=1", "/{id}", "/:id", "/*rest", "/größe", "/a b", "/a#b", "//", "/../in", "/a%20b"]
+        {
+            assert!(mistake("path", bad).is_some(), "{bad}");
+        }
+    }
+}
