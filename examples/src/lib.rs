@@ -1,1 +1,15 @@
-//! x
+//! Two banks with a database each, and money that moves between them.
+//!
+//! [`banks::sqlite`] is the code to read and to copy; its siblings are the same banks on other databases. The program
+//! `transfer` runs them as processes and kills these at bad moments.
+
+// What a branch's error means is said by its role, once for all.
+#![allow(clippy::missing_errors_doc)]
+
+pub mod banks;
+pub mod transfer;
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

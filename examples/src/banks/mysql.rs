@@ -1,0 +1,113 @@
+//! The banks on MySQL or MariaDB. Money is `decimal(10,2)` in the table, and whole cents everywhere else.
+
+use axum::extract::{FromRef, State};
+use axum::response::Response;
+use axum::routing::post;
+use axum::{Json, Router};
+use branchwire::prelude::*;
+use branchwire::{MsgAddress, QueryPrepared, at, barrier};
+use sqlx::MySqlPool;
+
+use super::{Links, OPENING_BALANCE, OpenError, USER_A, USER_B};
+use crate::transfer::{DebitError, Transfer, TransferIn, receipt};
+
+// Bank B: a branch.
+
+/// The database of bank B.
+#[derive(Clone, Database)]
+pub struct BankB(MySqlPool);
+
+/// Credits an account.
+#[msg_branch("/api/bank-b/trans-in")]
+pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
+    let done = sqlx::query("UPDATE user_account SET balance = balance + ? / 100 WHERE user_id = ?")
+        .bind(req.amount)
+        .bind(req.user_id)
+        .execute(&mut *tx)
+        .await?;
+    // It cannot refuse: the money has left the other bank. So it waits until there is such an account.
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Retry::new("no such account")) }
+}
+
+/// Opens bank B.
+pub async fn open_bank_b(database: &str) -> Result<Router, OpenError> {
+    let db = BankB(connect(database, USER_B).await?);
+    barrier::create_table(&db).await?;
+    barrier::check(&db).await?;
+    Ok(Router::new().branch::<trans_in>().with_state(db))
+}
+
+// Bank A: a local transaction, and the message that goes with it.
+
+/// The database of bank A.
+#[derive(Clone, Database)]
+pub struct BankA(MySqlPool);
+
+#[derive(Clone, FromRef)]
+struct StateA {
+    db: BankA,
+    client: Client,
+    prepared: QueryPrepared<BankA>,
+    credit: MsgAddress<TransferIn>,
+}
+
+/// Has the local transaction of a transfer committed?
+#[query_prepared("/api/bank-a/transfer-prepared")]
+pub fn transfer_prepared(db: BankA);
+
+async fn transfer(State(bank): State<StateA>, Json(order): Json<Transfer>) -> Response {
+    let Transfer { gid, from, to, amount } = order;
+    let message = bank.client.msg(bank.credit.with(&TransferIn { user_id: to, amount })).gid(gid);
+    receipt(message.do_and_submit(bank.prepared, &bank.db, async |tx| debit(tx, from, amount).await).await)
+}
+
+async fn debit(tx: &mut Tx<BankA>, user_id: i64, amount: i64) -> Result<(), DebitError> {
+    let done =
+        sqlx::query("UPDATE user_account SET balance = balance - ? / 100 WHERE user_id = ? AND balance >= ? / 100")
+            .bind(amount)
+            .bind(user_id)
+            .bind(amount)
+            .execute(&mut *tx)
+            .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(DebitError::NotEnoughMoney) }
+}
+
+/// Opens bank A.
+pub async fn open_bank_a(database: &str, links: Links) -> Result<Router, OpenError> {
+    let db = BankA(connect(database, USER_A).await?);
+    barrier::create_table(&db).await?;
+    barrier::check(&db).await?;
+    let state = StateA {
+        db,
+        client: links.client,
+        prepared: at::<transfer_prepared>(links.bank_a)?,
+        credit: at::<trans_in>(links.bank_b)?,
+    };
+    Ok(Router::new().route("/api/bank-a/transfer", post(transfer)).branch::<transfer_prepared>().with_state(state))
+}
+
+// The accounts.
+
+async fn connect(database: &str, user_id: i64) -> Result<MySqlPool, sqlx::Error> {
+    let pool = MySqlPool::connect(database).await?;
+    sqlx::raw_sql(
+        "CREATE TABLE IF NOT EXISTS user_account (
+            user_id BIGINT PRIMARY KEY,
+            balance DECIMAL(10,2) NOT NULL DEFAULT 0,
+            trading_balance DECIMAL(10,2) NOT NULL DEFAULT 0,
+            create_time DATETIME DEFAULT NOW(),
+            update_time DATETIME DEFAULT NOW() ON UPDATE NOW()
+        )",
+    )
+    .execute(&pool)
+    .await?;
+    // A row that is there stays as it is.
+    sqlx::query(
+        "INSERT INTO user_account (user_id, balance) VALUES (?, ? / 100) ON DUPLICATE KEY UPDATE user_id = user_id",
+    )
+    .bind(user_id)
+    .bind(OPENING_BALANCE)
+    .execute(&pool)
+    .await?;
+    Ok(pool)
+}

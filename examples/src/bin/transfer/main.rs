@@ -1,0 +1,133 @@
+//! Money moves between two banks with two databases, and processes die at bad moments.
+//!
+//! Without a subcommand it plays six scenarios against real child processes. The subcommands are those children, which
+//! can also be started by hand, each in a terminal of its own.
+
+mod ledger;
+mod processes;
+mod relay;
+mod scenarios;
+
+use std::ffi::OsString;
+use std::iter;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use branchwire::Client;
+use branchwire_examples::banks::{self, Links};
+use clap::{Args, Parser, Subcommand};
+use tokio::net::TcpListener;
+
+/// Plays a transfer between two banks, with crashes, and says what happens.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    play: Play,
+}
+
+/// What is to be played, and on what.
+#[derive(Debug, Args)]
+struct Play {
+    /// Keep the databases and logs in this directory (without it: a temporary one, removed at the end)
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Use this running coordinator, DTM or Branchwire, instead of starting one (scenario 6 kills its coordinator, and is left out)
+    #[arg(long, value_name = "URL")]
+    coordinator: Option<String>,
+    /// Put both banks on this database, `postgres://..` or `mysql://..`, instead of a SQLite file each
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Play only this scenario, 1 to 6
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=6))]
+    only: Option<u8>,
+}
+
+/// The programs that take part.
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Run the coordinator: the program `branchwire`, with its options
+    #[command(disable_help_flag = true)]
+    Coordinator {
+        /// The options of `branchwire`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Run bank A, from which money is sent
+    BankA {
+        #[command(flatten)]
+        bank: Bank,
+        /// The coordinator
+        #[arg(long, default_value = "http://127.0.0.1:36789")]
+        coordinator: String,
+        /// Where bank B can be reached
+        #[arg(long, default_value = "http://127.0.0.1:8082")]
+        bank_b: String,
+    },
+    /// Run bank B, to which money is sent
+    BankB {
+        #[command(flatten)]
+        bank: Bank,
+    },
+}
+
+/// What each bank needs.
+#[derive(Debug, Args)]
+struct Bank {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: String,
+    /// The bank's database: sqlite://FILE, `postgres://..` or `mysql://..`
+    #[arg(long)]
+    database: String,
+}
+
+fn main() -> ExitCode {
+    let Cli { part, play } = Cli::parse();
+    match part {
+        // It is a whole program, with its own logs and runtime.
+        Some(Part::Coordinator { args }) => {
+            branchwire_coordinator::cli::run(iter::once(OsString::from("branchwire")).chain(args))
+        }
+        None => run(scenarios::play(play)),
+        Some(Part::BankA { bank, coordinator, bank_b }) => run(run_bank_a(bank, coordinator, bank_b)),
+        Some(Part::BankB { bank }) => run(run_bank_b(bank)),
+    }
+}
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn run(part: impl Future<Output = Result<ExitCode, Error>>) -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    part.await.unwrap_or_else(|error| {
+        eprintln!("transfer: {error}");
+        let mut source = error.source();
+        while let Some(cause) = source {
+            eprintln!("  because: {cause}");
+            source = cause.source();
+        }
+        ExitCode::FAILURE
+    })
+}
+
+async fn run_bank_a(bank: Bank, coordinator: String, bank_b: String) -> Result<ExitCode, Error> {
+    let listener = TcpListener::bind(&bank.listen).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let links = Links { client: Client::new(coordinator)?, bank_a: url.clone(), bank_b };
+    let routes = banks::open_bank_a(&bank.database, links).await?;
+    println!("bank A: listening on {url}");
+    axum::serve(listener, routes).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_bank_b(bank: Bank) -> Result<ExitCode, Error> {
+    let listener = TcpListener::bind(&bank.listen).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let routes = banks::open_bank_b(&bank.database).await?;
+    println!("bank B: listening on {url}");
+    axum::serve(listener, routes).await?;
+    Ok(ExitCode::SUCCESS)
+}

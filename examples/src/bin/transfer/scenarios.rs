@@ -1,0 +1,307 @@
+//! The six scenarios, and what must hold after each.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use branchwire::protocol::QueryAnswer;
+use branchwire::{Client, Gid};
+use branchwire_examples::banks::{USER_A, USER_B};
+use branchwire_examples::transfer::{Receipt, Transfer, TransferIn};
+use tokio::time::Instant;
+
+use crate::ledger::{Balances, Ledger};
+use crate::processes::Process;
+use crate::relay::Relay;
+use crate::{Error, Play};
+
+/// What is moved in each scenario, in cents.
+const AMOUNT: i64 = 3_000;
+
+/// How long a scenario may take until its message has ended. A DTM server with its own settings needs most of a minute.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+const TITLES: [&str; 6] = [
+    "a transfer that succeeds",
+    "bank A is killed after its commit, before the submit has reached the coordinator",
+    "bank A is killed before its commit",
+    "bank A refuses: not enough money",
+    "bank B is down, and comes back; then the same call is made once more by hand",
+    "the coordinator is killed after it acknowledged the submit",
+];
+
+/// Plays what was asked for; the last line says how many scenarios hold.
+pub(crate) async fn play(play: Play) -> Result<ExitCode, Error> {
+    let temporary;
+    let dir = if let Some(dir) = &play.dir {
+        std::fs::create_dir_all(dir)?;
+        std::path::absolute(dir)?
+    } else {
+        temporary = tempfile::tempdir()?;
+        temporary.path().to_owned()
+    };
+    let mut stage = Stage::set(&play, &dir).await?;
+    stage.show_cast(play.dir.as_deref());
+
+    let own_coordinator = stage.coordinator.is_some();
+    let numbers: Vec<u8> = (1..=6)
+        .filter(|number| play.only.is_none_or(|only| only == *number))
+        .filter(|number| own_coordinator || *number != 6)
+        .collect();
+    let mut holding = 0;
+    for number in &numbers {
+        println!("\n{number}. {}", TITLES[usize::from(*number) - 1]);
+        match stage.scenario(*number).await {
+            Ok(()) => {
+                holding += 1;
+                println!("   holds");
+            }
+            Err(error) => {
+                println!("   DOES NOT HOLD: {error}");
+                stage.mend().await?;
+            }
+        }
+    }
+    if !own_coordinator {
+        println!("\nScenario 6 kills its coordinator, and is left out with one that is not its own.");
+    }
+    if let Some(dir) = &play.dir {
+        println!("\nThe databases and logs are in {}.", dir.display());
+    }
+    println!("\ntransfer: {holding} of {} scenarios hold", numbers.len());
+    Ok(if holding == numbers.len() && holding > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The processes, and what is needed to look at them.
+struct Stage {
+    /// None if it is not ours.
+    coordinator: Option<Process>,
+    bank_a: Process,
+    bank_b: Process,
+    relay: Relay,
+    ledger: Ledger,
+    client: Client,
+    http: reqwest::Client,
+}
+
+impl Stage {
+    async fn set(play: &Play, dir: &Path) -> Result<Self, Error> {
+        let sqlite = |name: &str| format!("sqlite://{}", dir.join(name).display());
+        let database_a = play.database.clone().unwrap_or_else(|| sqlite("bank-a.db"));
+        let database_b = play.database.clone().unwrap_or_else(|| sqlite("bank-b.db"));
+
+        let (coordinator, coordinator_url) = if let Some(url) = &play.coordinator {
+            (None, url.clone())
+        } else {
+            let store = sqlite("coordinator.db");
+            // Short intervals, so that the play is short as well.
+            let timing = ["--timeout-to-fail", "1s", "--retry-interval", "1s", "--cron-interval", "1s"];
+            let options = ["coordinator", "--store", &store].into_iter().chain(timing);
+            let process = Process::start("coordinator", dir, options).await?;
+            let url = process.url.clone();
+            (Some(process), url)
+        };
+        let relay = Relay::open(&coordinator_url).await?;
+        let bank_b = Process::start("bank B", dir, ["bank-b", "--database", &database_b]).await?;
+        let links = ["--coordinator", &relay.url, "--bank-b", &bank_b.url];
+        let options = ["bank-a", "--database", &database_a].into_iter().chain(links);
+        let bank_a = Process::start("bank A", dir, options).await?;
+        Ok(Self {
+            coordinator,
+            bank_a,
+            bank_b,
+            relay,
+            ledger: Ledger::open(&database_a, &database_b).await?,
+            client: Client::new(coordinator_url)?,
+            http: reqwest::Client::builder().no_proxy().build()?,
+        })
+    }
+
+    fn show_cast(&self, dir: Option<&Path>) {
+        let kept = dir.map_or("a temporary directory".to_owned(), |dir| dir.display().to_string());
+        println!("Two banks, a database each, and a coordinator; databases and logs in {kept}.");
+        for process in self.coordinator.iter().chain([&self.bank_a, &self.bank_b]) {
+            println!("   {:<12} {}  process {}", process.name, process.url, process.id());
+        }
+    }
+
+    async fn scenario(&mut self, number: u8) -> Result<(), Error> {
+        let gid = Gid::random();
+        let before = self.show("before", None).await?;
+        match number {
+            1 => self.succeeds(&gid).await?,
+            2 => self.killed_after_its_commit(&gid).await?,
+            3 => self.killed_before_its_commit(&gid).await?,
+            4 => self.refuses(&gid, before).await?,
+            5 => self.bank_b_is_down(&gid).await?,
+            _ => self.coordinator_is_killed(&gid).await?,
+        }
+        let arrives = !matches!(number, 3 | 4);
+        let answer = self.ended(&gid, if arrives { "succeed" } else { "failed" }).await?;
+        let mut after = self.show("after", Some(&answer)).await?;
+        if number == 5 {
+            self.call_bank_b_again(&gid).await?;
+            after = self.show("after", Some(&answer)).await?;
+        }
+        let moved = if arrives { AMOUNT } else { 0 };
+        let due = Balances { bank_a: before.bank_a - moved, bank_b: before.bank_b + moved };
+        if after == due { Ok(()) } else { Err(format!("the balances should be {due}").into()) }
+    }
+
+    async fn succeeds(&self, gid: &Gid) -> Result<(), Error> {
+        self.order(gid, AMOUNT, Some(Receipt::Done)).await
+    }
+
+    async fn killed_after_its_commit(&mut self, gid: &Gid) -> Result<(), Error> {
+        let submit = self.relay.lose_next("submit");
+        let customer = self.send_order(gid, AMOUNT);
+        submit.await?;
+        say("bank A has committed; its submit is on the line, and is lost");
+        kill(&mut self.bank_a).await?;
+        customer.await?;
+        self.show("now", Some(&self.client.query(gid).await?)).await?;
+        restart(&mut self.bank_a).await?;
+        say("the coordinator asks bank A what became of it");
+        Ok(())
+    }
+
+    async fn killed_before_its_commit(&mut self, gid: &Gid) -> Result<(), Error> {
+        // A lock on the account keeps bank A inside its transaction.
+        let lock = self.ledger.lock_bank_a().await?;
+        let prepare = self.relay.await_next("prepare");
+        let customer = self.send_order(gid, AMOUNT);
+        prepare.await?;
+        say("the message is prepared; bank A waits for a lock on the account, and has not committed");
+        kill(&mut self.bank_a).await?;
+        customer.await?;
+        drop(lock);
+        restart(&mut self.bank_a).await?;
+        say("the coordinator asks bank A what became of it");
+        Ok(())
+    }
+
+    async fn refuses(&self, gid: &Gid, before: Balances) -> Result<(), Error> {
+        let refused = Receipt::Refused { reason: "not enough money".to_owned() };
+        self.order(gid, before.bank_a + 1, Some(refused)).await?;
+        let answer = self.client.query(gid).await?;
+        match answer.branches.iter().find(|branch| branch.status != "prepared") {
+            None => Ok(say("bank B was never called")),
+            Some(branch) => Err(format!("the branch at bank B is `{}`", branch.status).into()),
+        }
+    }
+
+    async fn bank_b_is_down(&mut self, gid: &Gid) -> Result<(), Error> {
+        kill(&mut self.bank_b).await?;
+        self.order(gid, AMOUNT, Some(Receipt::Done)).await?;
+        self.show("now", Some(&self.client.query(gid).await?)).await?;
+        restart(&mut self.bank_b).await
+    }
+
+    async fn coordinator_is_killed(&mut self, gid: &Gid) -> Result<(), Error> {
+        // Bank B is away meanwhile, so that the message cannot end before the coordinator does.
+        kill(&mut self.bank_b).await?;
+        self.order(gid, AMOUNT, Some(Receipt::Done)).await?;
+        let coordinator = self.coordinator.as_mut().ok_or("the coordinator is not ours to kill")?;
+        kill(coordinator).await?;
+        restart(&mut self.bank_b).await?;
+        let coordinator = self.coordinator.as_mut().ok_or("the coordinator is not ours to kill")?;
+        restart(coordinator).await
+    }
+
+    /// What the coordinator has called already, called by hand.
+    async fn call_bank_b_again(&self, gid: &Gid) -> Result<(), Error> {
+        let url = format!("{}/api/bank-b/trans-in", self.bank_b.url);
+        let answer = self
+            .http
+            .post(format!("{url}?gid={gid}&trans_type=msg&branch_id=01&op=action"))
+            .json(&TransferIn { user_id: USER_B, amount: AMOUNT })
+            .send()
+            .await?;
+        say(&format!("the same call by hand: bank B answers {} {}", answer.status().as_u16(), answer.text().await?));
+        Ok(())
+    }
+
+    /// Sends an order to bank A, and expects this receipt.
+    async fn order(&self, gid: &Gid, amount: i64, expected: Option<Receipt>) -> Result<(), Error> {
+        let receipt = self.send_order(gid, amount).await?;
+        match &receipt {
+            Some(receipt) => say(&format!("bank A answers its customer: {}", serde_json::to_string(receipt)?)),
+            None => say("bank A gives its customer no answer"),
+        }
+        if receipt == expected {
+            Ok(())
+        } else {
+            Err(format!("the customer should have been told {expected:?}").into())
+        }
+    }
+
+    /// The answer of bank A, if one came.
+    fn send_order(&self, gid: &Gid, amount: i64) -> tokio::task::JoinHandle<Option<Receipt>> {
+        say(&format!("a customer of bank A orders {} to bank B", money(amount)));
+        let order = Transfer { gid: gid.clone(), from: USER_A, to: USER_B, amount };
+        let request = self.http.post(format!("{}/api/bank-a/transfer", self.bank_a.url)).json(&order);
+        tokio::spawn(async { request.send().await.ok()?.json().await.ok() })
+    }
+
+    /// Waits until the message has ended, and so.
+    async fn ended(&self, gid: &Gid, status: &str) -> Result<QueryAnswer, Error> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.client.query(gid).await?;
+            match answer.transaction.as_ref().map(|transaction| transaction.status.as_str()) {
+                Some(was @ ("succeed" | "failed")) if was != status => {
+                    return Err(format!("the message ended `{was}`, not `{status}`").into());
+                }
+                Some("succeed" | "failed") => return Ok(answer),
+                _ if Instant::now() > deadline => return Err("the message has not ended".into()),
+                // The state lies in another process, which does not tell of changes.
+                _ => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    async fn show(&self, when: &str, answer: Option<&QueryAnswer>) -> Result<Balances, Error> {
+        let balances = self.ledger.balances().await?;
+        let message = answer.map_or(String::new(), |answer| match &answer.transaction {
+            Some(transaction) => format!("   message {}", transaction.status),
+            None => "   no message".to_owned(),
+        });
+        println!("   {when:<7} {balances}{message}");
+        Ok(balances)
+    }
+
+    /// After a scenario that went wrong: everyone runs again, for the next.
+    async fn mend(&mut self) -> Result<(), Error> {
+        for process in self.coordinator.iter_mut().chain([&mut self.bank_a, &mut self.bank_b]) {
+            if !process.is_running() {
+                process.restart().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn kill(process: &mut Process) -> Result<(), Error> {
+    say(&format!("{} is killed", process.name));
+    process.kill().await
+}
+
+async fn restart(process: &mut Process) -> Result<(), Error> {
+    process.restart().await?;
+    say(&format!("{} is started again", process.name));
+    Ok(())
+}
+
+fn say(what: &str) {
+    println!("   - {what}");
+}
+
+fn money(cents: i64) -> String {
+    format!("{}.{:02}", cents / 100, cents % 100)
+}
+
+impl std::fmt::Display for Balances {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "bank A {:>7}   bank B {:>7}", money(self.bank_a), money(self.bank_b))
+    }
+}

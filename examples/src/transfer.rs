@@ -1,0 +1,75 @@
+//! What the banks say to each other and to their customers.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use branchwire::msg::NotStarted;
+use branchwire::{Done, Gid, NotDone};
+use serde::{Deserialize, Serialize};
+
+/// What bank B is asked: to credit an account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TransferIn {
+    /// Whose account.
+    pub user_id: i64,
+    /// In cents.
+    pub amount: i64,
+}
+
+/// What a customer asks of bank A: to move money from an account of its own to one at bank B.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Transfer {
+    /// The order's own name: the same order sent twice moves the money once.
+    pub gid: Gid,
+    /// Whose account at bank A.
+    pub from: i64,
+    /// Whose account at bank B.
+    pub to: i64,
+    /// In cents.
+    pub amount: i64,
+}
+
+/// Why an account is not debited.
+#[derive(Debug, thiserror::Error)]
+pub enum DebitError {
+    /// No such account, or not enough money in it.
+    #[error("not enough money")]
+    NotEnoughMoney,
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+/// What bank A tells its customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "transfer", rename_all = "snake_case")]
+pub enum Receipt {
+    /// The money has left the account here and will arrive there.
+    Done,
+    /// It is being found out whether it has left; look again later.
+    Pending,
+    /// This order has changed nothing, and will not.
+    Refused {
+        /// In words.
+        reason: String,
+    },
+}
+
+/// Tells the customer what is true.
+pub fn receipt(result: Result<Done<()>, NotDone<DebitError>>) -> Response {
+    let (status, receipt) = match result {
+        Ok(Done::Submitted { .. } | Done::Committed { .. }) => (StatusCode::OK, Receipt::Done),
+        Ok(Done::Unknown { .. } | Done::Stopped { .. }) => (StatusCode::ACCEPTED, Receipt::Pending),
+        Err(NotDone::RolledBack(DebitError::NotEnoughMoney)) => {
+            (StatusCode::CONFLICT, Receipt::Refused { reason: "not enough money".to_owned() })
+        }
+        Err(NotDone::NotStarted(NotStarted::Duplicate { .. })) => {
+            (StatusCode::CONFLICT, Receipt::Refused { reason: "there was an order of this gid before".to_owned() })
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "no transfer");
+            (StatusCode::SERVICE_UNAVAILABLE, Receipt::Refused { reason: "try again later".to_owned() })
+        }
+    };
+    (status, Json(receipt)).into_response()
+}

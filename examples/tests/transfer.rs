@@ -1,0 +1,51 @@
+//! The example as a newcomer runs it: the whole play, with real processes.
+
+use std::process::Output;
+
+use branchwire_tests::database::TestDatabase;
+use tokio::process::Command;
+
+async fn play(options: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_transfer")).args(options).kill_on_drop(true).output().await.expect("it starts")
+}
+
+fn last_line(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().last().unwrap_or_default().to_owned();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    last
+}
+
+#[tokio::test]
+async fn all_six_scenarios_hold_on_sqlite_and_the_databases_are_kept_where_asked() {
+    // A space in the path, since people have such directories.
+    let dir = tempfile::Builder::new().prefix("two banks ").tempdir().unwrap();
+    let output = play(&["--dir", dir.path().to_str().unwrap()]).await;
+    assert_eq!(last_line(&output), "transfer: 6 of 6 scenarios hold");
+    for file in ["bank-a.db", "bank-b.db", "coordinator.db"] {
+        assert!(dir.path().join(file).is_file(), "{file}");
+    }
+    // Once more on the same files: what is there is taken up.
+    let output = play(&["--dir", dir.path().to_str().unwrap(), "--only", "1"]).await;
+    assert_eq!(last_line(&output), "transfer: 1 of 1 scenarios hold");
+}
+
+#[tokio::test]
+async fn all_six_scenarios_hold_on_postgresql() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    assert_eq!(last_line(&play(&["--database", database.url()]).await), "transfer: 6 of 6 scenarios hold");
+}
+
+#[tokio::test]
+async fn all_six_scenarios_hold_on_mysql() {
+    let Some(database) = TestDatabase::mysql().await else { return };
+    assert_eq!(last_line(&play(&["--database", database.url()]).await), "transfer: 6 of 6 scenarios hold");
+}
+
+#[tokio::test]
+async fn a_database_of_no_known_kind_is_said_and_the_status_is_1() {
+    let output = play(&["--database", "redis://127.0.0.1"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("`redis` is none of sqlite://FILE, postgres://.., mysql://.."), "{said}");
+}
