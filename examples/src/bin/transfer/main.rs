@@ -79,7 +79,7 @@ struct Bank {
     /// Where to listen; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: String,
-    /// The bank's database: sqlite://FILE, `postgres://..` or `mysql://..`
+    /// The bank's database: `sqlite://FILE`, `postgres://..` or `mysql://..`
     #[arg(long)]
     database: String,
 }

@@ -184,10 +184,11 @@ impl Stage {
         let refused = Receipt::Refused { reason: "not enough money".to_owned() };
         self.order(gid, before.bank_a + 1, Some(refused)).await?;
         let answer = self.client.query(gid).await?;
-        match answer.branches.iter().find(|branch| branch.status != "prepared") {
-            None => Ok(say("bank B was never called")),
-            Some(branch) => Err(format!("the branch at bank B is `{}`", branch.status).into()),
+        if let Some(branch) = answer.branches.iter().find(|branch| branch.status != "prepared") {
+            return Err(format!("the branch at bank B is `{}`", branch.status).into());
         }
+        say("bank B was never called");
+        Ok(())
     }
 
     async fn bank_b_is_down(&mut self, gid: &Gid) -> Result<(), Error> {
