@@ -10,7 +10,8 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use crate::Coordinator;
+use crate::transport::CallLimits;
+use crate::{Coordinator, Retention};
 
 /// A coordinator of distributed transactions: it speaks DTM's protocol, and needs nothing but a file.
 ///
@@ -46,6 +47,22 @@ struct Options {
     /// Whether a branch's answer is durable before the next branch is called (sync), or with the end of the run (group).
     #[arg(long, env = "BRANCHWIRE_BRANCH_PROGRESS", default_value = "group", value_enum)]
     branch_progress: BranchProgress,
+
+    /// How many calls to branches may be under way in all.
+    #[arg(long, env = "BRANCHWIRE_CALLS_MAX", default_value_t = CallLimits::default().in_all, value_name = "N")]
+    calls_max: usize,
+
+    /// How many calls may be under way to one host.
+    #[arg(long, env = "BRANCHWIRE_CALLS_PER_HOST", default_value_t = CallLimits::default().per_host, value_name = "N")]
+    calls_per_host: usize,
+
+    /// How many transactions may be in memory; past that new ones are refused with 503.
+    #[arg(long, env = "BRANCHWIRE_IN_MEMORY_MAX", default_value_t = 100_000, value_name = "N")]
+    in_memory_max: usize,
+
+    /// How long finished transactions are kept: a time, or `forever`. If not given: a week on SQLite, else for ever.
+    #[arg(long, env = "BRANCHWIRE_RETENTION", value_parser = retention, value_name = "TIME")]
+    retention: Option<Retention>,
 
     /// What to log, to standard error: a level, or targets with levels.
     #[arg(long, env = "BRANCHWIRE_LOG", default_value = "info", value_name = "FILTER")]
@@ -91,7 +108,13 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let listener =
         TcpListener::bind(options.listen).await.map_err(|e| format!("cannot listen on {}: {e}", options.listen))?;
     let address = listener.local_addr()?;
-    let coordinator = Coordinator::builder()
+    let mut builder = Coordinator::builder();
+    if let Some(retention) = options.retention {
+        builder = builder.retention(retention);
+    }
+    let coordinator = builder
+        .call_limits(CallLimits { in_all: options.calls_max, per_host: options.calls_per_host })
+        .in_memory_max(options.in_memory_max)
         .store(options.store)
         .timeout_to_fail(options.timeout_to_fail)
         .retry_interval(options.retry_interval)
@@ -140,13 +163,15 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// A time: `3`, `3s`, `0.5`, `200ms`. Without a unit: seconds.
+fn retention(text: &str) -> Result<Retention, String> {
+    if text == "forever" { Ok(Retention::ForEver) } else { duration(text).map(Retention::For) }
+}
+
+/// A time: `3`, `3s`, `0.5`, `200ms`, `5m`, `2h`, `7d`. Without a unit: seconds.
 fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
-        (Some(number), _) => (number, 0.001),
-        (None, Some(number)) => (number, 1.0),
-        (None, None) => (text, 1.0),
-    };
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0), ("", 1.0)];
+    let with_unit = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
+    let (number, unit) = with_unit.unwrap_or((text, 1.0));
     let number: f64 = number.trim().parse().map_err(|_| "expected a time such as `3s`, `0.5` or `200ms`".to_owned())?;
     Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string()).and_then(|time| {
         let bounds = Duration::from_millis(1)..=Duration::from_hours(87_600);
@@ -160,10 +185,11 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        for (text, millis) in [("3", 3000), ("3s", 3000), ("0.5", 500), ("200ms", 200), ("1.5s", 1500)] {
+        for (text, millis) in [("3", 3000), ("3s", 3000), ("0.5", 500), ("200ms", 200), ("1.5s", 1500), ("2m", 120_000)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for bad in ["", "s", "3h", "-1", "0", "1e99", "NaN"] {
+        for bad in ["", "s", "3w", "-1", "0", "1e99", "NaN"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }

@@ -16,7 +16,7 @@ use crate::engine::Defaults;
 use crate::metrics::Metrics;
 use crate::runner::{Core, Settings};
 use crate::store::{self, Journal, OpenError, Store, StoreError};
-use crate::transport::{HttpTransport, NoAnswer, Transport};
+use crate::transport::{CallLimits, HttpTransport, Limited, NoAnswer, Transport};
 
 /// A coordinator at work: it calls branches, and takes requests wherever its [`router`](Self::router) is served.
 ///
@@ -113,7 +113,18 @@ pub struct Builder {
     transport: Option<Arc<dyn Transport>>,
     clock: Clock,
     settings: Settings,
+    limits: CallLimits,
+    retention: Option<Retention>,
     grace: Duration,
+}
+
+/// How long finished transactions are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// Until somebody removes them.
+    ForEver,
+    /// Until so long after their end.
+    For(Duration),
 }
 
 impl Default for Builder {
@@ -126,10 +137,14 @@ impl Default for Builder {
             settings: Settings {
                 defaults: Defaults::default(),
                 cron_interval: Duration::from_secs(3),
-                runs_max: 1024,
-                idle_max: 100_000,
+                runs_max: 4096,
+                idle_max: 50_000,
+                in_memory_max: 100_000,
+                retention: None,
                 branch_progress_sync: false,
             },
+            limits: CallLimits::default(),
+            retention: None,
             grace: Duration::from_secs(10),
         }
     }
@@ -210,6 +225,26 @@ impl Builder {
         self
     }
 
+    /// How many calls to branches may be under way, in all and to one host. Default: 1,024 and 128.
+    pub fn call_limits(mut self, limits: CallLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How many transactions may be in memory: under way, or prepared and expected to be submitted. One more is refused
+    /// with 503, before anything of it is recorded. Default: 100,000.
+    pub fn in_memory_max(mut self, max: usize) -> Self {
+        self.settings.in_memory_max = max;
+        self.settings.idle_max = max / 2;
+        self
+    }
+
+    /// How long finished transactions are kept. Default: a week in a SQLite file, for ever on a database.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = Some(retention);
+        self
+    }
+
     /// How long a stop waits for calls that are under way. Default: 10 s.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -230,10 +265,17 @@ impl Builder {
             Some(transport) => transport,
             None => Arc::new(HttpTransport::new()?),
         };
+        let transport = Arc::new(Limited::new(transport, self.limits));
+        let mut settings = self.settings;
+        settings.retention = match self.retention {
+            None => store.retention(),
+            Some(Retention::ForEver) => None,
+            Some(Retention::For(time)) => Some(time),
+        };
         let journal_stop = CancellationToken::new();
         let metrics = Arc::new(Metrics::new());
         let (queue, journal) = Journal::start(store.clone(), metrics.clone(), journal_stop.clone());
-        let core = Core::new(store, queue, transport, self.clock, metrics, self.settings);
+        let core = Core::new(store, queue, transport, self.clock, metrics, settings);
         core.start().await?;
         Ok(Coordinator { core, journal, journal_stop, grace: self.grace })
     }

@@ -28,4 +28,4 @@ mod topics;
 pub mod transport;
 
 pub use clock::Clock;
-pub use coordinator::{Builder, Coordinator, StartError};
+pub use coordinator::{Builder, Coordinator, Retention, StartError};

@@ -87,7 +87,7 @@ impl From<RequestError> for Refused {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::Refused(refusal) => refusal.into(),
-            RequestError::Journal(JournalError::Full) => Self::busy(error.to_string()),
+            RequestError::Busy | RequestError::Journal(JournalError::Full) => Self::busy(error.to_string()),
             error => Self::error(error.to_string()),
         }
     }

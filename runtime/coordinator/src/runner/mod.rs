@@ -4,6 +4,7 @@
 //! Branches are called without the lock. No task that may be cancelled acts on a slot: a client that hangs up does not
 //! stop what it asked for.
 
+mod retention;
 mod run;
 mod schedule;
 mod slot;
@@ -40,6 +41,10 @@ pub(crate) struct Settings {
     pub(crate) runs_max: usize,
     /// How many transactions with nothing under way stay in memory.
     pub(crate) idle_max: usize,
+    /// How many transactions may be in memory before new ones are refused.
+    pub(crate) in_memory_max: usize,
+    /// How long finished transactions are kept; `None`: for ever.
+    pub(crate) retention: Option<Duration>,
     /// Whether the progress of branches is waited for.
     pub(crate) branch_progress_sync: bool,
 }
@@ -78,6 +83,8 @@ pub(crate) enum RequestError {
     Journal(#[from] JournalError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("too many transactions are under way")]
+    Busy,
     #[error("the transaction was changed by others again and again")]
     Contended,
     #[error("the coordinator failed inside")]
@@ -123,6 +130,9 @@ impl Core {
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), StoreError> {
         self.store.release_all(self.clock.now()).await?;
         self.tasks.spawn(self.clone().schedule());
+        if let Some(retention) = self.settings.retention {
+            self.tasks.spawn(self.clone().sweep(retention));
+        }
         Ok(())
     }
 
@@ -165,6 +175,10 @@ impl Core {
         definition: Option<Arc<Definition>>,
         wait: bool,
     ) -> Result<Result<RunEnd, oneshot::Receiver<RunEnd>>, RequestError> {
+        // Promptly, and before anything is recorded.
+        if definition.is_some() && self.slots.len() >= self.settings.in_memory_max && !self.slots.has(&gid) {
+            return Err(RequestError::Busy);
+        }
         let core = self.clone();
         let task = self.tasks.spawn(async move {
             let done = core.act(&gid, &event, definition, wait).await?;

@@ -79,6 +79,11 @@ impl Slots {
         slot
     }
 
+    /// Whether there is a slot of this gid.
+    pub(crate) fn has(&self, gid: &Gid) -> bool {
+        self.map().contains_key(gid)
+    }
+
     /// Takes a slot out of the map if nothing is under way in it and nothing soon will be.
     ///
     /// A prepared transaction stays, since its submit is expected; one that waits comes back by its due time.

@@ -17,6 +17,7 @@ pub mod sqlite;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use branchwire::protocol::{BranchId, Gid, Op, Status};
 use futures_util::future::BoxFuture;
@@ -86,6 +87,18 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// A [`StoreError`]; nothing was written, but for [`StoreError::Unknown`].
     fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>>;
+
+    /// Removes, of the next transactions by id, those that have ended before a time, with their branches. Gives the last
+    /// id it looked at; `None` if it met one that was created after that time, or no more.
+    ///
+    /// # Errors
+    /// A [`StoreError`]; some may be removed, and none in part.
+    fn sweep<'a>(&'a self, sweep: &'a Sweep) -> BoxFuture<'a, Result<Option<i64>, StoreError>>;
+
+    /// How long finished transactions are kept unless told otherwise; `None`: for ever.
+    fn retention(&self) -> Option<Duration> {
+        None
+    }
 
     /// The longest payload of a branch that can be stored, in bytes.
     fn payload_bytes_max(&self) -> usize {
@@ -160,7 +173,7 @@ pub struct Change {
 impl Change {
     /// How long until it is due, on whichever clock.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
-    pub(crate) fn wait(&self) -> std::time::Duration {
+    pub(crate) fn wait(&self) -> Duration {
         self.at.until(self.due)
     }
 
@@ -241,6 +254,30 @@ pub struct ResetDue {
     pub succeed_count: u64,
     /// Whether there are more.
     pub has_remaining: bool,
+}
+
+/// Which transactions to remove.
+#[derive(Debug, Clone, Copy)]
+pub struct Sweep {
+    /// Those with a larger id.
+    pub after_id: i64,
+    /// Those that ended before this time.
+    pub ended_before: Time,
+    /// How many to look at.
+    pub limit: u32,
+}
+
+impl Sweep {
+    /// Of rows by id, each with the times of its creation and its end in milliseconds: the ids to remove, and where to
+    /// go on.
+    pub(crate) fn choose(&self, rows: &[(i64, i64, Option<i64>)]) -> (Vec<i64>, Option<i64>) {
+        let before = self.ended_before.as_millis();
+        let old = rows.iter().filter(|(_, _, ended)| ended.is_some_and(|ended| ended < before));
+        let ids = old.map(|(id, _, _)| *id).collect();
+        let full = rows.len() >= usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let last = rows.last().filter(|(_, created, _)| full && *created < before).map(|(id, _, _)| *id);
+        (ids, last)
+    }
 }
 
 /// An entry of the key-value table.

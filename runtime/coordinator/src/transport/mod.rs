@@ -4,6 +4,7 @@
 //! `branchwire::protocol`, not here.
 
 mod http;
+mod limited;
 
 use std::time::Duration;
 
@@ -13,11 +14,13 @@ use futures_util::future::BoxFuture;
 use url::Url;
 
 pub use http::HttpTransport;
+pub use limited::CallLimits;
+pub(crate) use limited::Limited;
 
 use crate::engine::Definition;
 
 /// How calls get to branches.
-pub trait Transport: Send + Sync + 'static {
+pub trait Transport: std::fmt::Debug + Send + Sync + 'static {
     /// Makes one call, within [`Call::timeout`]. No redirect is followed.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use sqlx::{ConnectOptions, Connection, MySqlConnection, MySqlPool};
 use tokio::sync::Mutex;
 
 use super::attempt::{Failure, until_certain};
-use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, StoreError, Take, Taken, Write};
+use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write};
 use crate::engine::Time;
 
 /// How many connections read at once.
@@ -179,6 +179,19 @@ impl Store for MySqlStore {
         async move {
             let done = self.in_transaction(async |connection| statements::kv_put(connection, put).await).await;
             done.map_err(Failure::into_error)
+        }
+        .boxed()
+    }
+
+    fn sweep<'a>(&'a self, sweep: &'a Sweep) -> BoxFuture<'a, Result<Option<i64>, StoreError>> {
+        async move {
+            let rows = read::by_id(&self.readers, sweep).await.map_err(unavailable)?;
+            let (ids, last) = sweep.choose(&rows);
+            if !ids.is_empty() {
+                let removed = self.in_transaction(async |connection| statements::remove(connection, &ids).await).await;
+                removed.map_err(Failure::into_error)?;
+            }
+            Ok(last)
         }
         .boxed()
     }

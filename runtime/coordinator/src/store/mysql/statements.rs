@@ -273,3 +273,21 @@ pub(super) async fn kv_put(connection: &mut MySqlConnection, put: &KvPut) -> Res
     let done = query.execute(connection).await?;
     Ok(if done.rows_affected() > 0 { Outcome::Applied } else { Outcome::Conflict })
 }
+
+/// Removes finished transactions with their branches.
+pub(super) async fn remove(connection: &mut MySqlConnection, ids: &[i64]) -> Result<(), sqlx::Error> {
+    let mut script = Script::default();
+    script.sql("START TRANSACTION").end();
+    for sql in [
+        "DELETE b FROM trans_branch_op b JOIN trans_global g ON g.gid = b.gid \
+         WHERE g.status IN ('succeed', 'failed') AND g.id IN (0",
+        "DELETE FROM trans_global WHERE status IN ('succeed', 'failed') AND id IN (0",
+    ] {
+        script.sql(sql);
+        for id in ids {
+            script.sql(", ").int(*id);
+        }
+        script.sql(")").end();
+    }
+    run(connection, script).await.map(drop)
+}

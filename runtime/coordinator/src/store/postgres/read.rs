@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Postgres};
 
+use crate::store::Sweep;
 use crate::store::reading::{Words, readings};
 
 macro_rules! millis {
@@ -71,4 +72,19 @@ pub(super) async fn next_due(readers: &PgPool) -> Result<Option<Duration>, sqlx:
     .fetch_one(readers)
     .await?;
     Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
+}
+
+/// Rows by id, each with the times of its creation and its end.
+pub(super) async fn by_id(readers: &PgPool, sweep: &Sweep) -> Result<Vec<(i64, i64, Option<i64>)>, sqlx::Error> {
+    sqlx::query_as(concat!(
+        "SELECT id, coalesce(",
+        millis!("create_time"),
+        ", 0), CASE WHEN status IN ('succeed', 'failed') THEN ",
+        millis!("coalesce(finish_time, rollback_time, update_time)"),
+        " END FROM trans_global WHERE id > $1 ORDER BY id LIMIT $2",
+    ))
+    .bind(sweep.after_id)
+    .bind(i64::from(sweep.limit))
+    .fetch_all(readers)
+    .await
 }

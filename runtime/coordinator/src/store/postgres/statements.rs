@@ -328,3 +328,15 @@ pub(super) async fn kv_put(connection: &mut PgConnection, put: &KvPut) -> Result
     let done = query.execute(connection).await?;
     Ok(if done.rows_affected() > 0 { Outcome::Applied } else { Outcome::Conflict })
 }
+
+/// Removes finished transactions with their branches.
+pub(super) async fn remove(connection: &mut PgConnection, ids: &[i64]) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "WITH gone AS (DELETE FROM trans_global WHERE id = ANY($1) AND status IN ('succeed', 'failed') RETURNING gid) \
+         DELETE FROM trans_branch_op USING gone WHERE trans_branch_op.gid = gone.gid",
+    )
+    .bind(ids)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -17,7 +17,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use super::attempt::{Failure, until_certain};
-use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, StoreError, Take, Taken, Write};
+use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write};
 use crate::engine::Time;
 
 /// How many connections read at once.
@@ -165,6 +165,24 @@ impl Store for SqliteStore {
             statements::kv_put(self.connected(&mut slot).await?, put).await.map_err(|error| classify(&error))
         }
         .boxed()
+    }
+
+    fn sweep<'a>(&'a self, sweep: &'a Sweep) -> BoxFuture<'a, Result<Option<i64>, StoreError>> {
+        async move {
+            let rows = read::by_id(&self.readers, sweep).await.map_err(unavailable)?;
+            let (ids, last) = sweep.choose(&rows);
+            if !ids.is_empty() {
+                let mut slot = self.writer.lock().await;
+                statements::remove(self.connected(&mut slot).await?, &ids).await.map_err(unavailable)?;
+            }
+            Ok(last)
+        }
+        .boxed()
+    }
+
+    /// A file of its own need not keep everything: a week.
+    fn retention(&self) -> Option<Duration> {
+        Some(Duration::from_hours(7 * 24))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

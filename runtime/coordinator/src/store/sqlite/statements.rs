@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use futures_util::TryStreamExt;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, Either, Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Either, Sqlite, SqliteConnection};
 
 use crate::engine::{Branch, BranchState, Definition, State, Time};
 use crate::store::{BranchChange, Change, KvPut, Outcome, ResetDue, Take, Write};
@@ -281,4 +281,18 @@ pub(super) async fn kv_put(connection: &mut SqliteConnection, put: &KvPut) -> Re
     };
     let done = query.execute(connection).await?;
     Ok(if done.rows_affected() > 0 { Outcome::Applied } else { Outcome::Conflict })
+}
+
+/// Removes finished transactions with their branches.
+pub(super) async fn remove(connection: &mut SqliteConnection, ids: &[i64]) -> Result<(), sqlx::Error> {
+    let ids = serde_json::Value::from(ids).to_string();
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for sql in [
+        "DELETE FROM trans_branch_op WHERE gid IN \
+         (SELECT gid FROM trans_global WHERE id IN (SELECT value FROM json_each(?)) AND status IN ('succeed', 'failed'))",
+        "DELETE FROM trans_global WHERE id IN (SELECT value FROM json_each(?)) AND status IN ('succeed', 'failed')",
+    ] {
+        sqlx::query(sql).bind(ids.as_str()).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await
 }

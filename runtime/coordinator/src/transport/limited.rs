@@ -1,0 +1,148 @@
+//! Bounds on calls: so many at once in all, and so many to one host, so that a host which hangs holds up only its own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
+
+use super::{Call, Heard, NoAnswer, Transport};
+
+/// How many calls may be under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallLimits {
+    /// In all.
+    pub in_all: usize,
+    /// To one host (name and port).
+    pub per_host: usize,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        Self { in_all: 1024, per_host: 128 }
+    }
+}
+
+/// So many calls, for each that may be under way, may wait for a host. One more has no answer, at once: it comes back
+/// after its interval, and does not take up the place of a call to another host meanwhile.
+const WAITING_PER_CALL: usize = 4;
+
+/// How many hosts are remembered before those without calls are forgotten.
+const HOSTS_MAX: usize = 1_000;
+
+/// A transport within limits.
+#[derive(Debug)]
+pub(crate) struct Limited {
+    inner: Arc<dyn Transport>,
+    limits: CallLimits,
+    in_all: Arc<Semaphore>,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
+}
+
+#[derive(Debug)]
+struct Host {
+    /// Calls that wait or are under way.
+    places: Semaphore,
+    /// Calls that are under way.
+    calls: Semaphore,
+}
+
+impl Limited {
+    pub(crate) fn new(inner: Arc<dyn Transport>, limits: CallLimits) -> Self {
+        let limits = CallLimits { in_all: limits.in_all.max(1), per_host: limits.per_host.max(1) };
+        Self { inner, limits, in_all: Arc::new(Semaphore::new(limits.in_all)), hosts: Mutex::default() }
+    }
+
+    fn host(&self, call: &Call) -> Arc<Host> {
+        let name = &call.url[url::Position::BeforeHost..url::Position::AfterPort];
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = hosts.get(name) {
+            return host.clone();
+        }
+        if hosts.len() >= HOSTS_MAX {
+            hosts.retain(|_, host| Arc::strong_count(host) > 1);
+        }
+        let host = Arc::new(Host {
+            places: Semaphore::new(self.limits.per_host * (WAITING_PER_CALL + 1)),
+            calls: Semaphore::new(self.limits.per_host),
+        });
+        hosts.insert(name.to_owned(), host.clone());
+        host
+    }
+}
+
+impl Transport for Limited {
+    fn call(&self, call: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
+        let (host, in_all, inner) = (self.host(&call), self.in_all.clone(), self.inner.clone());
+        async move {
+            let Ok(_place) = host.places.try_acquire() else {
+                return Err(NoAnswer("too many calls to this host are waiting".to_owned()));
+            };
+            let timeout = call.timeout;
+            let _host = turn(&host.calls, timeout).await?;
+            let _all = turn(&in_all, timeout).await?;
+            inner.call(call).await
+        }
+        .boxed()
+    }
+}
+
+async fn turn(semaphore: &Semaphore, timeout: Duration) -> Result<tokio::sync::SemaphorePermit<'_>, NoAnswer> {
+    match tokio::time::timeout(timeout, semaphore.acquire()).await {
+        Ok(Ok(permit)) => Ok(permit),
+        Ok(Err(_)) => Err(NoAnswer("the coordinator is stopping".to_owned())),
+        Err(_) => Err(NoAnswer("no turn came while calls to this host were under way".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use url::Url;
+
+    use super::*;
+
+    /// Never answers on the host `hangs`.
+    #[derive(Debug)]
+    struct HangingHost;
+
+    impl Transport for HangingHost {
+        fn call(&self, call: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
+            async move {
+                if call.url.host_str() == Some("hangs") {
+                    tokio::time::sleep(call.timeout).await;
+                    return Err(NoAnswer("timeout".to_owned()));
+                }
+                Ok(Heard { status: 200, body: Bytes::new() })
+            }
+            .boxed()
+        }
+    }
+
+    fn call(url: &str) -> Call {
+        Call {
+            method: http::Method::POST,
+            url: Url::parse(url).unwrap(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            timeout: Duration::from_secs(3),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_hangs_holds_up_only_its_own() {
+        let limited = Limited::new(Arc::new(HangingHost), CallLimits { in_all: 3, per_host: 2 });
+        let hanging: Vec<_> = (0..10).map(|_| tokio::spawn(limited.call(call("http://hangs/in")))).collect();
+        tokio::task::yield_now().await;
+        let start = tokio::time::Instant::now();
+        assert_eq!(limited.call(call("http://works/in")).await.map(|heard| heard.status), Ok(200));
+        let refused = limited.call(call("http://hangs/in")).await.unwrap_err();
+        assert_eq!(refused.0, "too many calls to this host are waiting");
+        assert_eq!(start.elapsed(), Duration::ZERO, "neither waited");
+        for call in hanging {
+            assert!(call.await.unwrap().is_err());
+        }
+    }
+}
