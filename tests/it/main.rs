@@ -1,6 +1,7 @@
 //! Branchwire's tests on real databases and over real sockets: one binary, so that one server of each kind serves all.
 
 mod answers;
+mod auth;
 mod barrier;
 mod conformance;
 mod harness;

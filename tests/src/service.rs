@@ -43,6 +43,11 @@ impl Service {
         Self { router: router.layer(Extension(business)).with_state(db.clone()) }
     }
 
+    /// Its routes, to be served on a socket or behind a layer: the branch at `/branch`, query-prepared at `/prepared`.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// Calls the branch `01` of a message, as a coordinator does.
     ///
     /// # Panics

@@ -1,17 +1,21 @@
 //! The program `branchwire`, as a function: for `main`, and for programs that start it as a child of their own.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
+use branchwire::auth::Keys;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use crate::transport::CallLimits;
-use crate::{Coordinator, Retention};
+use crate::transport::{CallLimits, Networks};
+use crate::{ApiTokens, Coordinator, Retention};
 
 /// A coordinator of distributed transactions: it speaks DTM's protocol, and needs nothing but a file.
 ///
@@ -64,6 +68,21 @@ struct Options {
     #[arg(long, env = "BRANCHWIRE_RETENTION", value_parser = retention, value_name = "TIME")]
     retention: Option<Retention>,
 
+    /// File with the keys that calls to branches are signed with: `ID:SECRET`, the first one signs. Or the keys
+    /// themselves in the variable `BRANCHWIRE_KEYS`. Without either, calls are not signed.
+    #[arg(long, env = "BRANCHWIRE_KEYS_FILE", value_name = "FILE")]
+    keys_file: Option<PathBuf>,
+
+    /// File with the bearer tokens of which clients must show one. Or the tokens themselves in the variable
+    /// `BRANCHWIRE_API_TOKENS`. Without either, the API is open to whoever reaches it.
+    #[arg(long, env = "BRANCHWIRE_API_TOKENS_FILE", value_name = "FILE")]
+    api_tokens_file: Option<PathBuf>,
+
+    /// Networks that branches may be in, such as `10.0.0.0/8,::1`. Without this: all but link-local addresses and those
+    /// of the clouds' metadata services.
+    #[arg(long, env = "BRANCHWIRE_ALLOW_NETWORKS", value_name = "LIST")]
+    allow_networks: Option<Networks>,
+
     /// What to log, to standard error: a level, or targets with levels.
     #[arg(long, env = "BRANCHWIRE_LOG", default_value = "info", value_name = "FILTER")]
     log: String,
@@ -108,7 +127,13 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let listener =
         TcpListener::bind(options.listen).await.map_err(|e| format!("cannot listen on {}: {e}", options.listen))?;
     let address = listener.local_addr()?;
-    let mut builder = Coordinator::builder();
+    let mut builder = Coordinator::builder().networks(options.allow_networks.unwrap_or_default());
+    if let Some(keys) = secret::<Keys>("BRANCHWIRE_KEYS", options.keys_file.as_deref())? {
+        builder = builder.sign_calls(keys);
+    }
+    if let Some(tokens) = secret::<ApiTokens>("BRANCHWIRE_API_TOKENS", options.api_tokens_file.as_deref())? {
+        builder = builder.api_tokens(tokens);
+    }
     if let Some(retention) = options.retention {
         builder = builder.retention(retention);
     }
@@ -128,6 +153,23 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     stdout.flush()?;
     coordinator.serve(listener, signals.any()).await?;
     Ok(())
+}
+
+/// A secret from a file or from a variable of the environment: on the command line everybody could read it.
+fn secret<T: FromStr<Err: Display>>(variable: &str, file: Option<&Path>) -> Result<Option<T>, String> {
+    let (name, text) = match (std::env::var_os(variable), file) {
+        (Some(_), Some(_)) => return Err(format!("{variable} and {variable}_FILE are both given: which one counts?")),
+        (None, None) => return Ok(None),
+        (Some(text), None) => {
+            (variable.to_owned(), text.into_string().map_err(|_| format!("{variable} is not UTF-8"))?)
+        }
+        (None, Some(file)) => {
+            let name = file.display().to_string();
+            let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
+            (name, text)
+        }
+    };
+    text.parse().map(Some).map_err(|error| format!("{name}: {error}"))
 }
 
 /// The signals that end the program; caught from the start on, so that none is missed.

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt as _;
+use branchwire::auth::Keys;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::api;
+use crate::api::{self, ApiTokens};
 use crate::clock::Clock;
 use crate::engine::Defaults;
 use crate::metrics::Metrics;
 use crate::runner::{Core, Settings};
 use crate::store::{self, Journal, OpenError, Store, StoreError};
-use crate::transport::{CallLimits, HttpTransport, Limited, NoAnswer, Transport};
+use crate::transport::{CallLimits, HttpTransport, Limited, Networks, NoAnswer, SigningTransport, Transport};
 
 /// A coordinator at work: it calls branches, and takes requests wherever its [`router`](Self::router) is served.
 ///
@@ -39,6 +40,7 @@ pub struct Coordinator {
     journal: JoinHandle<()>,
     journal_stop: CancellationToken,
     grace: Duration,
+    tokens: Option<ApiTokens>,
 }
 
 impl Coordinator {
@@ -49,7 +51,7 @@ impl Coordinator {
 
     /// The HTTP API as an axum router, to be served alone or merged into another one.
     pub fn router(&self) -> Router {
-        api::router(self.core.clone())
+        api::router(self.core.clone(), self.tokens.clone())
     }
 
     /// Serves the API on `listener` until `shutdown` completes, and then stops.
@@ -111,6 +113,9 @@ pub struct Builder {
     address: Option<String>,
     store: Option<Arc<dyn Store>>,
     transport: Option<Arc<dyn Transport>>,
+    networks: Networks,
+    keys: Option<Keys>,
+    tokens: Option<ApiTokens>,
     clock: Clock,
     settings: Settings,
     limits: CallLimits,
@@ -133,6 +138,9 @@ impl Default for Builder {
             address: None,
             store: None,
             transport: None,
+            networks: Networks::default(),
+            keys: None,
+            tokens: None,
             clock: Clock::System,
             settings: Settings {
                 defaults: Defaults::default(),
@@ -183,6 +191,25 @@ impl Builder {
     /// Another way to call branches than HTTP.
     pub fn with_transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
+        self
+    }
+
+    /// Where branches may be, for calls by HTTP. Without this: anywhere but at link-local addresses and those of the
+    /// clouds' metadata services.
+    pub fn networks(mut self, networks: Networks) -> Self {
+        self.networks = networks;
+        self
+    }
+
+    /// Signs every call with the first of these keys, for services that verify (`branchwire::auth`).
+    pub fn sign_calls(mut self, keys: Keys) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Asks for one of these tokens with every request to the API. Without this it is open to whoever reaches it.
+    pub fn api_tokens(mut self, tokens: ApiTokens) -> Self {
+        self.tokens = Some(tokens);
         self
     }
 
@@ -261,10 +288,13 @@ impl Builder {
             (None, Some(address)) => store::open(&address).await?,
             (None, None) => return Err(StartError::NoStore),
         };
-        let transport = match self.transport {
+        let mut transport = match self.transport {
             Some(transport) => transport,
-            None => Arc::new(HttpTransport::new()?),
+            None => Arc::new(HttpTransport::new(self.networks)?),
         };
+        if let Some(keys) = self.keys {
+            transport = Arc::new(SigningTransport::new(transport, keys, self.clock));
+        }
         let transport = Arc::new(Limited::new(transport, self.limits));
         let mut settings = self.settings;
         settings.retention = match self.retention {
@@ -277,6 +307,6 @@ impl Builder {
         let (queue, journal) = Journal::start(store.clone(), metrics.clone(), journal_stop.clone());
         let core = Core::new(store, queue, transport, self.clock, metrics, settings);
         core.start().await?;
-        Ok(Coordinator { core, journal, journal_stop, grace: self.grace })
+        Ok(Coordinator { core, journal, journal_stop, grace: self.grace, tokens: self.tokens })
     }
 }

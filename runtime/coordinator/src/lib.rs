@@ -27,5 +27,6 @@ pub mod store;
 mod topics;
 pub mod transport;
 
+pub use api::{ApiTokens, InvalidTokens};
 pub use clock::Clock;
 pub use coordinator::{Builder, Coordinator, Retention, StartError};

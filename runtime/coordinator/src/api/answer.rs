@@ -39,6 +39,11 @@ impl Refused {
         Self { status: StatusCode::METHOD_NOT_ALLOWED, ..Self::error(message) }
     }
 
+    /// The client has not shown that it may: 401.
+    pub(super) fn unauthorized(message: &str) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, ..Self::error(message) }
+    }
+
     /// The same, as 400.
     pub(super) fn bad_request(self) -> Self {
         Self { status: StatusCode::BAD_REQUEST, ..self }

@@ -6,6 +6,7 @@ mod administration;
 mod answer;
 mod request;
 mod rpc;
+mod tokens;
 mod view;
 
 use std::sync::Arc;
@@ -14,12 +15,14 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use branchwire::protocol::{BASE_PATH, Gid, Transaction};
 use serde::Deserialize;
 
 use self::answer::Refused;
+pub use self::tokens::{ApiTokens, InvalidTokens};
 use crate::engine::{Definition, Event, Opening};
 use crate::runner::Core;
 
@@ -30,8 +33,8 @@ type Answered = Result<Response, Refused>;
 type Body = Result<Bytes, BytesRejection>;
 type Parameters<T> = Result<Query<T>, QueryRejection>;
 
-/// All routes.
-pub(crate) fn router(core: Arc<Core>) -> Router {
+/// All routes: those to look whether the coordinator lives are open, the others ask for one of the tokens, if there are any.
+pub(crate) fn router(core: Arc<Core>, tokens: Option<ApiTokens>) -> Router {
     let api = Router::new()
         .route("/newGid", get(new_gid))
         .route("/prepare", post(prepare))
@@ -54,6 +57,7 @@ pub(crate) fn router(core: Arc<Core>) -> Router {
         .nest(BASE_PATH, api)
         .route("/api/json-rpc", post(rpc::call))
         .route("/api/metrics", get(administration::metrics))
+        .route_layer(from_fn_with_state(tokens, tokens::check))
         .route("/api/health", get(administration::health))
         .route("/api/ready", get(administration::ready))
         .fallback(async || Refused::not_found("there is no such route"))

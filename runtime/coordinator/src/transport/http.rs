@@ -1,5 +1,6 @@
 //! Calls by HTTP, over connections that are kept.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -8,6 +9,7 @@ use futures_util::future::BoxFuture;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::networks::{Networks, Refused, Resolver};
 use super::{Call, Heard, NoAnswer, Transport};
 
 /// How much of an answer is read. The words that count stand in it, or it is no answer of a branch.
@@ -20,30 +22,37 @@ const IDLE: Duration = Duration::from_secs(4);
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     client: reqwest::Client,
+    networks: Networks,
 }
 
 impl HttpTransport {
-    /// A transport that keeps connections open between calls.
+    /// A transport that keeps connections open between calls, and calls only what these networks allow.
     ///
     /// # Errors
-    /// If the system gives no HTTP client (no resolver, say).
-    pub fn new() -> Result<Self, NoAnswer> {
+    /// If the system gives no HTTP client (no store of certificates, say).
+    pub fn new(networks: Networks) -> Result<Self, NoAnswer> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
             // Branches are inside the network; a proxy meant for going outside would only be in the way.
             .no_proxy()
+            .dns_resolver(Arc::new(Resolver(networks.clone())))
             .build()
             .map_err(|error| NoAnswer(with_causes(&error)))?;
-        Ok(Self { client })
+        Ok(Self { client, networks })
     }
 }
 
 impl Transport for HttpTransport {
     fn call(&self, call: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
         let client = self.client.clone();
+        // An address that needs no resolver does not meet ours.
+        let allowed = self.networks.allow_url(&call.url);
         async move {
+            if !allowed {
+                return Err(NoAnswer(with_causes(&Refused)));
+            }
             let request = client
                 .request(call.method, call.url)
                 .headers(headers(call.headers))

@@ -5,6 +5,8 @@
 
 mod http;
 mod limited;
+mod networks;
+mod signing;
 
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use url::Url;
 pub use http::HttpTransport;
 pub use limited::CallLimits;
 pub(crate) use limited::Limited;
+pub use networks::{InvalidNetwork, Networks};
+pub use signing::SigningTransport;
 
 use crate::engine::Definition;
 

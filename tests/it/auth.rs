@@ -1,0 +1,314 @@
+//! Who may call, over real sockets: a call that is not signed, or not as it is, never runs the function.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
+use axum::middleware::{Next, from_fn};
+use branchwire::auth::{CALL_HEADER, Keys, MESSAGE_HEADER, Verify};
+use branchwire::client::ClientError;
+use branchwire::msg::NotStarted;
+use branchwire::protocol::Transaction;
+use branchwire::{Client, Done, Gid, MsgBranch, NotDone, Reply};
+use branchwire_coordinator::{Builder, Coordinator};
+use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
+use branchwire_tests::service::Service;
+use sqlx::Sqlite;
+use tokio::net::TcpListener;
+
+const TOKEN: &str = "a-token-of-thirty-two-characters";
+
+fn keys(secret: &str) -> Keys {
+    format!("k:{}", secret.repeat(32)).parse().unwrap()
+}
+
+/// Serves on a free port of this machine.
+async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, router).into_future());
+    url
+}
+
+/// A call as it arrived, before anything has looked at it.
+#[derive(Debug, Clone)]
+struct Seen {
+    method: Method,
+    path_and_query: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// A service that credits an account, behind a layer that verifies, and behind one who listens.
+struct Target {
+    url: String,
+    bank: Bank<Sqlite>,
+    /// How often the function ran: not the same as what is in the account.
+    runs: Arc<Mutex<usize>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Target {
+    async fn start(verify: Verify) -> Self {
+        let bank: Bank<Sqlite> = Bank::open().await.expect("SQLite is always there");
+        let (runs, seen) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let ran = runs.clone();
+        let service = Service::new(&bank, move |tx, amount| {
+            *ran.lock().unwrap() += 1;
+            Box::pin(async move { Ok(Sqlite::credit(tx, ACCOUNT, amount).await?) })
+        });
+        let listen = seen.clone();
+        let listens = from_fn(move |request: Request, next: Next| {
+            let listen = listen.clone();
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = to_bytes(body, usize::MAX).await.unwrap();
+                let path_and_query = parts.uri.to_string();
+                let (method, headers) = (parts.method.clone(), parts.headers.clone());
+                listen.lock().unwrap().push(Seen { method, path_and_query, headers, body: body.clone() });
+                next.run(Request::from_parts(parts, Body::from(body))).await
+            }
+        });
+        let url = serve(service.router().layer(verify).layer(listens)).await;
+        Self { url, bank, runs, seen }
+    }
+
+    fn branch(&self) -> MsgBranch {
+        MsgBranch::url(&format!("{}/branch", self.url), &30).unwrap()
+    }
+
+    fn runs(&self) -> usize {
+        *self.runs.lock().unwrap()
+    }
+
+    fn last_seen(&self) -> Seen {
+        self.seen.lock().unwrap().last().expect("a call").clone()
+    }
+
+    /// Makes a call that was seen again, or one like it.
+    async fn send(&self, call: Seen) -> Reply {
+        let url = format!("{}{}", self.url, call.path_and_query);
+        let mut headers = call.headers;
+        headers.remove("content-length");
+        let request = reqwest::Client::new().request(call.method, url).headers(headers).body(call.body);
+        let answer = request.send().await.unwrap();
+        let (status, body) = (answer.status(), answer.text().await.unwrap());
+        let reply = Reply::ALL.into_iter().find(|reply| reply.status() == status && reply.body() == body);
+        reply.unwrap_or_else(|| panic!("not a fixed answer: {status} {body}"))
+    }
+
+    /// What was seen cannot be turned into any other call: each is refused before the function runs.
+    async fn refuses_all_that_is_not(&self, seen: &Seen, header: &'static str) {
+        let header = HeaderName::from_static(header);
+        let runs = self.runs();
+        let change = |change: &dyn Fn(&mut Seen)| {
+            let mut call = seen.clone();
+            change(&mut call);
+            call
+        };
+        let other = |from: &str, to: &str| {
+            assert!(seen.path_and_query.contains(from), "{}", seen.path_and_query);
+            change(&|call| call.path_and_query = call.path_and_query.replace(from, to))
+        };
+        let unsigned = change(&|call| {
+            call.headers.remove(&header);
+        });
+        assert_eq!(self.send(unsigned).await, Reply::Unsigned);
+        let twice = change(&|call| {
+            call.headers.append(&header, seen.headers[&header].clone());
+        });
+        let forged = change(&|call| {
+            let signature = call.headers[&header].to_str().unwrap().to_owned();
+            let (head, tag) = signature.rsplit_once('.').unwrap();
+            let tag = tag.replace(|c: char| c != 'A', "A");
+            call.headers.insert(&header, format!("{head}.{tag}").parse().unwrap());
+        });
+        let garbage = change(&|call| {
+            call.headers.insert(&header, "v1".parse().unwrap());
+        });
+        for call in [
+            twice,
+            forged,
+            garbage,
+            change(&|call| call.body = Bytes::from_static(b"3000")),
+            change(&|call| call.body = Bytes::new()),
+            other("branch_id=01", "branch_id=02"),
+            other("gid=", "gid=x"),
+            other("trans_type=msg", "trans_type=saga"),
+            other("op=action", "op=compensate"),
+            other("/branch?", "/branch?x=1&"),
+            other("/branch?", "/prepared?"),
+            other("gid=", "gid=first&gid="),
+        ] {
+            assert_eq!(self.send(call.clone()).await, Reply::BadSignature, "{call:?}");
+        }
+        assert_eq!(self.runs(), runs);
+    }
+}
+
+/// A running coordinator, with a store of its own.
+struct Running {
+    client: Client,
+    url: String,
+    _dir: tempfile::TempDir,
+}
+
+async fn start(builder: Builder) -> Running {
+    let dir = tempfile::tempdir().unwrap();
+    let store = format!("sqlite://{}", dir.path().join("coordinator.db").display());
+    let coordinator = builder.store(store).start().await.unwrap();
+    let url = serve(coordinator.router()).await;
+    Running { client: Client::new(&url).unwrap(), url, _dir: dir }
+}
+
+/// Sends a message and waits for one run over its branches; whether that was enough.
+async fn finished(client: &Client, gid: &Gid, branch: MsgBranch) -> bool {
+    match client.msg(branch).gid(gid.clone()).wait_result().submit().await.unwrap() {
+        Done::Submitted { finished, .. } => finished,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_coordinator_with_the_key_is_let_through_and_nobody_else() {
+    let target = Target::start(Verify::calls(keys("a"))).await;
+    let coordinator = start(Coordinator::builder().sign_calls(keys("a"))).await;
+    assert!(finished(&coordinator.client, &Gid::random(), target.branch()).await);
+    assert_eq!(target.bank.balance(ACCOUNT).await, 30);
+
+    let seen = target.last_seen();
+    target.refuses_all_that_is_not(&seen, CALL_HEADER).await;
+    // The very same once more: let through, and the barrier knows it.
+    assert_eq!(target.send(seen).await, Reply::Success);
+    assert_eq!((target.runs(), target.bank.balance(ACCOUNT).await), (1, 30));
+
+    for builder in [Coordinator::builder(), Coordinator::builder().sign_calls(keys("b"))] {
+        let coordinator = start(builder).await;
+        assert!(!finished(&coordinator.client, &Gid::random(), target.branch()).await);
+    }
+    assert_eq!((target.runs(), target.bank.balance(ACCOUNT).await), (1, 30));
+}
+
+#[tokio::test]
+async fn what_one_service_got_is_not_taken_by_another_that_knows_its_name() {
+    let target = Target::start(Verify::calls(keys("a"))).await;
+    let coordinator = start(Coordinator::builder().sign_calls(keys("a"))).await;
+    assert!(finished(&coordinator.client, &Gid::random(), target.branch()).await);
+    let named = Target::start(Verify::calls(keys("a")).host("bank-c:8080")).await;
+    assert_eq!(named.send(target.last_seen()).await, Reply::BadSignature);
+    assert_eq!(named.runs(), 0);
+}
+
+#[tokio::test]
+async fn a_client_signs_for_a_coordinator_that_does_not() {
+    let target = Target::start(Verify::messages(keys("a"))).await;
+    let coordinator = start(Coordinator::builder()).await;
+    let signing = coordinator.client.clone().sign_messages(keys("a"));
+    assert!(finished(&signing, &Gid::random(), target.branch()).await);
+    assert_eq!(target.bank.balance(ACCOUNT).await, 30);
+
+    let seen = target.last_seen();
+    target.refuses_all_that_is_not(&seen, MESSAGE_HEADER).await;
+    assert_eq!(target.send(seen).await, Reply::Success);
+    for client in [coordinator.client.clone(), coordinator.client.clone().sign_messages(keys("b"))] {
+        assert!(!finished(&client, &Gid::random(), target.branch()).await);
+    }
+    assert_eq!((target.runs(), target.bank.balance(ACCOUNT).await), (1, 30));
+}
+
+#[tokio::test]
+async fn query_prepared_answers_only_a_signed_question() {
+    let target = Target::start(Verify::messages(keys("a"))).await;
+    let mut transaction = Transaction {
+        gid: "g-1".to_owned(),
+        trans_type: "msg".to_owned(),
+        query_prepared: format!("{}/prepared", target.url),
+        ..Transaction::default()
+    };
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    keys("a").sign_message(&mut transaction, now.as_secs()).unwrap();
+    let signature = &transaction.options.branch_headers.unwrap()[MESSAGE_HEADER];
+    let question = |gid: &str, signed: bool| {
+        let signature = signed.then(|| (HeaderName::from_static(MESSAGE_HEADER), signature.parse().unwrap()));
+        Seen {
+            method: Method::GET,
+            path_and_query: format!("/prepared?gid={gid}&trans_type=msg&branch_id=00&op=msg"),
+            headers: signature.into_iter().collect(),
+            body: Bytes::new(),
+        }
+    };
+    assert_eq!(target.send(question("g-1", false)).await, Reply::Unsigned);
+    assert_eq!(target.send(question("g-2", true)).await, Reply::BadSignature);
+    for gid in ["g-1", "g-2"] {
+        assert_eq!(
+            target.bank.barrier_rows(&Gid::new(gid).unwrap()).await,
+            [],
+            "its local transaction can still commit"
+        );
+    }
+    assert_eq!(target.send(question("g-1", true)).await, Reply::Refused);
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_long_to_sign_is_not_sent() {
+    let target = Target::start(Verify::messages(keys("a"))).await;
+    let coordinator = start(Coordinator::builder()).await;
+    let gid = Gid::random();
+    let branches = std::iter::repeat_with(|| target.branch()).take(50);
+    let result =
+        coordinator.client.clone().sign_messages(keys("a")).msg_all(branches).unwrap().gid(gid.clone()).submit().await;
+    assert!(matches!(result, Err(NotDone::NotStarted(NotStarted::Unsignable(_)))), "{result:?}");
+    assert_eq!(coordinator.client.query(&gid).await.unwrap().transaction, None);
+}
+
+#[tokio::test]
+async fn with_tokens_the_api_answers_only_who_shows_one() {
+    let coordinator = start(Coordinator::builder().api_tokens(TOKEN.parse().unwrap())).await;
+    let gid = Gid::random();
+    let branch = || MsgBranch::url("http://127.0.0.1:1/in", &30).unwrap();
+    let client = &coordinator.client;
+    for client in [client.clone(), client.clone().bearer_token(&TOKEN.replace('a', "b")).unwrap()] {
+        let result = client.msg(branch()).gid(gid.clone()).submit().await;
+        let refused = matches!(
+            &result,
+            Err(NotDone::NotStarted(NotStarted::Coordinator(ClientError::Failed { status: 401, .. })))
+                | Ok(Done::Unknown { .. })
+        );
+        assert!(refused, "{result:?}");
+        assert!(matches!(client.version().await, Err(ClientError::Failed { status: 401, .. })));
+    }
+    let client = client.clone().bearer_token(TOKEN).unwrap();
+    assert_eq!(client.query(&gid).await.unwrap().transaction, None, "none of it has arrived");
+    assert!(matches!(client.msg(branch()).gid(gid).submit().await, Ok(Done::Submitted { .. })));
+
+    let http = reqwest::Client::new();
+    for (method, path, expected) in [
+        (Method::GET, "/api/health", StatusCode::OK),
+        (Method::GET, "/api/dtmsvr/all", StatusCode::UNAUTHORIZED),
+        (Method::POST, "/api/dtmsvr/submit", StatusCode::UNAUTHORIZED),
+        (Method::GET, "/api/metrics", StatusCode::UNAUTHORIZED),
+        (Method::POST, "/api/json-rpc", StatusCode::UNAUTHORIZED),
+    ] {
+        let answer = http.request(method, format!("{}{path}", coordinator.url)).send().await.unwrap();
+        assert_eq!(answer.status(), expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_coordinator_does_not_call_outside_of_its_networks() {
+    let target = Target::start(Verify::calls(keys("a"))).await;
+    let by_name = format!("{}/branch", target.url.replace("127.0.0.1", "localhost"));
+    let by_mapped = format!("{}/branch", target.url.replace("127.0.0.1", "[::ffff:127.0.0.1]"));
+    let signing = || Coordinator::builder().sign_calls(keys("a"));
+    let coordinator = start(signing().networks("10.0.0.0/8".parse().unwrap())).await;
+    for url in [&format!("{}/branch", target.url), &by_name, &by_mapped] {
+        assert!(!finished(&coordinator.client, &Gid::random(), MsgBranch::url(url, &30).unwrap()).await, "{url}");
+    }
+    assert!(target.seen.lock().unwrap().is_empty(), "no connection was made");
+
+    let coordinator = start(signing().networks("127.0.0.0/8".parse().unwrap())).await;
+    assert!(finished(&coordinator.client, &Gid::random(), MsgBranch::url(&by_name, &30).unwrap()).await);
+    assert_eq!(target.runs(), 1);
+}
