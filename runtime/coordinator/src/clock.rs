@@ -1,13 +1,16 @@
 //! The time, for those who may know it: the engine gets it as a value.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::engine::Time;
 
 /// Where the time comes from.
 #[derive(Debug, Clone, Copy)]
 pub enum Clock {
-    /// The system's clock.
+    /// The system's clock, which here never goes back, nor slower than the monotonic one: a lease that is counted by it
+    /// never seems longer than it is.
     System,
     /// Tokio's clock, which tests can pause and advance: this moment, at that instant.
     Tokio(Time, tokio::time::Instant),
@@ -23,10 +26,19 @@ impl Clock {
     pub fn now(&self) -> Time {
         match self {
             Self::System => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Time::from_millis(0).after(since)
+                static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+                static START_MS: AtomicI64 = AtomicI64::new(0);
+                let elapsed = millis(START.elapsed());
+                let wall = millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+                // Where the wall clock jumped ahead, we follow; where it was set back, we do not.
+                let start = START_MS.fetch_max(wall - elapsed, Ordering::Relaxed).max(wall - elapsed);
+                Time::from_millis(start + elapsed)
             }
             Self::Tokio(start, instant) => start.after(instant.elapsed()),
         }
     }
+}
+
+fn millis(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -111,6 +111,7 @@ impl Coordinator {
 #[must_use]
 pub struct Builder {
     address: Option<String>,
+    store_options: store::Options,
     store: Option<Arc<dyn Store>>,
     transport: Option<Arc<dyn Transport>>,
     networks: Networks,
@@ -136,6 +137,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             address: None,
+            store_options: store::Options::default(),
             store: None,
             transport: None,
             networks: Networks::default(),
@@ -179,6 +181,12 @@ impl Builder {
     /// The store's address: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`.
     pub fn store(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
+        self
+    }
+
+    /// What the store's address does not say.
+    pub fn store_options(mut self, options: store::Options) -> Self {
+        self.store_options = options;
         self
     }
 
@@ -285,7 +293,7 @@ impl Builder {
     pub async fn start(self) -> Result<Coordinator, StartError> {
         let store = match (self.store, self.address) {
             (Some(store), _) => store,
-            (None, Some(address)) => store::open(&address).await?,
+            (None, Some(address)) => store::open(&address, &self.store_options).await?,
             (None, None) => return Err(StartError::NoStore),
         };
         let mut transport = match self.transport {

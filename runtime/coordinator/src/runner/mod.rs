@@ -12,7 +12,7 @@ mod slot;
 use std::sync::Arc;
 use std::time::Duration;
 
-use branchwire::protocol::Gid;
+use branchwire::protocol::{Gid, Status};
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,14 +22,17 @@ use self::schedule::Schedule;
 use self::slot::{Held, Loaded, Slot, Slots};
 use crate::clock::Clock;
 use crate::engine::{
-    Command, Defaults, Definition, EngineError, Event, Holder, Opening, Refusal, RunEnd, Step, create, step,
+    Command, Defaults, Definition, EngineError, Event, Holder, Opening, Refusal, RunEnd, Step, Time, create, step,
 };
 use crate::metrics::Metrics;
-use crate::store::{CorruptRow, Journal, JournalError, ResetDue, Store, StoreError, Write};
+use crate::store::{CorruptRow, Journal, JournalError, ResetDue, Row, Store, StoreError, Write, new_owner};
 use crate::transport::Transport;
 
 /// How often a request is tried again that met a row which others had changed.
 const ATTEMPTS: usize = 8;
+
+/// How often a transaction is looked at that another coordinator runs, and whose end somebody waits for.
+const LOOK_ELSEWHERE: Duration = Duration::from_millis(250);
 
 /// How a runner works.
 #[derive(Debug, Clone)]
@@ -96,7 +99,25 @@ struct Done {
     slot: Arc<Slot>,
     definition: Arc<Definition>,
     calls: Vec<Command>,
-    run: Result<RunEnd, oneshot::Receiver<RunEnd>>,
+    run: Ending,
+}
+
+/// How a run ended, or where its end will be known.
+enum Ending {
+    Known(RunEnd),
+    /// It runs here.
+    Here(oneshot::Receiver<RunEnd>),
+    /// Another coordinator runs it.
+    Elsewhere,
+}
+
+/// What is known of a transaction that an event is about, beside what is in memory.
+enum Known {
+    Nothing,
+    /// What the client says, who may be the first to speak of it.
+    Definition(Arc<Definition>),
+    /// Its row: the store has just given it to us.
+    Row(Box<Row>),
 }
 
 impl Core {
@@ -115,7 +136,7 @@ impl Core {
             metrics,
             journal,
             transport,
-            owner: Gid::random().into(),
+            owner: new_owner(),
             lease,
             slots: Slots::new(settings.idle_max),
             schedule: Schedule::new(),
@@ -151,37 +172,66 @@ impl Core {
     /// `prepare` and `submit`.
     pub(crate) async fn open(self: &Arc<Self>, definition: Definition, opening: Opening) -> Result<(), RequestError> {
         let event = event_of(opening);
-        self.request(definition.gid.clone(), event, Some(Arc::new(definition)), false).await.map(drop)
+        let gid = definition.gid.clone();
+        let known = Known::Definition(Arc::new(definition));
+        self.request(gid, event, known, false).await.map(drop)
     }
 
     /// `submit` that waits for the end of the run.
     pub(crate) async fn submit_and_wait(self: &Arc<Self>, definition: Definition) -> Result<RunEnd, RequestError> {
-        match self.request(definition.gid.clone(), Event::Submit, Some(Arc::new(definition)), true).await? {
-            Ok(end) => Ok(end),
+        let gid = definition.gid.clone();
+        match self.request(gid.clone(), Event::Submit, Known::Definition(Arc::new(definition)), true).await? {
+            Ending::Known(end) => Ok(end),
             // A run that lost its transaction leaves no word.
-            Err(end) => Ok(end.await.unwrap_or(RunEnd::Unknown)),
+            Ending::Here(end) => Ok(end.await.unwrap_or(RunEnd::Unknown)),
+            Ending::Elsewhere => self.ended_elsewhere(&gid).await,
+        }
+    }
+
+    /// Looks at a row until the coordinator that holds it has ended its run.
+    async fn ended_elsewhere(&self, gid: &Gid) -> Result<RunEnd, RequestError> {
+        loop {
+            let row = self.store.load(gid.as_str()).await?.ok_or_else(|| RequestError::NotFound(gid.clone()))?;
+            let now = self.clock.now();
+            let (_, state) = row.decode(&self.settings.defaults, &self.owner, now)?;
+            match (state.status, &state.holder) {
+                (Status::Succeed, _) => return Ok(RunEnd::Succeed),
+                (Status::Failed, _) => return Ok(RunEnd::Failed),
+                (_, Holder::Other(_)) if now < state.due => {}
+                // The run has ended, and there will be another one.
+                (_, Holder::Nobody | Holder::Us) => return Ok(RunEnd::Ongoing),
+                // That coordinator is gone.
+                (_, Holder::Other(_)) => return Ok(RunEnd::Unknown),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_ELSEWHERE) => {}
+                () = self.stopping.cancelled() => return Ok(RunEnd::Unknown),
+            }
         }
     }
 
     /// Anything that is asked of a transaction which must be there.
     pub(crate) async fn tell(self: &Arc<Self>, gid: Gid, event: Event) -> Result<(), RequestError> {
-        self.request(gid, event, None, false).await.map(drop)
+        self.request(gid, event, Known::Nothing, false).await.map(drop)
     }
 
     async fn request(
         self: &Arc<Self>,
         gid: Gid,
         event: Event,
-        definition: Option<Arc<Definition>>,
+        known: Known,
         wait: bool,
-    ) -> Result<Result<RunEnd, oneshot::Receiver<RunEnd>>, RequestError> {
+    ) -> Result<Ending, RequestError> {
         // Promptly, and before anything is recorded.
-        if definition.is_some() && self.slots.len() >= self.settings.in_memory_max && !self.slots.has(&gid) {
+        if matches!(known, Known::Definition(_))
+            && self.slots.len() >= self.settings.in_memory_max
+            && !self.slots.has(&gid)
+        {
             return Err(RequestError::Busy);
         }
         let core = self.clone();
         let task = self.tasks.spawn(async move {
-            let done = core.act(&gid, &event, definition, wait).await?;
+            let done = core.act(&gid, &event, known, wait).await?;
             if !done.calls.is_empty() {
                 core.tasks.spawn(core.clone().drive(done.slot, done.definition, done.calls));
             }
@@ -191,10 +241,11 @@ impl Core {
     }
 
     /// A transaction that the store gave to us; returns when its run has ended.
-    pub(crate) async fn due(self: Arc<Self>, gid: String, until: crate::engine::Time) {
+    pub(crate) async fn due(self: Arc<Self>, row: Row, until: Time) {
+        let gid = row.gid.clone();
         let reason = match Gid::new(gid.as_str()) {
             Err(error) => error.to_string(),
-            Ok(name) => match self.act(&name, &Event::Due { until }, None, false).await {
+            Ok(name) => match self.act(&name, &Event::Due { until }, Known::Row(Box::new(row)), false).await {
                 Ok(done) if done.calls.is_empty() => return,
                 Ok(done) => return self.drive(done.slot, done.definition, done.calls).await,
                 Err(error @ (RequestError::Corrupt(_) | RequestError::Impossible(_))) => error.to_string(),
@@ -208,19 +259,11 @@ impl Core {
     }
 
     /// One event of a transaction, from the look at its state to the durable change.
-    async fn act(
-        &self,
-        gid: &Gid,
-        event: &Event,
-        definition: Option<Arc<Definition>>,
-        wait: bool,
-    ) -> Result<Done, RequestError> {
-        // That a gid is new is tried first, and found out by the store: most are.
-        let mut new = definition;
+    async fn act(&self, gid: &Gid, event: &Event, mut known: Known, wait: bool) -> Result<Done, RequestError> {
         for _ in 0..ATTEMPTS {
             let slot = self.slots.get(gid);
             let mut held = slot.lock().await;
-            let step = match self.decide(gid, &mut held, event, new.as_ref()).await {
+            let step = match self.decide(gid, &mut held, event, &known).await {
                 Ok(Some(step)) => step,
                 Ok(None) => continue,
                 Err(error) => {
@@ -237,7 +280,7 @@ impl Core {
                     drop(held);
                     return Ok(Done { slot, definition, calls, run });
                 }
-                Err(Failed::Stale) => new = None,
+                Err(Failed::Stale) => known = Known::Nothing,
                 Err(Failed::Journal(error)) => {
                     self.slots.remove(&slot, &mut held);
                     return Err(error.into());
@@ -254,26 +297,26 @@ impl Core {
         gid: &Gid,
         held: &mut Held,
         event: &Event,
-        new: Option<&Arc<Definition>>,
+        known: &Known,
     ) -> Result<Option<Step>, RequestError> {
         let opening = match event {
             Event::Prepare => Some(Opening::Prepare),
             Event::Submit => Some(Opening::Submit),
             _ => None,
         };
-        match (&*held, new, opening) {
+        let running = matches!(&*held, Held::Loaded(loaded) if loaded.state.is_running());
+        match (&*held, known, opening) {
             (Held::Gone, _, _) => return Ok(None),
-            (Held::Empty, Some(definition), Some(opening)) => {
+            (Held::Empty | Held::Loaded(_), Known::Row(row), _) if !running => *held = self.loaded(row)?,
+            // Another coordinator may have carried on with it; who prepares again wants to know.
+            (Held::Loaded(_), _, Some(Opening::Prepare)) if !running => *held = self.load(gid).await?,
+            // That a gid is new is tried first, and found out by the store: most are.
+            (Held::Empty, Known::Definition(definition), Some(opening)) => {
                 let step = create(definition, opening, self.clock.now());
                 *held = Held::Loaded(Box::new(Loaded::new(definition.clone(), step.state.clone(), false)));
                 return Ok(Some(step));
             }
-            (Held::Empty, _, _) => {
-                let row = self.store.load(gid.as_str()).await?;
-                let row = row.ok_or_else(|| RequestError::NotFound(gid.clone()))?;
-                let (definition, state) = row.decode(&self.settings.defaults, &self.owner)?;
-                *held = Held::Loaded(Box::new(Loaded::new(Arc::new(definition), state, true)));
-            }
+            (Held::Empty, _, _) => *held = self.load(gid).await?,
             (Held::Loaded(_), _, _) => {}
         }
         let Held::Loaded(loaded) = &mut *held else { return Ok(None) };
@@ -289,6 +332,16 @@ impl Core {
             Err(EngineError::Refused(refusal)) => Err(refusal.into()),
             Err(error @ EngineError::Impossible { .. }) => Err(RequestError::Impossible(error)),
         }
+    }
+
+    async fn load(&self, gid: &Gid) -> Result<Held, RequestError> {
+        let row = self.store.load(gid.as_str()).await?.ok_or_else(|| RequestError::NotFound(gid.clone()))?;
+        Ok(self.loaded(&row)?)
+    }
+
+    fn loaded(&self, row: &Row) -> Result<Held, CorruptRow> {
+        let (definition, state) = row.decode(&self.settings.defaults, &self.owner, self.clock.now())?;
+        Ok(Held::Loaded(Box::new(Loaded::new(Arc::new(definition), state, true))))
     }
 
     /// Makes what is due later than after `timeout` due now.
@@ -328,14 +381,16 @@ fn event_of(opening: Opening) -> Event {
 }
 
 /// The end of the run, if it has ended, or where it will be heard of.
-fn wait_for(loaded: &mut Loaded, wait: bool) -> Result<RunEnd, oneshot::Receiver<RunEnd>> {
+fn wait_for(loaded: &mut Loaded, wait: bool) -> Ending {
     if wait && loaded.state.is_running() {
         let (end, run) = oneshot::channel();
         loaded.waiters.push(end);
-        Err(run)
+        Ending::Here(run)
     } else if loaded.state.status.is_final() {
-        Ok(RunEnd::Succeed)
+        Ending::Known(RunEnd::Succeed)
+    } else if matches!(loaded.state.holder, Holder::Other(_)) {
+        Ending::Elsewhere
     } else {
-        Ok(RunEnd::Ongoing)
+        Ending::Known(RunEnd::Ongoing)
     }
 }

@@ -48,6 +48,9 @@ impl Core {
         for end in ends {
             report(loaded, end);
         }
+        if !calls.is_empty() {
+            self.renew_if_short(loaded).await?;
+        }
         Ok(calls)
     }
 
@@ -70,6 +73,17 @@ impl Core {
             }
             Outcome::Conflict => Err(Failed::Stale),
         }
+    }
+
+    /// No call starts unless what is left of the lease has room for it; the store may have taken long to say so.
+    async fn renew_if_short(&self, loaded: &mut Loaded) -> Result<(), Failed> {
+        let timing = loaded.definition.timing;
+        while self.clock.now().until(loaded.state.due) <= timing.lease_min() {
+            let state = State { due: self.clock.now().after(timing.lease()), ..loaded.state.clone() };
+            self.save(loaded, &state).await?;
+            loaded.state = state;
+        }
+        Ok(())
     }
 
     fn change(&self, loaded: &Loaded, state: &State, done: &[usize]) -> Change {

@@ -16,6 +16,9 @@ const TAKE_MAX: usize = 256;
 /// How long to wait after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
+/// How often what is in memory is looked through for what others have carried on with.
+const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+
 /// The time at which something is due next, as far as this process knows.
 #[derive(Debug)]
 pub(crate) struct Schedule {
@@ -48,7 +51,12 @@ impl Schedule {
 impl Core {
     /// Takes up whatever is due, until the process stops.
     pub(crate) async fn schedule(self: Arc<Self>) {
+        let mut expired = self.clock.now();
         while !self.stopping.is_cancelled() {
+            if expired.until(self.clock.now()) >= EXPIRE_EVERY {
+                expired = self.clock.now();
+                self.slots.expire(expired);
+            }
             let wait = match self.take_due().await {
                 Ok(true) => continue,
                 // Several coordinators may share the store: then others' rows are seen at the cron's pace.
@@ -83,9 +91,9 @@ impl Core {
         if let Some(next_due) = taken.next_due {
             self.schedule.due_at(next_due);
         }
-        let more = taken.gids.len() == limit;
+        let more = taken.rows.len() == limit;
         let mut place = Some(first);
-        for gid in taken.gids {
+        for row in taken.rows {
             let place = match place.take() {
                 Some(place) => place,
                 None => match self.runs.clone().acquire_owned().await {
@@ -95,7 +103,7 @@ impl Core {
             };
             let core = self.clone();
             self.tasks.spawn(async move {
-                core.due(gid, take.until).await;
+                core.due(row, take.until).await;
                 drop(place);
             });
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use branchwire::protocol::{Gid, Status};
 use tokio::sync::oneshot;
 
-use crate::engine::{Definition, RunEnd, State};
+use crate::engine::{Definition, RunEnd, State, Time};
 
 /// A place for one transaction. Whoever has the lock may act on it.
 #[derive(Debug)]
@@ -95,6 +95,20 @@ impl Slots {
         };
         if !keep {
             self.remove(slot, held);
+        }
+    }
+
+    /// Takes prepared transactions out of the map that were due before `now`: another coordinator has them by now.
+    pub(crate) fn expire(&self, now: Time) {
+        let slots: Vec<_> = self.map().values().cloned().collect();
+        for slot in slots {
+            if let Ok(mut held) = slot.held.try_lock()
+                && let Held::Loaded(loaded) = &*held
+                && !loaded.state.is_running()
+                && loaded.state.due < now
+            {
+                self.remove(&slot, &mut held);
+            }
         }
     }
 

@@ -48,7 +48,7 @@ pub trait Store: Send + Sync + 'static {
     /// Takes unfinished transactions that are due, earliest first: they are held by `take.owner` until `take.until`.
     ///
     /// # Errors
-    /// A [`StoreError`] if none was taken, or it is not known.
+    /// A [`StoreError`] if none was taken, or it is not known; then they are due again when the lease ends.
     fn take_due<'a>(&'a self, take: &'a Take) -> BoxFuture<'a, Result<Taken, StoreError>>;
 
     /// Gives back what a former process held, where no other process can be using the store.
@@ -222,8 +222,8 @@ pub struct Take {
 /// What was taken.
 #[derive(Debug, Clone, Default)]
 pub struct Taken {
-    /// The gids, as they stand in the rows.
-    pub gids: Vec<String>,
+    /// Their rows, as they stand now, with their branches.
+    pub rows: Vec<Row>,
     /// When the next one is due; `None` if there is no other one.
     pub next_due: Option<Time>,
 }
@@ -338,11 +338,33 @@ impl OpenError {
     }
 }
 
+/// How an owner of ours is named in rows. Whatever else stands there was left by a DTM server, and holds nothing.
+const OWNER_PREFIX: &str = "branchwire-";
+
+/// The name of a coordinator in the rows that it holds; another one at each start.
+pub(crate) fn new_owner() -> String {
+    format!("{OWNER_PREFIX}{}", Gid::random())
+}
+
+/// Whether a row with this owner is held, as long as its lease lasts.
+pub(crate) fn is_lease(owner: &str) -> bool {
+    owner.starts_with(OWNER_PREFIX)
+}
+
+/// What an address does not say about a store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The time zone of the times in a MySQL or MariaDB database, in seconds east of UTC: that of the DTM server that
+    /// wrote them, or will read them. The other stores have times without a zone.
+    pub time_zone_s: i32,
+}
+
 /// Opens the store that `address` names: `sqlite://FILE`, `postgres://...` or `mysql://...`, as sqlx takes them.
 ///
 /// # Errors
 /// [`OpenError`] if the address is of no known kind, or the store cannot be used.
-pub async fn open(address: &str) -> Result<Arc<dyn Store>, OpenError> {
+#[cfg_attr(not(feature = "mysql"), expect(unused_variables, reason = "only MySQL has options"))]
+pub async fn open(address: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
     let (scheme, rest) = address.split_once(':').unwrap_or((address, ""));
     match scheme {
         #[cfg(feature = "sqlite")]
@@ -350,7 +372,7 @@ pub async fn open(address: &str) -> Result<Arc<dyn Store>, OpenError> {
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => Ok(Arc::new(postgres::PostgresStore::open(address).await?)),
         #[cfg(feature = "mysql")]
-        "mysql" | "mariadb" => Ok(Arc::new(mysql::MySqlStore::open(address).await?)),
+        "mysql" | "mariadb" => Ok(Arc::new(mysql::MySqlStore::open(address, options.time_zone_s).await?)),
         _ => Err(OpenError::new(
             &scheme,
             "expected an address like `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`, \

@@ -45,6 +45,31 @@ macro_rules! readings {
                 query.push(" AND id < ").push_bind(position);
             }
             query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(filter.limit));
+            with_branches(readers, query).await
+        }
+
+        /// The rows of these gids, oldest first, with their branches.
+        pub(super) async fn load_all(
+            readers: &sqlx::Pool<$database>,
+            gids: &[String],
+        ) -> Result<Vec<$crate::store::Row>, sqlx::Error> {
+            if gids.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut query = sqlx::QueryBuilder::<$database>::new(WORDS.global);
+            query.push(" WHERE gid IN (");
+            let mut separated = query.separated(", ");
+            for gid in gids {
+                separated.push_bind(gid.as_str());
+            }
+            query.push(") ORDER BY id");
+            with_branches(readers, query).await
+        }
+
+        async fn with_branches(
+            readers: &sqlx::Pool<$database>,
+            mut query: sqlx::QueryBuilder<$database>,
+        ) -> Result<Vec<$crate::store::Row>, sqlx::Error> {
             let rows = query.build().fetch_all(readers).await?.iter().map(global).collect::<Result<Vec<_>, _>>()?;
             if rows.is_empty() {
                 return Ok(rows);
@@ -104,6 +129,7 @@ macro_rules! readings {
                 result: row.try_get("result")?,
                 rollback_reason: row.try_get("rollback_reason")?,
                 branches: Vec::new(),
+                now: row.try_get("read_at")?,
             })
         }
 

@@ -7,6 +7,7 @@ use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOpti
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::is_lease;
 use crate::engine::{Branch, BranchState, Defaults, Definition, Holder, Run, State, Time, Timing};
 
 /// A transaction's row, as text and numbers: it may make no sense, and is shown all the same.
@@ -32,6 +33,8 @@ pub struct Row {
     pub result: String,
     pub rollback_reason: String,
     pub branches: Vec<BranchRow>,
+    /// The store's own clock when it was read; `None` if the store goes by the coordinator's.
+    pub now: Option<i64>,
 }
 
 /// A branch's row.
@@ -97,14 +100,24 @@ impl ExtData {
 }
 
 impl Row {
-    /// What the row means, to a coordinator that calls itself `owner`.
+    /// What the row means, to a coordinator that calls itself `owner`, at `now`.
+    ///
+    /// When it is due is said by the coordinator's clock, also where the store has one of its own.
     ///
     /// # Errors
-    /// [`CorruptRow`] if it makes no sense.
-    pub fn decode(&self, defaults: &Defaults, owner: &str) -> Result<(Definition, State), CorruptRow> {
+    /// [`CorruptRow`] if it makes no sense, or is not for this coordinator.
+    pub fn decode(&self, defaults: &Defaults, owner: &str, now: Time) -> Result<(Definition, State), CorruptRow> {
         let gid = Gid::new(self.gid.as_str()).map_err(corrupt("gid"))?;
         let trans_type: TransType = self.trans_type.parse().map_err(corrupt("trans_type"))?;
         let status: Status = self.status.parse().map_err(corrupt("status"))?;
+        if trans_type != TransType::Msg {
+            return Err(corrupt("trans_type")(format!("`{trans_type}` is left to a DTM server")));
+        }
+        if !matches!(self.protocol.as_str(), "" | "http") {
+            return Err(corrupt("protocol")(format!("`{}` is left to a DTM server", self.protocol)));
+        }
+        let ahead = self.now.map_or(0, |store| store.saturating_sub(now.as_millis()));
+        let due = Time::from_millis(self.next_cron_time.saturating_sub(ahead));
         let options: TransactionOptions = if self.options.is_empty() {
             TransactionOptions::default()
         } else {
@@ -121,7 +134,8 @@ impl Row {
             status,
             // An interval of nothing, doubled, would be a hot loop.
             interval: if interval == 0 { timing.retry_interval } else { Duration::from_millis(interval) },
-            due: Time::from_millis(self.next_cron_time),
+            // A DTM server leaves its name in rows that nobody holds any more.
+            due: if self.owner.is_empty() || is_lease(&self.owner) { due } else { due.min(now) },
             holder: match self.owner.as_str() {
                 "" => Holder::Nobody,
                 us if us == owner => Holder::Us,
@@ -204,7 +218,7 @@ mod tests {
 
     #[test]
     fn no_interval_counts_as_the_retry_interval() {
-        let (_, state) = row().decode(&Defaults::default(), "us").unwrap();
+        let (_, state) = row().decode(&Defaults::default(), "us", Time::from_millis(0)).unwrap();
         assert_eq!(state.interval, Duration::from_secs(10));
     }
 
@@ -217,7 +231,7 @@ mod tests {
             (Row { custom_data: "[]]".into(), ..row() }, "custom_data"),
             (Row { gid: "a b".into(), ..row() }, "gid"),
         ] {
-            assert_eq!(bad.decode(&Defaults::default(), "us").unwrap_err().column, column);
+            assert_eq!(bad.decode(&Defaults::default(), "us", Time::from_millis(0)).unwrap_err().column, column);
         }
     }
 }

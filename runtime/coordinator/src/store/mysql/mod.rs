@@ -2,8 +2,8 @@
 //! database.
 //!
 //! The tables are those of the address' database; they are created if they are not there. Times of leases come from the
-//! database's clock. `datetime` columns have no zone: the address says which one they are in, by `?timezone=%2B02:00`,
-//! and UTC is meant if it says none. A DTM server writes the local time of its own process.
+//! database's clock. `datetime` columns have no zone: it is an option which one they are in, and UTC if none is given. A DTM
+//! server writes the local time of its own process.
 
 mod read;
 mod script;
@@ -44,14 +44,15 @@ pub struct MySqlStore {
 }
 
 impl MySqlStore {
-    /// Connects to the database at `address`, and creates the tables that are not there.
+    /// Connects to the database at `address`, and creates the tables that are not there. `time_zone_s` is that of their
+    /// times, in seconds east of UTC.
     ///
     /// # Errors
     /// [`OpenError`] if it cannot be reached or used, is a replica, or does not keep its promise of durability.
-    pub async fn open(address: &str) -> Result<Self, OpenError> {
+    pub async fn open(address: &str, time_zone_s: i32) -> Result<Self, OpenError> {
         let options: MySqlConnectOptions =
             address.parse().map_err(|e: sqlx::Error| OpenError::new(&"mysql", e.to_string()))?;
-        let options = options.disable_statement_logging();
+        let options = options.timezone(time_zone(time_zone_s)).disable_statement_logging();
         let shown = format!("mysql://{}/{}", options.get_host(), options.get_database().unwrap_or_default());
         let error = |what: &str, error: &dyn std::fmt::Display| OpenError::new(&shown, format!("{what}: {error}"));
         let mut writer = connect(&options).await.map_err(|e| error("cannot be reached", &e))?;
@@ -137,13 +138,14 @@ impl Store for MySqlStore {
         async move {
             let next_due = read::next_due(&self.readers).await.map_err(unavailable)?;
             if next_due.is_none_or(|wait| wait > Duration::ZERO) {
-                return Ok(Taken { gids: Vec::new(), next_due: next_due.map(|wait| take.now.after(wait)) });
+                return Ok(Taken { rows: Vec::new(), next_due: next_due.map(|wait| take.now.after(wait)) });
             }
             let taken = self.in_transaction(async |connection| statements::take(connection, take).await).await;
             // What was taken in doubt is taken up when the lease ends.
             let gids = taken.map_err(Failure::into_error)?;
+            let rows = read::load_all(&self.readers, &gids).await.map_err(unavailable)?;
             let next_due = read::next_due(&self.readers).await.map_err(unavailable)?;
-            Ok(Taken { gids, next_due: next_due.map(|wait| take.now.after(wait)) })
+            Ok(Taken { rows, next_due: next_due.map(|wait| take.now.after(wait)) })
         }
         .boxed()
     }
@@ -211,6 +213,12 @@ impl Store for MySqlStore {
         }
         .boxed()
     }
+}
+
+/// A zone as MySQL names it.
+fn time_zone(seconds_east: i32) -> String {
+    let minutes = seconds_east.unsigned_abs() / 60;
+    format!("{}{:02}:{:02}", if seconds_east < 0 { '-' } else { '+' }, minutes / 60, minutes % 60)
 }
 
 async fn connect(options: &MySqlConnectOptions) -> Result<MySqlConnection, sqlx::Error> {

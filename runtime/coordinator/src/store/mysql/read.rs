@@ -33,7 +33,7 @@ const WORDS: Words = Words {
         millis!("next_cron_time"),
         ", 0) AS next_cron_time, ",
         "owner, coalesce(ext_data, '') AS ext_data, coalesce(result, '') AS result, ",
-        "coalesce(rollback_reason, '') AS rollback_reason FROM trans_global",
+        "coalesce(rollback_reason, '') AS rollback_reason, CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS signed) AS read_at FROM trans_global",
     ),
     branches: concat!(
         "SELECT gid, branch_id, op, url, coalesce(bin_data, '') AS bin_data, status, ",

@@ -117,13 +117,14 @@ impl Store for PostgresStore {
         async move {
             let next_due = read::next_due(&self.readers).await.map_err(unavailable)?;
             if next_due.is_none_or(|wait| wait > Duration::ZERO) {
-                return Ok(Taken { gids: Vec::new(), next_due: next_due.map(|wait| take.now.after(wait)) });
+                return Ok(Taken { rows: Vec::new(), next_due: next_due.map(|wait| take.now.after(wait)) });
             }
             let taken = self.on_writer(async |connection| statements::take(connection, take).await).await;
             // What was taken in doubt is taken up when the lease ends.
             let gids = taken.map_err(Failure::into_error)?;
+            let rows = read::load_all(&self.readers, &gids).await.map_err(unavailable)?;
             let next_due = read::next_due(&self.readers).await.map_err(unavailable)?;
-            Ok(Taken { gids, next_due: next_due.map(|wait| take.now.after(wait)) })
+            Ok(Taken { rows, next_due: next_due.map(|wait| take.now.after(wait)) })
         }
         .boxed()
     }

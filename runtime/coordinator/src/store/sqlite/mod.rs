@@ -103,12 +103,14 @@ impl SqliteStore {
     async fn take(&self, take: &Take) -> Result<Taken, StoreError> {
         let next_due = read::next_due(&self.readers).await.map_err(unavailable)?;
         if next_due.is_none_or(|due| due > take.now) {
-            return Ok(Taken { gids: Vec::new(), next_due });
+            return Ok(Taken { rows: Vec::new(), next_due });
         }
         let mut slot = self.writer.lock().await;
         let gids = statements::take(self.connected(&mut slot).await?, take).await.map_err(unavailable)?;
+        drop(slot);
+        let rows = read::load_all(&self.readers, &gids).await.map_err(unavailable)?;
         let next_due = read::next_due(&self.readers).await.map_err(unavailable)?;
-        Ok(Taken { gids, next_due })
+        Ok(Taken { rows, next_due })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::store::Sweep;
 use crate::store::reading::{Words, readings};
 
 const WORDS: Words = Words {
-    global: "SELECT * FROM trans_global",
+    global: "SELECT *, NULL AS read_at FROM trans_global",
     branches: "SELECT * FROM trans_branch_op",
     kv: "SELECT * FROM kv",
     moment: ("", "", 1),
