@@ -4,4 +4,5 @@ mod answers;
 mod auth;
 mod barrier;
 mod conformance;
+mod coordinator;
 mod harness;

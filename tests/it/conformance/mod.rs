@@ -4,7 +4,7 @@
 //! says how, and the coordinator's docs say why.
 
 mod differences;
-mod host;
+pub(crate) mod host;
 mod play;
 mod vector;
 

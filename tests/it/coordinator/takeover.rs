@@ -1,0 +1,98 @@
+//! Rows as a DTM server leaves them: ours finishes what it can, and leaves the rest as it is.
+
+use std::collections::BTreeMap;
+
+use branchwire_tests::database::TestDatabase;
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection};
+
+use super::{Running, gid};
+use crate::conformance::host::Host;
+
+/// The rows of a submitted message with two branches of which one is done, a prepared one, and two that are not ours.
+/// `NOW` and `BYTES` stand for what the database calls them.
+fn rows(gid: &str, host: &str) -> String {
+    let global = "INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, update_time, \
+                  options, custom_data, next_cron_interval, next_cron_time, owner, ext_data) VALUES ";
+    let branch = "INSERT INTO trans_branch_op (gid, url, data, bin_data, branch_id, op, status, create_time, update_time) \
+                  VALUES ";
+    format!(
+        r#"{global}
+        ('{gid}', 'msg', 'submitted', '', 'http', NOW, NOW,
+            '{{"retry_interval":1,"branch_headers":{{"x-user":"u"}},"concurrent":false}}', '', 0, NOW, 'a-dtm-server',
+            '{{"headers":{{"x-token":"t"}}}}'),
+        ('{gid}-prepared', 'msg', 'prepared', '{host}/{gid}/prepared', '', NOW, NOW,
+            '{{"concurrent":false}}', '', NULL, NOW, '', NULL),
+        ('{gid}-grpc', 'msg', 'submitted', '', 'grpc', NOW, NOW, '{{"concurrent":false}}', '', 10, NOW, '', ''),
+        ('{gid}-saga', 'saga', 'submitted', '', 'http', NOW, NOW, '{{"concurrent":false}}', '', 10, NOW, '', '');
+        {branch}
+        ('{gid}', '{host}/{gid}/in', '', BYTES, '01', 'action', 'succeed', NOW, NOW),
+        ('{gid}', '{host}/{gid}/in2', '', BYTES, '02', 'action', 'prepared', NOW, NOW),
+        ('{gid}-prepared', '{host}/{gid}/in3', NULL, NULL, '01', 'action', 'prepared', NOW, NOW),
+        ('{gid}-grpc', 'grpc.example:80/in', '', NULL, '01', 'action', 'prepared', NOW, NOW)"#
+    )
+}
+
+async fn is_taken_over(database: &TestDatabase, gid: &str, host: &Host) {
+    let coordinator = Running::on(database.url()).await;
+    coordinator.wait_status(gid, "succeed").await;
+    coordinator.wait_status(&format!("{gid}-prepared"), "succeed").await;
+    let calls: Vec<_> = host.calls(gid).into_iter().map(|call| (call.method, call.path, call.body)).collect();
+    let call = |method: &str, path: &str, body: &str| (method.to_owned(), path.to_owned(), body.to_owned());
+    for expected in [call("POST", "/in2", "{}"), call("GET", "/prepared", ""), call("GET", "/in3", "")] {
+        assert!(calls.contains(&expected), "{expected:?} in {calls:?}");
+    }
+    assert_eq!(calls.len(), 3, "what was done is not called again: {calls:?}");
+    let headers = &host.calls(gid).into_iter().find(|call| call.path == "/in2").expect("it was called").headers;
+    assert_eq!((headers["x-token"].as_str(), headers["x-user"].as_str()), ("t", "u"));
+    for other in ["grpc", "saga"] {
+        let seen = coordinator.query(&format!("{gid}-{other}")).await;
+        assert_eq!((&seen["transaction"]["status"], &seen["transaction"]["owner"]), (&"submitted".into(), &"".into()));
+    }
+    coordinator.stop().await;
+}
+
+/// Starts and stops a coordinator: the tables are there then.
+async fn with_tables(database: &TestDatabase, host: &Host) -> String {
+    Running::on(database.url()).await.stop().await;
+    let gid = gid();
+    host.script(&gid, BTreeMap::new());
+    gid
+}
+
+#[tokio::test]
+async fn a_dtm_servers_rows_on_postgres_are_taken_over() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let host = Host::start().await;
+    let gid = with_tables(&database, &host).await;
+    let rows = rows(&gid, &host.url).replace("NOW", "now()").replace("BYTES", "'{}'");
+    let mut connection = PgConnection::connect(database.url()).await.expect("a connection");
+    sqlx::raw_sql(AssertSqlSafe(rows)).execute(&mut connection).await.expect("the rows");
+    is_taken_over(&database, &gid, &host).await;
+    let left: Vec<(String, bool, bool)> = sqlx::query_as(
+        "SELECT status, finish_time IS NOT NULL, update_time IS NOT NULL FROM trans_global WHERE gid = $1",
+    )
+    .bind(&gid)
+    .fetch_all(&mut connection)
+    .await
+    .expect("the row");
+    assert_eq!(left, [("succeed".to_owned(), true, true)], "as a DTM server would have left it");
+}
+
+#[tokio::test]
+async fn a_dtm_servers_rows_on_mysql_are_taken_over() {
+    let Some(database) = TestDatabase::mysql().await else { return };
+    let host = Host::start().await;
+    let gid = with_tables(&database, &host).await;
+    let rows = rows(&gid, &host.url).replace("NOW", "now()").replace("BYTES", "'{}'");
+    let mut connection = MySqlConnection::connect(database.url()).await.expect("a connection");
+    sqlx::raw_sql(AssertSqlSafe(rows)).execute(&mut connection).await.expect("the rows");
+    is_taken_over(&database, &gid, &host).await;
+    let left: Vec<(String, i64, i64)> = sqlx::query_as(
+        "SELECT status, finish_time IS NOT NULL, update_time IS NOT NULL FROM trans_global WHERE gid = ?",
+    )
+    .bind(&gid)
+    .fetch_all(&mut connection)
+    .await
+    .expect("the row");
+    assert_eq!(left, [("succeed".to_owned(), 1, 1)], "as a DTM server would have left it");
+}
