@@ -31,6 +31,14 @@ impl Role {
         }
     }
 
+    /// Whether a contract names it: what a coordinator calls at another service does.
+    pub(crate) const fn is_in_contracts(self) -> bool {
+        match self {
+            Self::MsgBranch => true,
+            Self::QueryPrepared => false,
+        }
+    }
+
     /// How its function is written.
     pub(crate) const fn usage(self) -> &'static str {
         match self {
@@ -64,12 +72,70 @@ pub(crate) struct Branch {
     pub(crate) vis: Visibility,
     pub(crate) name: Ident,
     pub(crate) role: Role,
-    /// The whole path of its route.
-    pub(crate) path: String,
+    pub(crate) path: RoutePath,
     /// What is known of its types.
     pub(crate) known: Known,
-    /// How the function is called; `None` if it has mistakes.
+    /// How the function is called; `None` if it has mistakes, or is at another service.
     pub(crate) call: Option<Call>,
+    /// Whether others host it: then there is no function.
+    pub(crate) is_remote: bool,
+}
+
+/// The whole path of a branch's route.
+#[derive(Clone)]
+pub(crate) enum RoutePath {
+    /// As it stands.
+    Known(String),
+    /// What this contract gives to the branch of its name.
+    OfContract(Ident),
+    /// A path below this contract's base.
+    BelowContract(Ident, String),
+}
+
+/// Where a branch's path starts.
+#[derive(Clone)]
+pub(crate) enum Base {
+    /// Here; empty for a function outside of a service.
+    Known(String),
+    /// The host of this contract.
+    Contract(Ident),
+}
+
+/// A module of branches.
+pub(crate) struct Service {
+    pub(crate) krate: Path,
+    pub(crate) name: Ident,
+    pub(crate) base: Base,
+    pub(crate) is_remote: bool,
+    pub(crate) members: Vec<Member>,
+}
+
+/// A branch of a service.
+pub(crate) enum Member {
+    /// An annotated function of the module.
+    Branch(Branch),
+    /// `#[branch] pub use path::name;`
+    Elsewhere { carried: Carried, vis: Visibility, name: Ident },
+}
+
+impl Member {
+    pub(crate) fn carried(&self) -> &Carried {
+        match self {
+            Self::Branch(Branch { carried, .. }) | Self::Elsewhere { carried, .. } => carried,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &Ident {
+        match self {
+            Self::Branch(Branch { name, .. }) | Self::Elsewhere { name, .. } => name,
+        }
+    }
+
+    pub(crate) fn vis(&self) -> &Visibility {
+        match self {
+            Self::Branch(Branch { vis, .. }) | Self::Elsewhere { vis, .. } => vis,
+        }
+    }
 }
 
 /// How the function is called.

@@ -26,6 +26,11 @@ impl Errors {
         self.all.push(Mistake { first, last, message: message.to_string() });
     }
 
+    /// An error at this place.
+    pub(crate) fn push_at(&mut self, at: Span, message: impl Display) {
+        self.all.push(Mistake { first: at, last: at, message: message.to_string() });
+    }
+
     /// An error of the parser.
     pub(crate) fn push_error(&mut self, error: &syn::Error) {
         let span = error.span();

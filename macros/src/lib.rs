@@ -1,5 +1,7 @@
 //! The attributes of Branchwire. Use them through the crate `branchwire`, which re-exports and documents them.
 
+#![allow(clippy::large_enum_variant, reason = "a few values, for the moment of one expansion")]
+
 mod branch;
 mod check;
 mod database;
@@ -8,6 +10,7 @@ mod expand;
 mod krate;
 mod parse;
 mod role;
+mod service;
 
 use branch::Role;
 use proc_macro::TokenStream;
@@ -63,4 +66,42 @@ pub fn query_prepared(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Database, attributes(database))]
 pub fn database(item: TokenStream) -> TokenStream {
     database::expand(item.into()).into()
+}
+
+/// Makes an inline module a service: its annotated functions are its branches.
+///
+/// ```ignore
+/// #[branchwire::service("/api/bank-b")]
+/// pub mod bank_b {
+///     use super::*;
+///
+///     /// Credits an account.
+///     #[msg_branch]
+///     pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> { .. }
+/// }
+/// ```
+///
+/// Into the module come
+/// - `router()`, its routes, for any state that holds what they need;
+/// - `at(url)`, which gives a `Remote` with a method for each branch: `bank_b.trans_in(&payload)`;
+/// - `ROUTES`, a list of its routes for pictures and snapshot tests.
+///
+/// `#[branch] pub use path::name;` adds a branch that lives elsewhere, with the path that it has there. All other items
+/// stay as they are.
+///
+/// - `#[service("/base", remote)]` declares a service that others host, in any language: its branches are functions
+///   without bodies, `#[msg_branch] pub fn trans_in(req: TransferIn);`.
+/// - `#[service(implements = contracts::bank_b)]` hosts such a declaration. The paths come from it, and a branch that is
+///   missing, extra, of another role or with another payload does not compile.
+/// - `crate = path` says where `branchwire` is, if another crate re-exports it.
+#[proc_macro_attribute]
+pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
+    service::expand(options.into(), &item.into()).into()
+}
+
+/// The mark that `#[service]` puts beside attributes that it does not know; a role under another name refuses at it.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn in_service(_: TokenStream, item: TokenStream) -> TokenStream {
+    item
 }

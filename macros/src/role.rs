@@ -1,43 +1,111 @@
 //! An attribute that gives a function its role: `#[msg_branch]`, `#[query_prepared]`.
 
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::quote;
-use syn::FnArg;
+use syn::{Attribute, FnArg, Path};
 
-use crate::branch::{Branch, Role};
+use crate::branch::{Base, Branch, Role, RoutePath};
 use crate::errors::Errors;
 use crate::parse::{self, Accepted, Body, Function, Options};
 use crate::{check, expand, krate};
 
-/// What the attribute writes in place of the function.
-pub(crate) fn expand(role: Role, options: TokenStream, item: &TokenStream) -> TokenStream {
-    let mut errors = Errors::default();
-    let options = Options::read(options, &accepted(role), &mut errors);
-    let Ok(mut function) = syn::parse2::<Function>(item.clone()) else {
-        return not_a_function(role, item, errors);
-    };
-    let attrs = std::mem::take(&mut function.attrs);
-    let (roles, kept) = parse::split_roles(attrs);
-    function.attrs = kept;
-    for other in &roles {
-        errors.push(other, format_args!("`{}` is {} already: one function, one role", function.sig.ident, role.noun()));
-    }
-    let bw = options.path("crate").cloned().unwrap_or_else(krate::path);
-    let path = match &options.text {
-        Some(path) => check::branch_path(path, &mut errors),
-        None => check::derived_path(role, &function.sig.ident, &mut errors),
-    };
-    let carried = parse::carried(&function.attrs);
-    let (call, known) = check::call(role, options.flag("no_payload"), &function, &mut errors);
-    let call = call.filter(|_| errors.is_empty());
-    let (vis, name) = (function.vis.clone(), function.sig.ident.clone());
-    let branch = Branch { krate: bw, carried, vis, name, role, path, known, call };
-    let beside = expand::branch(&branch);
-    let function = if branch.call.is_some() { written(&branch, &function) } else { mended(&branch, function) };
-    quote!(#errors #function #beside)
+/// Where an annotated function stands.
+pub(crate) struct Place<'a> {
+    pub(crate) krate: &'a Path,
+    pub(crate) base: &'a Base,
+    pub(crate) is_remote: bool,
 }
 
-fn accepted(role: Role) -> Accepted {
+/// What the attribute writes in place of a function outside of a service.
+pub(crate) fn expand(role: Role, options: TokenStream, item: &TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let Ok(mut function) = syn::parse2::<Function>(item.clone()) else {
+        return not_a_function(role, item);
+    };
+    let options = Options::read(options, &accepted(role), &mut errors);
+    let krate = options.path("crate").cloned().unwrap_or_else(krate::path);
+    let seen = function.attrs.iter().position(parse::is_marker);
+    if let Some(marker) = seen {
+        function.attrs.remove(marker);
+        errors.push_at(
+            Span::call_site(),
+            format_args!("inside `#[service]` write this attribute as `{role}`: it is looked for by its name"),
+        );
+    }
+    let place = Place { krate: &krate, base: &Base::Known(String::new()), is_remote: false };
+    let branch = read(role, &options, &mut function, &place, &mut errors);
+    let written = write(&branch, function);
+    quote!(#errors #written)
+}
+
+/// Reads a function in its role. Its other role attributes are refused and taken away.
+pub(crate) fn read(
+    role: Role,
+    options: &Options,
+    function: &mut Function,
+    place: &Place<'_>,
+    errors: &mut Errors,
+) -> Branch {
+    let mut mistakes = Errors::default();
+    let (roles, kept) = parse::split_roles(std::mem::take(&mut function.attrs));
+    function.attrs = kept;
+    let name = function.sig.ident.clone();
+    for other in &roles {
+        mistakes.push(other, format_args!("`{name}` is {} already: one function, one role", role.noun()));
+    }
+    let path = path(role, options, &name, place, &mut mistakes);
+    let (call, known) = if place.is_remote {
+        (None, check::remote(role, function, &mut mistakes))
+    } else {
+        check::call(role, options.flag("no_payload"), function, &mut mistakes)
+    };
+    let call = call.filter(|_| mistakes.is_empty());
+    errors.append(mistakes);
+    Branch {
+        krate: place.krate.clone(),
+        carried: parse::carried(&function.attrs),
+        vis: function.vis.clone(),
+        name,
+        role,
+        path,
+        known,
+        call,
+        is_remote: place.is_remote,
+    }
+}
+
+fn path(role: Role, options: &Options, name: &syn::Ident, place: &Place<'_>, errors: &mut Errors) -> RoutePath {
+    match (place.base, &options.text) {
+        (Base::Contract(_), Some(text)) if role.is_in_contracts() => {
+            errors.push(text, format_args!("the contract gives `{name}` its path: remove this one"));
+            RoutePath::Known(text.value())
+        }
+        (Base::Contract(contract), None) if role.is_in_contracts() => RoutePath::OfContract(contract.clone()),
+        (base, text) => {
+            let tail = match text {
+                Some(text) => check::branch_path(text, errors),
+                None => check::derived_path(role, name, errors),
+            };
+            match base {
+                Base::Known(base) => RoutePath::Known(format!("{base}{tail}")),
+                Base::Contract(contract) => RoutePath::BelowContract(contract.clone(), tail),
+            }
+        }
+    }
+}
+
+/// The function as it was written, or mended, and what stands beside it.
+pub(crate) fn write(branch: &Branch, function: Function) -> TokenStream {
+    let beside = expand::branch(branch);
+    if branch.is_remote {
+        return beside;
+    }
+    let function = if branch.call.is_some() { written(branch, &function) } else { mended(branch, function) };
+    quote!(#function #beside)
+}
+
+/// What a role's attribute takes.
+pub(crate) fn accepted(role: Role) -> Accepted {
     match role {
         Role::MsgBranch => Accepted {
             attribute: "#[msg_branch]",
@@ -64,11 +132,12 @@ fn written(branch: &Branch, function: &Function) -> TokenStream {
         return quote!(#[allow(clippy::unused_async, clippy::needless_pass_by_value)] #function);
     };
     let Branch { krate: bw, vis, name, .. } = branch;
-    let attrs = &function.attrs;
+    let Function { attrs, sig, .. } = function;
+    let fn_token = &sig.fn_token;
     quote! {
         #(#attrs)*
         #[allow(dead_code, unreachable_pub, clippy::missing_errors_doc)]
-        #vis async fn #name(
+        #vis async #fn_token #name(
             db: &#database,
             gid: #bw::Gid,
         ) -> ::core::result::Result<#bw::Prepared, #bw::Retry> {
@@ -102,9 +171,19 @@ fn unreachable_body() -> Group {
     }
 }
 
-fn not_a_function(role: Role, item: &TokenStream, mut errors: Errors) -> TokenStream {
+fn not_a_function(role: Role, item: &TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
     let what = parse::kind(item);
     errors.push(parse::head(item), format_args!("`{role}` stands on a free function, not on {what}"));
     errors.show_usage(role.usage());
     quote!(#errors #item)
+}
+
+/// The options of an attribute that `#[service]` found on a function.
+pub(crate) fn options(role: Role, attr: &Attribute, errors: &mut Errors) -> Options {
+    let tokens = match &attr.meta {
+        syn::Meta::List(list) => list.tokens.clone(),
+        _ => TokenStream::new(),
+    };
+    Options::read(tokens, &accepted(role), errors)
 }

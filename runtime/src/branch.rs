@@ -174,6 +174,45 @@ impl<D> Clone for QueryPrepared<D> {
     }
 }
 
+/// The address of a branch: [`MsgAddress`], [`MsgBranch`] (without payload) or [`QueryPrepared`].
+pub trait Address {
+    /// What the branch takes; `()` if nothing.
+    type Payload;
+
+    /// What a message gets.
+    type Addressed;
+
+    #[doc(hidden)]
+    fn carrying(self, payload: &impl SendPayload) -> Self::Addressed;
+}
+
+impl<P> Address for MsgAddress<P> {
+    type Payload = P;
+    type Addressed = MsgBranch;
+
+    fn carrying(self, payload: &impl SendPayload) -> MsgBranch {
+        MsgBranch::with_payload(&self.service, self.path, payload)
+    }
+}
+
+impl Address for MsgBranch {
+    type Payload = ();
+    type Addressed = Self;
+
+    fn carrying(self, _: &impl SendPayload) -> Self {
+        self
+    }
+}
+
+impl<D> Address for QueryPrepared<D> {
+    type Payload = ();
+    type Addressed = Self;
+
+    fn carrying(self, _: &impl SendPayload) -> Self {
+        self
+    }
+}
+
 /// The address of the branch `B` at a service: `at::<trans_in>("http://bank-b:8080")?.with(&payload)`.
 ///
 /// The URL is the service's, without the branch's path.

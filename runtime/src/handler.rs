@@ -117,6 +117,25 @@ pub trait Hosted<S>: Branch {
     fn register(router: Router<S>) -> Router<S>;
 }
 
+/// Stands for a branch that `#[cfg]` leaves out, where a list has to name something.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Absent {}
+
+impl Branch for Absent {
+    type Address = ();
+
+    const ROUTE: Route = Route { name: "", path: "", role: crate::Role::MsgBranch, payload: "", database: "", doc: "" };
+
+    fn address(_: &crate::ServiceUrl) {}
+}
+
+impl<S> Hosted<S> for Absent {
+    fn register(router: Router<S>) -> Router<S> {
+        router
+    }
+}
+
 /// What a branch takes between its transaction and its payload: any extractor of axum that does not read the body.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an extractor that a branch can take with the state `{S}`",

@@ -14,15 +14,17 @@ pub mod client;
 mod database;
 mod fault;
 mod handler;
+mod literals;
 pub mod msg;
 mod outcome;
+mod paths;
 pub mod protocol;
 mod service_url;
 mod statement;
 mod tx;
 
-pub use branch::{Branch, MsgAddress, MsgBranch, Payload, QueryPrepared, Role, Route, SendPayload, at};
-pub use branchwire_macros::{Database, msg_branch, query_prepared};
+pub use branch::{Address, Branch, MsgAddress, MsgBranch, Payload, QueryPrepared, Role, Route, SendPayload, at};
+pub use branchwire_macros::{Database, msg_branch, query_prepared, service};
 pub use client::Client;
 pub use database::{Database, InState, Isolation};
 pub use fault::Fault;
@@ -45,9 +47,15 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use axum::Router;
+    pub use branchwire_macros::in_service;
     pub use futures_core::future::BoxFuture;
     pub use sqlx::Pool;
 
+    pub use crate::__branchwire_join_path as join_path;
     pub use crate::database::DatabasePool;
-    pub use crate::handler::{BranchFn, QueryPreparedFn, ask_barrier, no_payload, serve_branch, serve_query_prepared};
+    pub use crate::handler::{
+        Absent, BranchFn, QueryPreparedFn, ask_barrier, no_payload, serve_branch, serve_query_prepared,
+    };
+    pub use crate::literals::{check_gid, check_url, checked_gid, checked_url};
+    pub use crate::paths::{check_paths, join, path_in};
 }

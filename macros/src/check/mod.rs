@@ -1,12 +1,16 @@
 //! The rules: each a small function that fills the sink. No tokens are generated here.
 
 mod path;
+mod remote;
+mod service;
 mod signature;
 
 use proc_macro2::{Delimiter, TokenTree};
 use quote::ToTokens;
 
 pub(crate) use path::{branch_path, derived_path};
+pub(crate) use remote::remote;
+pub(crate) use service::{base, collected_from_within, host, no_conditional_role, service};
 pub(crate) use signature::call;
 
 /// As the user wrote it, without the spaces that a token stream puts everywhere.

@@ -27,6 +27,16 @@ pub(crate) fn branch_path(literal: &LitStr, errors: &mut Errors) -> String {
     path("path", literal, errors)
 }
 
+/// The base path of a service.
+pub(super) fn base_path(literal: &LitStr, errors: &mut Errors) -> String {
+    let base = path("base path", literal, errors);
+    if base.len() > 1 && base.ends_with('/') || base == "/" {
+        errors.push(literal, "a base path has no slash at its end: the branches' paths start with one");
+        return base.trim_end_matches('/').to_owned();
+    }
+    base
+}
+
 fn path(what: &str, literal: &LitStr, errors: &mut Errors) -> String {
     let path = literal.value();
     if let Some(mistake) = mistake(what, &path) {

@@ -132,7 +132,7 @@ fn decide(sig: &Signature, known: &mut Known, errors: &mut Errors) -> Option<Cal
 }
 
 /// No generics, no `unsafe`, no `self`: a route calls it, with one set of types.
-fn free_function(role: Role, sig: &Signature, errors: &mut Errors) {
+pub(super) fn free_function(role: Role, sig: &Signature, errors: &mut Errors) {
     let what = role.noun();
     let name = &sig.ident;
     if let Some(constness) = &sig.constness {
@@ -274,7 +274,7 @@ fn extractors_and_payload(
 }
 
 /// An argument that owns its data and has one type.
-fn owned(ty: &Type, errors: &mut Errors) {
+pub(super) fn owned(ty: &Type, errors: &mut Errors) {
     let written = text(ty);
     if has(ty.to_token_stream(), &|token| matches!(token, TokenTree::Ident(word) if word == "impl")) {
         errors.push(ty, format_args!("`{written}` is not one type: a route needs to know which to read"));

@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, LitStr, Path, Type};
 
-use crate::branch::{Branch, Call, Carried, Role};
+use crate::branch::{Branch, Call, Carried, Role, RoutePath};
 use crate::check::text;
 use crate::errors::ends;
 
@@ -18,7 +18,7 @@ pub(crate) fn branch(branch: &Branch) -> TokenStream {
     let marker = marker(branch);
     let address = address(branch);
     let route = route(branch);
-    let hosted = hosted(branch);
+    let hosted = (!branch.is_remote).then(|| hosted(branch));
     quote! {
         #marker
 
@@ -48,7 +48,16 @@ fn marker(branch: &Branch) -> TokenStream {
         Role::MsgBranch => ("POST", "A message's branch"),
         Role::QueryPrepared => ("GET", "A query-prepared"),
     };
-    let about = format!("{what}: `{verb} {path}`. The function: [`{word}()`](fn@{word}).");
+    let route = match path {
+        RoutePath::Known(path) => format!("`{verb} {path}`"),
+        RoutePath::OfContract(_) => format!("`{verb}` at the path that the contract gives it"),
+        RoutePath::BelowContract(_, tail) => format!("`{verb} {tail}` below the contract's base"),
+    };
+    let about = if branch.is_remote {
+        format!("{what}, hosted elsewhere: {route}.")
+    } else {
+        format!("{what}: {route}. The function: [`{word}()`](fn@{word}).")
+    };
     let break_after_docs = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
     quote! {
         #(#cfgs)*
@@ -62,7 +71,8 @@ fn marker(branch: &Branch) -> TokenStream {
 }
 
 fn address(branch: &Branch) -> TokenStream {
-    let Branch { krate: bw, role, path, known, .. } = branch;
+    let Branch { krate: bw, role, known, .. } = branch;
+    let path = quote!(Self::ROUTE.path);
     let (ty, value) = match (role, &known.payload, &known.database) {
         (Role::MsgBranch, Some(payload), _) => {
             (quote!(#bw::MsgAddress<#payload>), quote!(#bw::MsgAddress::new(service, #path)))
@@ -95,6 +105,13 @@ fn route(branch: &Branch) -> TokenStream {
     let payload = known.payload.as_ref().map(text).unwrap_or_default();
     let database = known.database.as_ref().map(text).unwrap_or_default();
     let doc = carried.first_line();
+    let path = match path {
+        RoutePath::Known(path) => quote!(#path),
+        RoutePath::OfContract(contract) => quote!(#bw::__private::path_in(super::#contract::ROUTES, #name)),
+        RoutePath::BelowContract(contract, tail) => {
+            quote!(#bw::__private::join_path!(super::#contract::__BRANCHWIRE_BASE, #tail))
+        }
+    };
     quote! {
         const ROUTE: #bw::Route = #bw::Route {
             name: #name,

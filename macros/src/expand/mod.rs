@@ -2,6 +2,8 @@
 
 mod branch;
 mod database;
+mod service;
 
 pub(crate) use branch::branch;
 pub(crate) use database::{Database, database};
+pub(crate) use service::service;

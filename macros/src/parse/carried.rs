@@ -1,6 +1,6 @@
 //! Which attributes of a function go where.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Meta, Token};
@@ -48,19 +48,77 @@ impl syn::parse::Parse for TokenStreamUntilComma {
     fn parse(input: syn::parse::ParseStream<'_>) -> syn::Result<Self> {
         let mut tokens = TokenStream::new();
         while !input.is_empty() && !input.peek(Token![,]) {
-            input.parse::<proc_macro2::TokenTree>()?.to_tokens(&mut tokens);
+            input.parse::<TokenTree>()?.to_tokens(&mut tokens);
         }
         Ok(Self(tokens))
     }
 }
 
 /// The role that an attribute gives, by the last word of its path.
-pub(crate) fn is_role(attr: &Attribute) -> Option<Role> {
+pub(crate) fn role_of(attr: &Attribute) -> Option<Role> {
     let last = &attr.path().segments.last()?.ident;
     Role::ALL.into_iter().find(|role| last == role.attribute())
 }
 
 /// Takes the attributes that give a role out of the others.
 pub(crate) fn split_roles(attrs: Vec<Attribute>) -> (Vec<Attribute>, Vec<Attribute>) {
-    attrs.into_iter().partition(|attr| is_role(attr).is_some())
+    attrs.into_iter().partition(|attr| role_of(attr).is_some())
+}
+
+/// Takes the attribute of this name out of the others.
+pub(crate) fn take(attrs: &mut Vec<Attribute>, name: &str) -> Option<Attribute> {
+    let found = attrs.iter().position(|attr| attr.path().segments.last().is_some_and(|last| last.ident == name))?;
+    Some(attrs.remove(found))
+}
+
+/// Whether it is the mark that `#[service]` puts beside attributes that it does not know.
+pub(crate) fn is_marker(attr: &Attribute) -> bool {
+    attr.path().segments.last().is_some_and(|last| last.ident == "in_service")
+}
+
+/// The role that `#[cfg_attr(..)]` gives under its condition.
+pub(crate) fn mentions_role(attr: &Attribute) -> Option<Role> {
+    fn search(tokens: TokenStream) -> Option<Role> {
+        tokens.into_iter().find_map(|token| match token {
+            TokenTree::Ident(word) => Role::ALL.into_iter().find(|role| word == role.attribute()),
+            TokenTree::Group(group) => search(group.stream()),
+            _ => None,
+        })
+    }
+    match &attr.meta {
+        Meta::List(list) if attr.path().is_ident("cfg_attr") => search(list.tokens.clone()),
+        _ => None,
+    }
+}
+
+/// Whether it is rustc's own, or a tool's, and so cannot be one of ours under another name.
+pub(crate) fn is_builtin(attr: &Attribute) -> bool {
+    const BUILTIN: [&str; 20] = [
+        "allow",
+        "cfg",
+        "cold",
+        "deny",
+        "deprecated",
+        "doc",
+        "expect",
+        "export_name",
+        "forbid",
+        "ignore",
+        "inline",
+        "link_section",
+        "must_use",
+        "no_mangle",
+        "should_panic",
+        "target_feature",
+        "test",
+        "track_caller",
+        "warn",
+        "instruction_set",
+    ];
+    const TOOLS: [&str; 4] = ["clippy", "diagnostic", "rustdoc", "rustfmt"];
+    let Some(first) = attr.path().segments.first() else { return false };
+    match attr.path().segments.len() {
+        1 => BUILTIN.iter().any(|name| first.ident == name),
+        _ => TOOLS.iter().any(|name| first.ident == name),
+    }
 }

@@ -3,11 +3,13 @@
 mod carried;
 mod function;
 mod item;
+mod module;
 mod options;
 
-pub(crate) use carried::{carried, split_roles};
+pub(crate) use carried::{carried, is_builtin, is_marker, mentions_role, role_of, split_roles, take};
 pub(crate) use function::{Body, Function};
 pub(crate) use item::{head, kind};
+pub(crate) use module::{Item, Module, content, items};
 pub(crate) use options::{Accepted, Options};
 
 /// The name in `names` that is nearly this one: one that a typo leads to.
