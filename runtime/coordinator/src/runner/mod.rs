@@ -99,7 +99,8 @@ struct Done {
     slot: Arc<Slot>,
     definition: Arc<Definition>,
     calls: Vec<Command>,
-    run: Ending,
+    /// When the lease ends under which they are made.
+    lease: Time,
 }
 
 /// How a run ended, or where its end will be known.
@@ -150,6 +151,10 @@ impl Core {
     /// Gives back what a former process held, and starts looking for what is due.
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), StoreError> {
         self.store.release_all(self.clock.now()).await?;
+        let others = self.store.left_to_others().await?;
+        if others > 0 {
+            tracing::warn!(others, "unfinished transactions of other patterns or protocols are left to a DTM server");
+        }
         self.tasks.spawn(self.clone().schedule());
         if let Some(retention) = self.settings.retention {
             self.tasks.spawn(self.clone().sweep(retention));
@@ -231,11 +236,11 @@ impl Core {
         }
         let core = self.clone();
         let task = self.tasks.spawn(async move {
-            let done = core.act(&gid, &event, known, wait).await?;
+            let (done, ending) = core.act(&gid, &event, known, wait).await?;
             if !done.calls.is_empty() {
-                core.tasks.spawn(core.clone().drive(done.slot, done.definition, done.calls));
+                core.tasks.spawn(core.clone().drive(done));
             }
-            Ok(done.run)
+            Ok(ending)
         });
         task.await.unwrap_or(Err(RequestError::Panicked))
     }
@@ -246,8 +251,8 @@ impl Core {
         let reason = match Gid::new(gid.as_str()) {
             Err(error) => error.to_string(),
             Ok(name) => match self.act(&name, &Event::Due { until }, Known::Row(Box::new(row)), false).await {
-                Ok(done) if done.calls.is_empty() => return,
-                Ok(done) => return self.drive(done.slot, done.definition, done.calls).await,
+                Ok((done, _)) if done.calls.is_empty() => return,
+                Ok((done, _)) => return self.drive(done).await,
                 Err(error @ (RequestError::Corrupt(_) | RequestError::Impossible(_))) => error.to_string(),
                 Err(error) => return tracing::warn!(gid, %error, "a due transaction was not taken up"),
             },
@@ -259,7 +264,13 @@ impl Core {
     }
 
     /// One event of a transaction, from the look at its state to the durable change.
-    async fn act(&self, gid: &Gid, event: &Event, mut known: Known, wait: bool) -> Result<Done, RequestError> {
+    async fn act(
+        &self,
+        gid: &Gid,
+        event: &Event,
+        mut known: Known,
+        wait: bool,
+    ) -> Result<(Done, Ending), RequestError> {
         for _ in 0..ATTEMPTS {
             let slot = self.slots.get(gid);
             let mut held = slot.lock().await;
@@ -274,11 +285,12 @@ impl Core {
             let Held::Loaded(loaded) = &mut *held else { continue };
             match self.perform(loaded, step).await {
                 Ok(calls) => {
-                    let run = wait_for(loaded, wait);
+                    let ending = wait_for(loaded, wait);
                     let definition = loaded.definition.clone();
+                    let lease = loaded.state.due;
                     self.slots.settle(&slot, &mut held);
                     drop(held);
-                    return Ok(Done { slot, definition, calls, run });
+                    return Ok((Done { slot, definition, calls, lease }, ending));
                 }
                 Err(Failed::Stale) => known = Known::Nothing,
                 Err(Failed::Journal(error)) => {

@@ -6,8 +6,8 @@ use branchwire::protocol::Answer;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::Core;
-use super::slot::{Held, Loaded, Slot};
+use super::slot::{Held, Loaded};
+use super::{Core, Done};
 use crate::engine::{Command, Definition, Event, Holder, RunEnd, State, Step, Time, step};
 use crate::store::{BranchChange, Change, JournalError, Outcome, Write};
 use crate::transport::Call;
@@ -112,14 +112,14 @@ impl Core {
     }
 
     /// Makes the calls, and those that follow from their answers, until the run has ended.
-    pub(super) async fn drive(self: Arc<Self>, slot: Arc<Slot>, definition: Arc<Definition>, commands: Vec<Command>) {
+    pub(super) async fn drive(self: Arc<Self>, done: Done) {
+        let Done { slot, definition, calls: mut commands, mut lease } = done;
         let mut calls = FuturesUnordered::new();
-        let mut commands = commands;
         loop {
             let stopping = self.stopping.is_cancelled();
             let held_back = stopping && !commands.is_empty();
             if !stopping {
-                calls.extend(commands.drain(..).map(|command| self.call(&definition, command)));
+                calls.extend(commands.drain(..).map(|command| self.call(&definition, command, lease)));
             }
             let event = match calls.next().await {
                 Some(event) => event,
@@ -138,7 +138,10 @@ impl Core {
                 }
             };
             match self.perform(loaded, next).await {
-                Ok(next) => commands.extend(next),
+                Ok(next) => {
+                    commands.extend(next);
+                    lease = loaded.state.due;
+                }
                 Err(error) => {
                     // Whoever holds it now goes on; if that is still us, it is due when the lease ends.
                     tracing::warn!(gid, ?error, "a run lost its transaction");
@@ -149,7 +152,8 @@ impl Core {
         }
     }
 
-    async fn call(&self, definition: &Arc<Definition>, command: Command) -> Event {
+    /// Makes one call, if its turn comes while the lease has room for it.
+    async fn call(&self, definition: &Arc<Definition>, command: Command, lease: Time) -> Event {
         let (call, branch) = match command {
             Command::Call(index) => (Call::branch(definition, index), Some(index)),
             Command::Ask | Command::Save | Command::Record | Command::Accept | Command::Report(_) => {
@@ -158,7 +162,11 @@ impl Core {
         };
         let start = tokio::time::Instant::now();
         let heard = match call {
-            Ok(call) => self.transport.call(call).await,
+            Ok(mut call) => {
+                let room = self.clock.now().until(lease).saturating_sub(definition.timing.lease_min());
+                call.patience = call.patience.min(room);
+                self.transport.call(call).await
+            }
             Err(error) => Err(error),
         };
         self.metrics.call_seconds.observe(start.elapsed().as_secs_f64());

@@ -88,6 +88,15 @@ pub trait Store: Send + Sync + 'static {
     /// A [`StoreError`]; nothing was written, but for [`StoreError::Unknown`].
     fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>>;
 
+    /// How many unfinished transactions are left to a DTM server: of another pattern than messages, or over another
+    /// protocol than HTTP.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if they cannot be counted.
+    fn left_to_others(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
+
     /// Removes, of the next transactions by id, those that have ended before a time, with their branches. Gives the last
     /// id it looked at; `None` if it met one that was created after that time, or no more.
     ///
@@ -171,6 +180,15 @@ pub struct Change {
 }
 
 impl Change {
+    /// Whether it takes a run over from another coordinator, which it may only once that one's lease has ended.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn takes_over(&self) -> bool {
+        self.from == self.status
+            && !self.owner.is_empty()
+            && self.owner != self.from_owner
+            && is_lease(&self.from_owner)
+    }
+
     /// How long until it is due, on whichever clock.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn wait(&self) -> Duration {

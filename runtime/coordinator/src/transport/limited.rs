@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::{Call, Heard, NoAnswer, Transport};
 
@@ -80,17 +80,17 @@ impl Transport for Limited {
             let Ok(_place) = host.places.try_acquire() else {
                 return Err(NoAnswer("too many calls to this host are waiting".to_owned()));
             };
-            let timeout = call.timeout;
-            let _host = turn(&host.calls, timeout).await?;
-            let _all = turn(&in_all, timeout).await?;
+            let until = Instant::now() + call.patience;
+            let _host = turn(&host.calls, until).await?;
+            let _all = turn(&in_all, until).await?;
             inner.call(call).await
         }
         .boxed()
     }
 }
 
-async fn turn(semaphore: &Semaphore, timeout: Duration) -> Result<tokio::sync::SemaphorePermit<'_>, NoAnswer> {
-    match tokio::time::timeout(timeout, semaphore.acquire()).await {
+async fn turn(semaphore: &Semaphore, until: Instant) -> Result<tokio::sync::SemaphorePermit<'_>, NoAnswer> {
+    match tokio::time::timeout_at(until, semaphore.acquire()).await {
         Ok(Ok(permit)) => Ok(permit),
         Ok(Err(_)) => Err(NoAnswer("the coordinator is stopping".to_owned())),
         Err(_) => Err(NoAnswer("no turn came while calls to this host were under way".to_owned())),
@@ -99,6 +99,8 @@ async fn turn(semaphore: &Semaphore, timeout: Duration) -> Result<tokio::sync::S
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
     use url::Url;
 
@@ -128,6 +130,7 @@ mod tests {
             headers: Vec::new(),
             body: Bytes::new(),
             timeout: Duration::from_secs(3),
+            patience: Duration::from_secs(3),
         }
     }
 

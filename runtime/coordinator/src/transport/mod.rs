@@ -45,6 +45,8 @@ pub struct Call {
     pub body: Bytes,
     /// How long it may take, from start to the end of the answer.
     pub timeout: Duration,
+    /// How long it may wait for its turn. It must not start later: another coordinator may be about to make it.
+    pub patience: Duration,
 }
 
 /// What a branch answered.
@@ -95,6 +97,7 @@ impl Call {
             headers: definition.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             body,
             timeout: definition.timing.request_timeout,
+            patience: definition.timing.request_timeout,
         }
     }
 }

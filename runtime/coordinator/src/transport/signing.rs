@@ -73,6 +73,7 @@ mod tests {
                 .into(),
             body: Bytes::from_static(b"30"),
             timeout: Duration::from_secs(3),
+            patience: Duration::from_secs(3),
         };
         for time_s in [1_764_000_000, 1_764_000_060] {
             signing.call(call.clone()).await.unwrap();

@@ -30,9 +30,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest payload in DTM's `blob` column, in bytes.
 const PAYLOAD_BYTES_MAX: usize = 65_535;
 
-/// What the writing connection is told. At READ COMMITTED there are no locks of gaps, which only make writers wait.
-const SETTINGS: &str =
-    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION innodb_lock_wait_timeout = 5";
+/// How long an answer is waited for.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// By how much a row may have been changed in the future before it is said that the time zone cannot be right.
+const FUTURE_S_MAX: i64 = 600;
+
+/// What the writing connection is told. At READ COMMITTED there are no locks of gaps, which only make writers wait; and
+/// nothing is to be cut that is too long.
+const SETTINGS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+    SET SESSION innodb_lock_wait_timeout = 5, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')";
 
 /// A MySQL or MariaDB database as a store.
 #[derive(Debug)]
@@ -41,6 +48,7 @@ pub struct MySqlStore {
     /// The one connection that writes; none after an error that leaves its state in doubt.
     writer: Mutex<Option<MySqlConnection>>,
     readers: MySqlPool,
+    time_zone_s: i32,
 }
 
 impl MySqlStore {
@@ -61,64 +69,60 @@ impl MySqlStore {
             .execute(&mut writer)
             .await
             .map_err(|e| error("its tables cannot be created", &e))?;
+        check_times(&mut writer).await.map_err(|reason| OpenError::new(&shown, reason))?;
         let readers = MySqlPoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(CONNECT_TIMEOUT)
             .connect_lazy_with(options.clone());
-        Ok(Self { options, writer: Mutex::new(Some(writer)), readers })
+        Ok(Self { options, writer: Mutex::new(Some(writer)), readers, time_zone_s })
     }
 
-    async fn write_once(&self, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
-        self.in_transaction(async |connection| statements::execute(connection, writes).await).await
+    async fn write_once(&self, writes: &[Write], in_doubt: bool) -> Result<Vec<Outcome>, Failure> {
+        let zone = self.time_zone_s;
+        self.on_writer(async |connection| statements::execute(connection, zone, writes, in_doubt).await).await
     }
 
-    /// Does `work`, which begins a transaction, on the writing connection, and commits it.
-    async fn in_transaction<T>(
+    /// Does `work` on the writing connection, connecting anew if need be.
+    async fn on_writer<T>(
         &self,
         work: impl AsyncFnOnce(&mut MySqlConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Failure> {
         let mut slot = self.writer.lock().await;
-        let connection = self.connected(&mut slot).await.map_err(Failure::Certain)?;
-        let done = match work(connection).await {
-            Ok(done) => done,
-            Err(error) => {
-                // Nothing was committed. A connection that cannot roll back does so by its end.
-                let broken = !matches!(error, sqlx::Error::Database(_));
-                if broken || sqlx::raw_sql("ROLLBACK").execute(connection).await.is_err() {
-                    *slot = None;
-                }
-                return Err(classify(&error));
-            }
+        // Taken out: one whose work is cancelled is not used again.
+        let mut connection = match slot.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
         };
-        match sqlx::raw_sql("COMMIT").execute(connection).await {
-            Ok(_) => Ok(done),
-            Err(error) => {
-                *slot = None;
-                Err(Failure::Doubt(error.to_string()))
-            }
-        }
-    }
-
-    /// The writing connection, connected anew if need be.
-    async fn connected<'a>(
-        &self,
-        slot: &'a mut Option<MySqlConnection>,
-    ) -> Result<&'a mut MySqlConnection, StoreError> {
-        if slot.is_none() {
-            let connection = tokio::time::timeout(CONNECT_TIMEOUT, connect(&self.options)).await;
-            let mut connection = connection
-                .map_err(|_| StoreError::Unavailable("the database does not answer".to_owned()))?
-                .map_err(unavailable)?;
-            check(&mut connection).await.map_err(StoreError::Unavailable)?;
+        let Ok(done) = tokio::time::timeout(ANSWER_TIMEOUT, work(&mut connection)).await else {
+            return Err(Failure::Doubt("the database does not answer".to_owned()));
+        };
+        // A statement that was refused leaves its transaction open. A connection that cannot roll back does so by its end.
+        let whole = match &done {
+            Ok(_) => true,
+            Err(sqlx::Error::Database(_)) => sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.is_ok(),
+            Err(_) => false,
+        };
+        if whole {
             *slot = Some(connection);
         }
-        slot.as_mut().ok_or_else(|| StoreError::Unavailable("no connection".to_owned()))
+        done.map_err(|error| classify(&error))
+    }
+
+    async fn connect(&self) -> Result<MySqlConnection, Failure> {
+        let connect = async {
+            let mut connection = connect(&self.options).await.map_err(|error| error.to_string())?;
+            check(&mut connection).await.map(|()| connection)
+        };
+        match tokio::time::timeout(CONNECT_TIMEOUT, connect).await {
+            Ok(connected) => connected.map_err(Failure::Away),
+            Err(_) => Err(Failure::Away("the database does not answer".to_owned())),
+        }
     }
 }
 
 impl Store for MySqlStore {
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        until_certain(|| self.write_once(writes)).boxed()
+        until_certain(|in_doubt| self.write_once(writes, in_doubt)).boxed()
     }
 
     fn load<'a>(&'a self, gid: &'a str) -> BoxFuture<'a, Result<Option<Row>, StoreError>> {
@@ -140,7 +144,8 @@ impl Store for MySqlStore {
             if next_due.is_none_or(|wait| wait > Duration::ZERO) {
                 return Ok(Taken { rows: Vec::new(), next_due: next_due.map(|wait| take.now.after(wait)) });
             }
-            let taken = self.in_transaction(async |connection| statements::take(connection, take).await).await;
+            let taken =
+                self.on_writer(async |connection| statements::take(connection, self.time_zone_s, take).await).await;
             // What was taken in doubt is taken up when the lease ends.
             let gids = taken.map_err(Failure::into_error)?;
             let rows = read::load_all(&self.readers, &gids).await.map_err(unavailable)?;
@@ -162,8 +167,7 @@ impl Store for MySqlStore {
     fn reset_due(&self, now: Time, later_than: Time, limit: u32) -> BoxFuture<'_, Result<ResetDue, StoreError>> {
         async move {
             let wait = now.until(later_than);
-            let reset =
-                self.in_transaction(async |connection| statements::reset_due(connection, wait, limit).await).await;
+            let reset = self.on_writer(async |connection| statements::reset_due(connection, wait, limit).await).await;
             reset.map_err(Failure::into_error)
         }
         .boxed()
@@ -179,8 +183,17 @@ impl Store for MySqlStore {
 
     fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>> {
         async move {
-            let done = self.in_transaction(async |connection| statements::kv_put(connection, put).await).await;
+            let done = self.on_writer(async |connection| statements::kv_put(connection, put).await).await;
             done.map_err(Failure::into_error)
+        }
+        .boxed()
+    }
+
+    fn left_to_others(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        async move {
+            let counted = self.on_writer(async |connection| read::unfinished(connection).await).await;
+            let (others, _) = counted.map_err(Failure::into_error)?;
+            Ok(u64::try_from(others).unwrap_or(0))
         }
         .boxed()
     }
@@ -190,7 +203,7 @@ impl Store for MySqlStore {
             let rows = read::by_id(&self.readers, sweep).await.map_err(unavailable)?;
             let (ids, last) = sweep.choose(&rows);
             if !ids.is_empty() {
-                let removed = self.in_transaction(async |connection| statements::remove(connection, &ids).await).await;
+                let removed = self.on_writer(async |connection| statements::remove(connection, &ids).await).await;
                 removed.map_err(Failure::into_error)?;
             }
             Ok(last)
@@ -247,12 +260,23 @@ async fn check(connection: &mut MySqlConnection) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether the time zone may be right: one that is too far west puts what was written just now into the future.
+async fn check_times(connection: &mut MySqlConnection) -> Result<(), String> {
+    let (_, future_s) = read::unfinished(connection).await.map_err(|error| error.to_string())?;
+    if future_s <= FUTURE_S_MAX {
+        return Ok(());
+    }
+    Err(format!(
+        "a transaction was changed {future_s} seconds in the future: say in which time zone the DTM server wrote the times"
+    ))
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn unavailable(error: sqlx::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// What a failed statement, before the COMMIT, says of its effect: there is none.
+/// What a failed statement says of its effect. The database's own errors come before the COMMIT: there is none.
 fn classify(error: &sqlx::Error) -> Failure {
     let text = error.to_string();
     let number = match error {
@@ -260,13 +284,15 @@ fn classify(error: &sqlx::Error) -> Failure {
             database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(sqlx::mysql::MySqlDatabaseError::number)
         }
         sqlx::Error::Encode(_) => return Failure::Certain(StoreError::Data(text)),
-        _ => None,
+        _ => return Failure::Doubt(text),
     };
     match number {
         // Lock wait timeout, deadlock.
-        Some(1205 | 1213) => Failure::Again(text),
-        // NULL, duplicate key, packet too large, value out of range, incorrect value, too long.
-        Some(1048 | 1062 | 1153 | 1264 | 1366 | 1406) => Failure::Certain(StoreError::Data(text)),
+        Some(1205 | 1213) => Failure::Again(StoreError::Unavailable(text)),
+        // Duplicate key: another coordinator inserts it just now. Again and again: a branch that is left over.
+        Some(1062) => Failure::Again(StoreError::Data(text)),
+        // NULL, packet too large, value out of range, incorrect value, too long.
+        Some(1048 | 1153 | 1264 | 1366 | 1406) => Failure::Certain(StoreError::Data(text)),
         _ => Failure::Certain(StoreError::Unavailable(text)),
     }
 }

@@ -1,4 +1,7 @@
-//! The statements that write. A batch is two texts of many statements, and a COMMIT.
+//! The statements that write. A batch is one text of many statements with its COMMIT, and so one round trip: no lock is
+//! held while the database waits for us, who may have stopped.
+
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Either, MySqlConnection};
@@ -7,12 +10,13 @@ use super::script::Script;
 use crate::engine::{Branch, BranchState, Definition, State, Time};
 use crate::store::{BranchChange, Change, KvPut, Outcome, ResetDue, Take, Write};
 
+/// How long a text becomes, in bytes, before it is sent: databases take at least four mebibytes, of which one statement
+/// may be some hundred kibibytes.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+
 /// Executes a script; gives how many rows each of its statements matched or inserted.
 async fn run(connection: &mut MySqlConnection, script: Script) -> Result<Vec<u64>, sqlx::Error> {
     let mut changed = Vec::with_capacity(script.len());
-    if script.len() == 0 {
-        return Ok(changed);
-    }
     let text = sqlx::raw_sql(AssertSqlSafe(script.into_text()));
     let mut results = sqlx::Executor::fetch_many(connection, text);
     while let Some(result) = results.try_next().await? {
@@ -23,49 +27,102 @@ async fn run(connection: &mut MySqlConnection, script: Script) -> Result<Vec<u64
     Ok(changed)
 }
 
-/// Executes the writes in a transaction that is begun here, and committed by the caller.
-pub(super) async fn execute(connection: &mut MySqlConnection, writes: &[Write]) -> Result<Vec<Outcome>, sqlx::Error> {
-    let mut script = Script::default();
-    script.sql("START TRANSACTION").end();
-    for write in writes {
-        match write {
-            Write::Create { definition, state, owner } => create(&mut script, definition, state, owner),
-            Write::Change(change) => self::change(&mut script, change),
-            Write::Park { gid, reason } => park(&mut script, gid, reason),
-        }
-    }
-    let changed = run(connection, script).await?;
-    // The first is that of the transaction's start.
-    let outcome = |rows: &u64| if *rows > 0 { Outcome::Applied } else { Outcome::Conflict };
-    let outcomes: Vec<_> = changed.iter().skip(1).map(outcome).collect();
-    if outcomes.len() != writes.len() {
-        return Err(sqlx::Error::Protocol(format!("{} results of {} writes", outcomes.len(), writes.len())));
-    }
-    let mut script = Script::default();
-    for (write, outcome) in writes.iter().zip(&outcomes) {
-        match write {
-            Write::Create { definition, state, .. } if *outcome == Outcome::Applied => {
-                let branches = definition.branches.iter().zip(&state.branches);
-                branches.for_each(|(branch, state)| create_branch(&mut script, definition, branch, state));
-            }
-            Write::Change(change) if *outcome == Outcome::Applied => {
-                change.branches.iter().for_each(|branch| change_branch(&mut script, change, branch));
-            }
-            Write::Create { .. } | Write::Change(_) | Write::Park { .. } => {}
-        }
-    }
-    run(connection, script).await?;
-    Ok(outcomes)
+/// A transaction, sent in one text unless that would be very long.
+struct Transaction<'c> {
+    connection: &'c mut MySqlConnection,
+    script: Script,
+    changed: Vec<u64>,
 }
 
-/// `IGNORE`, so that a gid that is there already is a conflict of this statement alone. It would cut what is too long,
-/// too: all lengths were checked when the transaction came in.
+impl<'c> Transaction<'c> {
+    fn begin(connection: &'c mut MySqlConnection, time_zone_s: i32) -> Self {
+        let mut script = Script::new(time_zone_s);
+        script.sql("START TRANSACTION").end();
+        Self { connection, script, changed: Vec::new() }
+    }
+
+    /// The place of the next statement among all.
+    fn next(&self) -> usize {
+        self.changed.len() + self.script.len()
+    }
+
+    async fn send_if_long(&mut self) -> Result<(), sqlx::Error> {
+        if self.script.bytes_len() > TEXT_BYTES_MAX {
+            self.changed.extend(run(self.connection, self.script.take()).await?);
+        }
+        Ok(())
+    }
+
+    /// Commits; gives how many rows each statement matched or inserted.
+    async fn commit(mut self) -> Result<Vec<u64>, sqlx::Error> {
+        self.script.sql("COMMIT").end();
+        let statements = self.next();
+        // Execution stops at the first statement that fails: an error before the COMMIT means that there was none.
+        let text = sqlx::raw_sql(AssertSqlSafe(self.script.into_text()));
+        let mut results = sqlx::Executor::fetch_many(self.connection, text);
+        loop {
+            match results.try_next().await {
+                Ok(Some(Either::Left(done))) => self.changed.push(done.rows_affected()),
+                Ok(Some(Either::Right(_))) => {}
+                Ok(None) if self.changed.len() == statements => return Ok(self.changed),
+                Ok(None) => return Err(in_doubt(&format!("{} of {statements} results", self.changed.len()))),
+                Err(error) if self.changed.len() + 1 == statements => return Err(in_doubt(&error)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// An error that is none of a statement's: what it is about may be committed.
+fn in_doubt(error: &impl ToString) -> sqlx::Error {
+    sqlx::Error::Protocol(error.to_string())
+}
+
+/// Executes the writes; they are committed when it returns. If they are `in_doubt`, that is if they may be executed
+/// already, a row that is as it should become counts as changed.
+pub(super) async fn execute(
+    connection: &mut MySqlConnection,
+    time_zone_s: i32,
+    writes: &[Write],
+    in_doubt: bool,
+) -> Result<Vec<Outcome>, sqlx::Error> {
+    let mut transaction = Transaction::begin(connection, time_zone_s);
+    let mut places = Vec::with_capacity(writes.len());
+    for write in writes {
+        places.push(transaction.next());
+        match write {
+            Write::Create { definition, state, owner } => {
+                create(&mut transaction.script, definition, state, owner);
+                if !definition.branches.is_empty() {
+                    transaction.script.sql("SET @created = ROW_COUNT()").end();
+                }
+                for (branch, state) in definition.branches.iter().zip(&state.branches) {
+                    create_branch(&mut transaction.script, definition, branch, state);
+                    transaction.send_if_long().await?;
+                }
+            }
+            Write::Change(change) => {
+                self::change(&mut transaction.script, change, in_doubt);
+                // That a branch is done stays true, also if its transaction has moved on meanwhile.
+                change.branches.iter().for_each(|branch| change_branch(&mut transaction.script, change, branch));
+            }
+            Write::Park { gid, reason } => park(&mut transaction.script, gid, reason),
+        }
+        transaction.send_if_long().await?;
+    }
+    let changed = transaction.commit().await?;
+    let outcome = |place: usize| if changed[place] > 0 { Outcome::Applied } else { Outcome::Conflict };
+    Ok(places.into_iter().map(outcome).collect())
+}
+
+/// Inserts nothing if the gid is there already. (`INSERT IGNORE` would also cut what is too long.) Where two coordinators
+/// insert it at the same time one gets an error of the key, and finds the row when it tries again.
 fn create(script: &mut Script, definition: &Definition, state: &State, owner: &str) {
     script
         .sql(
-            "INSERT IGNORE INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, \
+            "INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, \
              update_time, finish_time, options, custom_data, next_cron_interval, next_cron_time, owner, ext_data, \
-             result, rollback_reason) VALUES (",
+             result, rollback_reason) SELECT ",
         )
         .str(definition.gid.as_str())
         .sql(", ")
@@ -87,20 +144,23 @@ fn create(script: &mut Script, definition: &Definition, state: &State, owner: &s
         .sql(", ")
         .int(whole_seconds(millis(state.interval)))
         .sql(", ")
-        .in_millis(millis(definition.created.until(state.due)))
+        .in_millis(wait_ms(definition.created.until(state.due)))
         .sql(", ")
         .str(owner)
         .sql(", ")
         .str(&definition.ext_data)
-        .sql(", '', '')")
+        .sql(", '', '' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM trans_global WHERE gid = ")
+        .str(definition.gid.as_str())
+        .sql(")")
         .end();
 }
 
+/// Inserts a branch if its transaction was inserted just now.
 fn create_branch(script: &mut Script, definition: &Definition, branch: &Branch, state: &BranchState) {
     script
         .sql(
             "INSERT INTO trans_branch_op (gid, branch_id, op, url, data, bin_data, status, create_time, update_time, \
-             finish_time) VALUES (",
+             finish_time) SELECT ",
         )
         .str(definition.gid.as_str())
         .sql(", ")
@@ -119,19 +179,18 @@ fn create_branch(script: &mut Script, definition: &Definition, branch: &Branch, 
         .moment(Some(definition.created.whole_seconds()))
         .sql(", ")
         .moment(state.finished.map(Time::whole_seconds))
-        .sql(")")
+        .sql(" FROM DUAL WHERE @created > 0")
         .end();
 }
 
-/// A row that is as it should become counts as matched: so the statement may be executed twice.
-fn change(script: &mut Script, change: &Change) {
+fn change(script: &mut Script, change: &Change, in_doubt: bool) {
     let (finish_time, rollback_time) = change.end_times();
     let seconds = |millis: i64| Time::from_millis(millis).whole_seconds();
     script
         .sql("UPDATE trans_global SET next_cron_interval = ")
         .int(whole_seconds(change.interval_ms))
         .sql(", next_cron_time = ")
-        .in_millis(millis(change.wait()))
+        .in_millis(wait_ms(change.wait()))
         .sql(", finish_time = ")
         .moment(finish_time.map(seconds))
         .sql(", rollback_time = ")
@@ -149,13 +208,15 @@ fn change(script: &mut Script, change: &Change) {
         .sql(" AND ((status = ")
         .str(change.from.as_str())
         .sql(" AND owner = ")
-        .str(&change.from_owner)
-        .sql(") OR (status = ")
-        .str(change.status.as_str())
-        .sql(" AND owner = ")
-        .str(&change.owner)
-        .sql("))")
-        .end();
+        .str(&change.from_owner);
+    if change.takes_over() {
+        script.sql(" AND next_cron_time <= NOW()");
+    }
+    script.sql(")");
+    if in_doubt {
+        script.sql(" OR (status = ").str(change.status.as_str()).sql(" AND owner = ").str(&change.owner).sql(")");
+    }
+    script.sql(")").end();
 }
 
 fn change_branch(script: &mut Script, change: &Change, branch: &BranchChange) {
@@ -185,7 +246,15 @@ fn park(script: &mut Script, gid: &str, reason: &str) {
         .end();
 }
 
-fn millis(duration: std::time::Duration) -> i64 {
+/// In milliseconds. What is due at once is so also when rounded up: since a second.
+fn wait_ms(wait: Duration) -> i64 {
+    if wait.is_zero() { -1000 } else { millis(wait) }
+}
+
+/// A century.
+const SECONDS_MAX: i64 = 100 * 365 * 86_400;
+
+fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(Time::MAX.as_millis())
 }
 
@@ -193,41 +262,53 @@ fn whole_seconds(millis: i64) -> i64 {
     (millis.saturating_add(999) / 1000).min(i64::from(i32::MAX))
 }
 
-/// What is due is locked first, past what others have locked, and then changed.
-pub(super) async fn take(connection: &mut MySqlConnection, take: &Take) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::raw_sql("START TRANSACTION").execute(&mut *connection).await?;
-    let rows: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT id, gid FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') \
-         AND next_cron_time <= SYSDATE() AND trans_type = 'msg' AND protocol IN ('', 'http') \
-         ORDER BY next_cron_time LIMIT ? FOR UPDATE SKIP LOCKED",
-    )
-    .bind(take.limit)
-    .fetch_all(&mut *connection)
-    .await?;
-    if rows.is_empty() {
+/// What is due, earliest first, by the index of one status after another.
+const DUE: &str = "\
+    SELECT id, gid FROM ( \
+    (SELECT id, gid, next_cron_time FROM trans_global WHERE status = 'submitted' AND next_cron_time <= NOW() \
+     AND trans_type = 'msg' AND protocol IN ('', 'http') ORDER BY next_cron_time LIMIT ?) \
+    UNION ALL \
+    (SELECT id, gid, next_cron_time FROM trans_global WHERE status = 'prepared' AND next_cron_time <= NOW() \
+     AND trans_type = 'msg' AND protocol IN ('', 'http') ORDER BY next_cron_time LIMIT ?) \
+    UNION ALL \
+    (SELECT id, gid, next_cron_time FROM trans_global WHERE status = 'aborting' AND next_cron_time <= NOW() \
+     AND trans_type = 'msg' AND protocol IN ('', 'http') ORDER BY next_cron_time LIMIT ?) \
+    ) AS due ORDER BY next_cron_time, id LIMIT ?";
+
+/// Looks for what is due, and takes of it whatever nobody else has taken meanwhile.
+pub(super) async fn take(
+    connection: &mut MySqlConnection,
+    time_zone_s: i32,
+    take: &Take,
+) -> Result<Vec<String>, sqlx::Error> {
+    let query = sqlx::query_as(DUE).bind(take.limit).bind(take.limit).bind(take.limit).bind(take.limit);
+    let due: Vec<(i64, String)> = query.fetch_all(&mut *connection).await?;
+    if due.is_empty() {
         return Ok(Vec::new());
     }
-    let mut script = Script::default();
-    script.sql("UPDATE trans_global SET next_cron_time = ").in_millis(millis(take.now.until(take.until)));
-    script.sql(", owner = ").str(&take.owner).sql(" WHERE id IN (0");
-    for (id, _) in &rows {
-        script.sql(", ").int(*id);
+    let mut transaction = Transaction::begin(connection, time_zone_s);
+    for (id, _) in &due {
+        let script = &mut transaction.script;
+        script.sql("UPDATE trans_global SET next_cron_time = ").in_millis(millis(take.now.until(take.until)));
+        script.sql(", owner = ").str(&take.owner).sql(" WHERE id = ").int(*id);
+        script.sql(" AND status IN ('prepared', 'aborting', 'submitted') AND next_cron_time <= NOW()").end();
     }
-    script.sql(")").end();
-    run(connection, script).await?;
-    Ok(rows.into_iter().map(|(_, gid)| gid).collect())
+    let changed = transaction.commit().await?;
+    // The first is that of the transaction's start.
+    let taken = due.into_iter().zip(&changed[1..]).filter(|(_, rows)| **rows > 0);
+    Ok(taken.map(|((_, gid), _)| gid).collect())
 }
 
 pub(super) async fn reset_due(
     connection: &mut MySqlConnection,
-    later_than: std::time::Duration,
+    later_than: Duration,
     limit: u32,
 ) -> Result<ResetDue, sqlx::Error> {
-    let mut script = Script::default();
+    let mut script = Script::new(0);
     script
         .sql(
-            "UPDATE trans_global SET next_cron_time = SYSDATE() WHERE status IN ('prepared', 'aborting', 'submitted') \
-             AND owner = '' AND next_cron_time > ",
+            "UPDATE trans_global SET next_cron_time = NOW() WHERE status IN ('prepared', 'aborting', 'submitted') \
+             AND owner NOT LIKE 'branchwire-%' AND next_cron_time > ",
         )
         .in_millis(millis(later_than))
         .sql(" LIMIT ")
@@ -236,32 +317,31 @@ pub(super) async fn reset_due(
     let succeed_count = run(&mut *connection, script).await?.first().copied().unwrap_or(0);
     let has_remaining: i64 = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') \
-         AND owner = '' AND next_cron_time > FROM_UNIXTIME(UNIX_TIMESTAMP(SYSDATE(3)) + ?))",
+         AND owner NOT LIKE 'branchwire-%' AND next_cron_time > TIMESTAMPADD(SECOND, ?, NOW()))",
     )
-    .bind(later_than.as_secs_f64())
+    .bind(i64::try_from(later_than.as_secs()).unwrap_or(i64::MAX).min(SECONDS_MAX))
     .fetch_one(connection)
     .await?;
     Ok(ResetDue { succeed_count, has_remaining: has_remaining != 0 })
 }
 
+/// Times of the key-value table are only shown, and so by the database's clock.
 pub(super) async fn kv_put(connection: &mut MySqlConnection, put: &KvPut) -> Result<Outcome, sqlx::Error> {
-    let at = put.at.whole_seconds();
     let query = match (&put.v, put.version) {
         (Some(v), None) => sqlx::query(
-            "INSERT IGNORE INTO kv (v, version, create_time, update_time, cat, k) \
-             VALUES (?, 1, FROM_UNIXTIME(?), FROM_UNIXTIME(?), ?, ?)",
+            "INSERT INTO kv (v, version, create_time, update_time, cat, k) \
+             SELECT ?, 1, NOW(), NOW(), ?, ? FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM kv WHERE cat = ? AND k = ?)",
         )
         .bind(v.as_str())
-        .bind(at)
-        .bind(at)
+        .bind(put.cat.as_str())
+        .bind(put.k.as_str())
         .bind(put.cat.as_str())
         .bind(put.k.as_str()),
         (Some(v), Some(version)) => sqlx::query(
-            "UPDATE kv SET v = ?, version = version + 1, update_time = FROM_UNIXTIME(?) \
+            "UPDATE kv SET v = ?, version = version + 1, update_time = NOW() \
              WHERE cat = ? AND k = ? AND version = ?",
         )
         .bind(v.as_str())
-        .bind(at)
         .bind(put.cat.as_str())
         .bind(put.k.as_str())
         .bind(version),
@@ -276,8 +356,8 @@ pub(super) async fn kv_put(connection: &mut MySqlConnection, put: &KvPut) -> Res
 
 /// Removes finished transactions with their branches.
 pub(super) async fn remove(connection: &mut MySqlConnection, ids: &[i64]) -> Result<(), sqlx::Error> {
-    let mut script = Script::default();
-    script.sql("START TRANSACTION").end();
+    let mut transaction = Transaction::begin(connection, 0);
+    let script = &mut transaction.script;
     for sql in [
         "DELETE b FROM trans_branch_op b JOIN trans_global g ON g.gid = b.gid \
          WHERE g.status IN ('succeed', 'failed') AND g.id IN (0",
@@ -289,5 +369,5 @@ pub(super) async fn remove(connection: &mut MySqlConnection, ids: &[i64]) -> Res
         }
         script.sql(")").end();
     }
-    run(connection, script).await.map(drop)
+    transaction.commit().await.map(drop)
 }

@@ -1,7 +1,7 @@
 //! The store on PostgreSQL, in DTM's own tables: for several coordinators, and to take over a DTM server's database.
 //!
-//! The tables are those of the connection's `search_path`; they are created if they are not there. Times of leases come
-//! from the database's clock.
+//! The tables are those of the connection's `search_path`, or else those of the schema `dtm`; where there are none they are
+//! created. Times of leases come from the database's clock.
 
 mod read;
 mod statements;
@@ -24,15 +24,26 @@ const READERS: u32 = 8;
 /// How long a connection is waited for.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long an answer is waited for; longer than the database itself works on a statement.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// What each connection is told. Without the index of gids a plan that was made while the table was small would scan
 /// it when it is large; and nothing that is acknowledged may be only in memory.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("synchronous_commit", "on"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    // The costs of what is switched off would make it compile every statement.
+    ("jit", "off"),
+    ("lock_timeout", "5s"),
+    ("statement_timeout", "10s"),
     ("application_name", "branchwire"),
 ];
+
+/// What is due, earliest first, whatever its status, and without looking at what has ended.
+const INDEX_OF_DUE: &str = "CREATE INDEX IF NOT EXISTS trans_global_due ON trans_global (next_cron_time) \
+    WHERE status IN ('prepared', 'aborting', 'submitted')";
 
 /// A PostgreSQL database as a store.
 #[derive(Debug)]
@@ -51,11 +62,16 @@ impl PostgresStore {
     pub async fn open(address: &str) -> Result<Self, OpenError> {
         let options: PgConnectOptions =
             address.parse().map_err(|e: sqlx::Error| OpenError::new(&"postgres", e.to_string()))?;
-        let options = options.options(SETTINGS).disable_statement_logging();
+        let mut options = options.options(SETTINGS).disable_statement_logging();
         let shown = format!("postgres://{}/{}", options.get_host(), options.get_database().unwrap_or_default());
         let error = |what: &str, error: &dyn std::fmt::Display| OpenError::new(&shown, format!("{what}: {error}"));
         let mut writer = options.connect().await.map_err(|e| error("cannot be reached", &e))?;
         check(&mut writer).await.map_err(|reason| OpenError::new(&shown, reason))?;
+        if are_in_dtm(&mut writer).await.map_err(|e| error("its tables cannot be looked for", &e))? {
+            tracing::info!("the tables in the schema `dtm` are used");
+            options = options.options([("search_path", "dtm")]);
+            writer = options.connect().await.map_err(|e| error("cannot be reached", &e))?;
+        }
         create_tables(&mut writer).await.map_err(|e| error("its tables cannot be created", &e))?;
         let readers = PgPoolOptions::new()
             .max_connections(READERS)
@@ -64,8 +80,8 @@ impl PostgresStore {
         Ok(Self { options, writer: Mutex::new(Some(writer)), readers })
     }
 
-    async fn write_once(&self, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
-        self.on_writer(async |connection| statements::execute(connection, writes).await).await
+    async fn write_once(&self, writes: &[Write], in_doubt: bool) -> Result<Vec<Outcome>, Failure> {
+        self.on_writer(async |connection| statements::execute(connection, writes, in_doubt).await).await
     }
 
     /// Does `work` on the writing connection, connecting anew if need be.
@@ -74,35 +90,38 @@ impl PostgresStore {
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Failure> {
         let mut slot = self.writer.lock().await;
-        if slot.is_none() {
-            let connect = tokio::time::timeout(CONNECT_TIMEOUT, self.options.connect());
-            let mut connection = connect
-                .await
-                .map_err(|_| Failure::Certain(StoreError::Unavailable("the database does not answer".to_owned())))?
-                .map_err(|error| Failure::Certain(unavailable(error)))?;
-            check(&mut connection).await.map_err(|text| Failure::Certain(StoreError::Unavailable(text)))?;
-            *slot = Some(connection);
-        }
-        let Some(connection) = slot.as_mut() else {
-            return Err(Failure::Certain(StoreError::Unavailable("no connection".to_owned())));
+        // Taken out: one whose work is cancelled is not used again.
+        let mut connection = match slot.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
         };
-        // Cancelled or not, a connection with a statement under way is not used again.
-        match work(connection).await {
-            Ok(done) => Ok(done),
-            Err(error) => {
-                let failure = classify(&error);
-                if !matches!(error, sqlx::Error::Database(_)) || connection.ping().await.is_err() {
-                    *slot = None;
-                }
-                Err(failure)
-            }
+        let Ok(done) = tokio::time::timeout(ANSWER_TIMEOUT, work(&mut connection)).await else {
+            return Err(Failure::Doubt("the database does not answer".to_owned()));
+        };
+        match &done {
+            Ok(_) => *slot = Some(connection),
+            // The connection of a server that ends is of no use.
+            Err(sqlx::Error::Database(error)) if !goes_away(error.as_ref()) => *slot = Some(connection),
+            Err(_) => {}
+        }
+        done.map_err(|error| classify(&error))
+    }
+
+    async fn connect(&self) -> Result<PgConnection, Failure> {
+        let connect = async {
+            let mut connection = self.options.connect().await.map_err(|error| error.to_string())?;
+            check(&mut connection).await.map(|()| connection)
+        };
+        match tokio::time::timeout(CONNECT_TIMEOUT, connect).await {
+            Ok(connected) => connected.map_err(Failure::Away),
+            Err(_) => Err(Failure::Away("the database does not answer".to_owned())),
         }
     }
 }
 
 impl Store for PostgresStore {
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        until_certain(|| self.write_once(writes)).boxed()
+        until_certain(|in_doubt| self.write_once(writes, in_doubt)).boxed()
     }
 
     fn load<'a>(&'a self, gid: &'a str) -> BoxFuture<'a, Result<Option<Row>, StoreError>> {
@@ -163,6 +182,14 @@ impl Store for PostgresStore {
         .boxed()
     }
 
+    fn left_to_others(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        async move {
+            let count = read::left_to_others(&self.readers).await.map_err(unavailable)?;
+            Ok(u64::try_from(count).unwrap_or(0))
+        }
+        .boxed()
+    }
+
     fn sweep<'a>(&'a self, sweep: &'a Sweep) -> BoxFuture<'a, Result<Option<i64>, StoreError>> {
         async move {
             let rows = read::by_id(&self.readers, sweep).await.map_err(unavailable)?;
@@ -205,21 +232,37 @@ async fn check(connection: &mut PgConnection) -> Result<(), String> {
     Ok(())
 }
 
-/// One instance at a time: `IF NOT EXISTS` alone lets two of them collide.
+/// Whether a DTM server's tables are in its own schema, and none are on the search path.
+async fn are_in_dtm(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT to_regclass('trans_global') IS NULL AND to_regclass('dtm.trans_global') IS NOT NULL")
+        .fetch_one(connection)
+        .await
+}
+
 async fn create_tables(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let exist: bool = sqlx::query_scalar(
+    let (tables, index): (bool, bool) = sqlx::query_as(
         "SELECT to_regclass('trans_global') IS NOT NULL AND to_regclass('trans_branch_op') IS NOT NULL \
-         AND to_regclass('kv') IS NOT NULL",
+         AND to_regclass('kv') IS NOT NULL, to_regclass('trans_global_due') IS NOT NULL",
     )
     .fetch_one(&mut *connection)
     .await?;
-    if exist {
-        // They may be a DTM server's, where we have no right to create anything.
-        return Ok(());
+    if !tables {
+        create(connection, include_str!("schema.sql")).await?;
     }
+    // Where the tables are a DTM server's we may have no right to create anything.
+    if !index && let Err(error) = create(connection, INDEX_OF_DUE).await {
+        tracing::warn!(%error, "there is no index of what is due: with very many transactions that are, it is found slowly");
+    }
+    Ok(())
+}
+
+/// One instance at a time: `IF NOT EXISTS` alone lets two of them collide.
+async fn create(connection: &mut PgConnection, sql: &'static str) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    sqlx::raw_sql("SELECT pg_advisory_xact_lock(7310292951001)").execute(&mut *transaction).await?;
-    sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *transaction).await?;
+    sqlx::raw_sql("SELECT pg_advisory_xact_lock(7310292951001); SET LOCAL statement_timeout = 0")
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::raw_sql(sql).execute(&mut *transaction).await?;
     transaction.commit().await
 }
 
@@ -228,19 +271,25 @@ fn unavailable(error: sqlx::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
+/// Whether the server, or the session, is about to end.
+fn goes_away(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+}
+
 /// What a failed statement, which is a commit as well, says of its effect.
 fn classify(error: &sqlx::Error) -> Failure {
     let text = error.to_string();
     match error {
         sqlx::Error::Encode(_) => Failure::Certain(StoreError::Data(text)),
         sqlx::Error::Database(database) => match database.code().as_deref() {
-            Some("40001" | "40P01" | "55P03") => Failure::Again(text),
+            // Serialization, deadlock, lock timeout, statement timeout.
+            Some("40001" | "40P01" | "55P03" | "57014") => Failure::Again(StoreError::Unavailable(text)),
             // Bad data, integrity, limits of a row.
             Some(code) if code.starts_with("22") || code.starts_with("23") || code.starts_with("54") => {
                 Failure::Certain(StoreError::Data(text))
             }
             // The server went away, which may have been while it committed.
-            Some(code) if code.starts_with("57P") || code.starts_with("08") => Failure::Doubt(text),
+            Some(_) if goes_away(database.as_ref()) => Failure::Doubt(text),
             _ => Failure::Certain(StoreError::Unavailable(text)),
         },
         _ => Failure::Doubt(text),

@@ -33,7 +33,7 @@ const WORDS: Words = Words {
         millis!("next_cron_time"),
         ", 0) AS next_cron_time, ",
         "owner, coalesce(ext_data, '') AS ext_data, coalesce(result, '') AS result, ",
-        "coalesce(rollback_reason, '') AS rollback_reason, CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS read_at FROM trans_global",
+        "coalesce(rollback_reason, '') AS rollback_reason, CAST(extract(epoch FROM now()) * 1000 AS bigint) AS read_at FROM trans_global",
     ),
     branches: concat!(
         "SELECT gid, branch_id, op, url, coalesce(bin_data, CAST('' AS bytea)) AS bin_data, status, ",
@@ -65,11 +65,11 @@ readings!(Postgres, PgRow);
 /// How long it is until the next one is due, by the store's clock; zero if it is late.
 pub(super) async fn next_due(readers: &PgPool) -> Result<Option<Duration>, sqlx::Error> {
     let seconds: Option<f64> = sqlx::query_scalar(
-        "SELECT CAST(extract(epoch FROM min(next_cron_time) - clock_timestamp()) AS double precision) \
-         FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') \
-         AND trans_type = 'msg' AND protocol IN ('', 'http')",
+        "SELECT CAST(extract(epoch FROM next_cron_time - now()) AS double precision) \
+         FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') AND next_cron_time IS NOT NULL \
+         AND trans_type = 'msg' AND protocol IN ('', 'http') ORDER BY next_cron_time LIMIT 1",
     )
-    .fetch_one(readers)
+    .fetch_optional(readers)
     .await?;
     Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
 }
@@ -86,5 +86,15 @@ pub(super) async fn by_id(readers: &PgPool, sweep: &Sweep) -> Result<Vec<(i64, i
     .bind(sweep.after_id)
     .bind(i64::from(sweep.limit))
     .fetch_all(readers)
+    .await
+}
+
+/// How many unfinished ones are not for us.
+pub(super) async fn left_to_others(readers: &PgPool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') \
+         AND NOT (trans_type = 'msg' AND protocol IN ('', 'http'))",
+    )
+    .fetch_one(readers)
     .await
 }

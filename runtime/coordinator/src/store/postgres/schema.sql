@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS trans_global (
     rollback_reason varchar(1024) DEFAULT '',
     CONSTRAINT gid UNIQUE (gid)
 );
+CREATE INDEX IF NOT EXISTS owner ON trans_global (owner);
 CREATE INDEX IF NOT EXISTS status_next_cron_time ON trans_global (status, next_cron_time);
 CREATE INDEX IF NOT EXISTS trans_global_failed ON trans_global (id) WHERE status = 'failed';
 

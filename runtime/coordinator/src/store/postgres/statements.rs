@@ -1,6 +1,7 @@
 //! The statements that write. A batch is one statement, whatever it has in it, and so one round trip and one commit.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use sqlx::PgConnection;
 
@@ -14,7 +15,7 @@ WITH new AS (
         finish_time, options, custom_data, next_cron_interval, next_cron_time, owner, ext_data, result, rollback_reason)
     SELECT c.gid, c.trans_type, c.status, c.query_prepared, 'http', to_timestamp(c.at), to_timestamp(c.at),
         to_timestamp(c.ended), c.options, c.custom_data, c.next_cron_interval,
-        to_timestamp(ceil(extract(epoch FROM clock_timestamp()) + c.wait)), c.owner, c.ext_data, '', ''
+        to_timestamp(ceil(extract(epoch FROM now()) + c.wait)), c.owner, c.ext_data, '', ''
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::text[], $8::text[],
         $9::int[], $10::float8[], $11::text[], $12::text[]) WITH ORDINALITY
         AS c (gid, trans_type, status, query_prepared, at, ended, options, custom_data, next_cron_interval, wait,
@@ -32,15 +33,16 @@ WITH new AS (
     ORDER BY b.n
 ), changed AS (
     UPDATE trans_global g SET status = c.status, owner = c.owner, next_cron_interval = c.next_cron_interval,
-        next_cron_time = to_timestamp(ceil(extract(epoch FROM clock_timestamp()) + c.wait)),
+        next_cron_time = to_timestamp(ceil(extract(epoch FROM now()) + c.wait)),
         finish_time = to_timestamp(c.finished), rollback_time = to_timestamp(c.rolled_back),
         rollback_reason = c.rollback_reason, update_time = to_timestamp(c.at)
     FROM unnest($21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::int[], $27::float8[],
-        $28::float8[], $29::float8[], $30::text[], $31::float8[])
+        $28::float8[], $29::float8[], $30::text[], $31::float8[], $39::bool[])
         AS c (gid, from_status, from_owner, status, owner, next_cron_interval, wait, finished, rolled_back,
-            rollback_reason, at)
+            rollback_reason, at, takes_over)
     WHERE g.gid = c.gid
-        AND ((g.status = c.from_status AND g.owner = c.from_owner) OR (g.status = c.status AND g.owner = c.owner))
+        AND ((g.status = c.from_status AND g.owner = c.from_owner AND (NOT c.takes_over OR g.next_cron_time <= now()))
+            OR ($40 AND g.status = c.status AND g.owner = c.owner))
     RETURNING g.gid
 ), changed_branches AS (
     UPDATE trans_branch_op b SET status = c.status, finish_time = to_timestamp(c.at), update_time = to_timestamp(c.at)
@@ -97,6 +99,7 @@ struct Changes<'a> {
     rolled_back: Vec<Option<f64>>,
     rollback_reason: Vec<&'a str>,
     at: Vec<f64>,
+    takes_over: Vec<bool>,
 }
 
 /// Columns of the branches to change.
@@ -119,8 +122,13 @@ struct Batch<'a> {
     parked: (Vec<&'a str>, Vec<&'a str>),
 }
 
-/// Executes the writes; they are committed when it returns.
-pub(super) async fn execute(connection: &mut PgConnection, writes: &[Write]) -> Result<Vec<Outcome>, sqlx::Error> {
+/// Executes the writes; they are committed when it returns. If they are `in_doubt`, that is if they may be executed
+/// already, a row that is as it should become counts as changed.
+pub(super) async fn execute(
+    connection: &mut PgConnection,
+    writes: &[Write],
+    in_doubt: bool,
+) -> Result<Vec<Outcome>, sqlx::Error> {
     let Batch { news, new_branches, changes, changed_branches, parked } = Batch::of(writes);
     let applied: Vec<String> = sqlx::query_scalar(WRITE)
         .bind(news.gid)
@@ -161,6 +169,8 @@ pub(super) async fn execute(connection: &mut PgConnection, writes: &[Write]) -> 
         .bind(changed_branches.at)
         .bind(parked.0)
         .bind(parked.1)
+        .bind(changes.takes_over)
+        .bind(in_doubt)
         .fetch_all(connection)
         .await?;
     let applied: std::collections::HashSet<&str> = applied.iter().map(String::as_str).collect();
@@ -206,7 +216,7 @@ impl<'a> Batch<'a> {
         news.options.push(&definition.options);
         news.custom_data.push(&definition.custom_data);
         news.next_cron_interval.push(interval(state));
-        news.wait.push(definition.created.until(state.due).as_secs_f64());
+        news.wait.push(wait_s(definition.created.until(state.due)));
         news.owner.push(owner);
         news.ext_data.push(&definition.ext_data);
         let branches = &mut self.new_branches;
@@ -231,11 +241,12 @@ impl<'a> Batch<'a> {
         changes.status.push(change.status.as_str());
         changes.owner.push(&change.owner);
         changes.next_cron_interval.push(whole_seconds(change.interval_ms));
-        changes.wait.push(change.wait().as_secs_f64());
+        changes.wait.push(wait_s(change.wait()));
         changes.finished.push(finished.map(Time::from_millis).map(seconds));
         changes.rolled_back.push(rolled_back.map(Time::from_millis).map(seconds));
         changes.rollback_reason.push(&change.rollback_reason);
         changes.at.push(seconds(change.at));
+        changes.takes_over.push(change.takes_over());
     }
 
     fn change_branch(&mut self, change: &'a Change, branch: &'a BranchChange) {
@@ -246,6 +257,11 @@ impl<'a> Batch<'a> {
         branches.status.push(branch.status.as_str());
         branches.at.push(seconds(branch.at));
     }
+}
+
+/// In seconds. What is due at once is so also when rounded up: since a second.
+fn wait_s(wait: Duration) -> f64 {
+    if wait.is_zero() { -1.0 } else { wait.as_secs_f64() }
 }
 
 fn seconds(time: Time) -> f64 {
@@ -265,10 +281,12 @@ fn whole_seconds(millis: i64) -> i32 {
 
 pub(super) async fn take(connection: &mut PgConnection, take: &Take) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
-        "UPDATE trans_global SET next_cron_time = to_timestamp(ceil(extract(epoch FROM clock_timestamp()) + $1)), \
-         owner = $2 WHERE id IN (SELECT id FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') \
-         AND next_cron_time <= clock_timestamp() AND trans_type = 'msg' AND protocol IN ('', 'http') \
-         ORDER BY next_cron_time LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING gid",
+        // Materialized: a subquery that is executed twice would lock other rows the second time.
+        "WITH due AS MATERIALIZED (SELECT id FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') \
+         AND next_cron_time <= now() AND trans_type = 'msg' AND protocol IN ('', 'http') \
+         ORDER BY next_cron_time LIMIT $3 FOR UPDATE SKIP LOCKED) \
+         UPDATE trans_global g SET next_cron_time = to_timestamp(ceil(extract(epoch FROM now()) + $1)), owner = $2 \
+         FROM due WHERE g.id = due.id RETURNING g.gid",
     )
     .bind(take.now.until(take.until).as_secs_f64())
     .bind(take.owner.as_str())
@@ -279,13 +297,13 @@ pub(super) async fn take(connection: &mut PgConnection, take: &Take) -> Result<V
 
 pub(super) async fn reset_due(
     connection: &mut PgConnection,
-    later_than: std::time::Duration,
+    later_than: Duration,
     limit: u32,
 ) -> Result<ResetDue, sqlx::Error> {
     let done = sqlx::query(
-        "UPDATE trans_global SET next_cron_time = clock_timestamp() WHERE id IN (SELECT id FROM trans_global \
-         WHERE status IN ('prepared', 'aborting', 'submitted') AND owner = '' \
-         AND next_cron_time > to_timestamp(extract(epoch FROM clock_timestamp()) + $1) LIMIT $2)",
+        "UPDATE trans_global SET next_cron_time = now() WHERE id IN (SELECT id FROM trans_global \
+         WHERE status IN ('prepared', 'aborting', 'submitted') AND owner NOT LIKE 'branchwire-%' \
+         AND next_cron_time > now() + make_interval(secs => $1) LIMIT $2)",
     )
     .bind(later_than.as_secs_f64())
     .bind(i64::from(limit))
@@ -293,7 +311,7 @@ pub(super) async fn reset_due(
     .await?;
     let has_remaining = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') \
-         AND owner = '' AND next_cron_time > to_timestamp(extract(epoch FROM clock_timestamp()) + $1))",
+         AND owner NOT LIKE 'branchwire-%' AND next_cron_time > now() + make_interval(secs => $1))",
     )
     .bind(later_than.as_secs_f64())
     .fetch_one(connection)

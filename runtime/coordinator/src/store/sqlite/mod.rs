@@ -116,7 +116,7 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        until_certain(|| self.write_once(writes)).boxed()
+        until_certain(|_| self.write_once(writes)).boxed()
     }
 
     fn load<'a>(&'a self, gid: &'a str) -> BoxFuture<'a, Result<Option<Row>, StoreError>> {
