@@ -7,6 +7,7 @@
 #![allow(clippy::missing_errors_doc)]
 
 pub mod banks;
+pub mod notary;
 pub mod transfer;
 
 /// The code in the README compiles.

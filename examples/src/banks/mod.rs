@@ -26,6 +26,8 @@ pub struct Links {
     pub bank_a: String,
     /// Where bank B can be reached.
     pub bank_b: String,
+    /// Where the notary can be reached, if there is one.
+    pub notary: Option<String>,
 }
 
 /// Why a bank does not open.

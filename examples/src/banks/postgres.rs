@@ -4,11 +4,12 @@ use axum::extract::{FromRef, State};
 use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router};
+use branchwire::barrier;
 use branchwire::prelude::*;
-use branchwire::{MsgAddress, QueryPrepared, at, barrier};
 use sqlx::PgPool;
 
 use super::{Links, OPENING_BALANCE, OpenError, USER_A, USER_B};
+use crate::notary::{self, Notice};
 use crate::transfer::{DebitError, Transfer, TransferIn, receipt};
 
 // Bank B: a branch.
@@ -17,17 +18,24 @@ use crate::transfer::{DebitError, Transfer, TransferIn, receipt};
 #[derive(Clone, Database)]
 pub struct BankB(PgPool);
 
-/// Credits an account.
-#[msg_branch("/api/bank-b/trans-in")]
-pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
-    let done =
-        sqlx::query("UPDATE user_account SET balance = balance + $1 / 100.0, update_time = now() WHERE user_id = $2")
-            .bind(req.amount)
-            .bind(req.user_id)
-            .execute(&mut *tx)
-            .await?;
-    // It cannot refuse: the money has left the other bank. So it waits until there is such an account.
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Retry::new("no such account")) }
+/// What bank B does for others.
+#[branchwire::service("/api/bank-b")]
+pub mod bank_b {
+    use super::*;
+
+    /// Credits an account.
+    #[msg_branch]
+    pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
+        let done = sqlx::query(
+            "UPDATE user_account SET balance = balance + $1 / 100.0, update_time = now() WHERE user_id = $2",
+        )
+        .bind(req.amount)
+        .bind(req.user_id)
+        .execute(&mut *tx)
+        .await?;
+        // It cannot refuse: the money has left the other bank. So it waits until there is such an account.
+        if done.rows_affected() == 1 { Ok(()) } else { Err(Retry::new("no such account")) }
+    }
 }
 
 /// Opens bank B.
@@ -35,7 +43,7 @@ pub async fn open_bank_b(database: &str) -> Result<Router, OpenError> {
     let db = BankB(connect(database, USER_B).await?);
     barrier::create_table(&db).await?;
     barrier::check(&db).await?;
-    Ok(Router::new().branch::<trans_in>().with_state(db))
+    Ok(bank_b::router().with_state(db))
 }
 
 // Bank A: a local transaction, and the message that goes with it.
@@ -44,22 +52,33 @@ pub async fn open_bank_b(database: &str) -> Result<Router, OpenError> {
 #[derive(Clone, Database)]
 pub struct BankA(PgPool);
 
+/// What bank A answers to the coordinator.
+#[branchwire::service("/api/bank-a")]
+pub mod bank_a {
+    use super::*;
+
+    /// Has the local transaction of a transfer committed?
+    #[query_prepared]
+    pub fn transfer_prepared(db: BankA);
+}
+
 #[derive(Clone, FromRef)]
 struct StateA {
     db: BankA,
     client: Client,
-    prepared: QueryPrepared<BankA>,
-    credit: MsgAddress<TransferIn>,
+    bank_a: bank_a::Remote,
+    bank_b: bank_b::Remote,
+    notary: Option<notary::Remote>,
 }
-
-/// Has the local transaction of a transfer committed?
-#[query_prepared("/api/bank-a/transfer-prepared")]
-pub fn transfer_prepared(db: BankA);
 
 async fn transfer(State(bank): State<StateA>, Json(order): Json<Transfer>) -> Response {
     let Transfer { gid, from, to, amount } = order;
-    let message = bank.client.msg(bank.credit.with(&TransferIn { user_id: to, amount })).gid(gid);
-    receipt(message.do_and_submit(bank.prepared, &bank.db, async |tx| debit(tx, from, amount).await).await)
+    let mut message = bank.client.msg(bank.bank_b.trans_in(&TransferIn { user_id: to, amount })).gid(gid);
+    if let Some(notary) = &bank.notary {
+        message = message.add(notary.transferred(&Notice { from, to, amount }));
+    }
+    let prepared = bank.bank_a.transfer_prepared();
+    receipt(message.do_and_submit(prepared, &bank.db, async |tx| debit(tx, from, amount).await).await)
 }
 
 async fn debit(tx: &mut Tx<BankA>, user_id: i64, amount: i64) -> Result<(), DebitError> {
@@ -82,10 +101,11 @@ pub async fn open_bank_a(database: &str, links: Links) -> Result<Router, OpenErr
     let state = StateA {
         db,
         client: links.client,
-        prepared: at::<transfer_prepared>(links.bank_a)?,
-        credit: at::<trans_in>(links.bank_b)?,
+        bank_a: bank_a::at(links.bank_a)?,
+        bank_b: bank_b::at(links.bank_b)?,
+        notary: links.notary.map(notary::at).transpose()?,
     };
-    Ok(Router::new().route("/api/bank-a/transfer", post(transfer)).branch::<transfer_prepared>().with_state(state))
+    Ok(Router::new().route("/api/bank-a/transfer", post(transfer)).merge(bank_a::router()).with_state(state))
 }
 
 // The accounts.

@@ -4,6 +4,7 @@
 //! can also be started by hand, each in a terminal of its own.
 
 mod ledger;
+mod notary;
 mod processes;
 mod relay;
 mod scenarios;
@@ -65,6 +66,9 @@ enum Part {
         /// Where bank B can be reached
         #[arg(long, default_value = "http://127.0.0.1:8082")]
         bank_b: String,
+        /// A notary, who is told of each transfer
+        #[arg(long)]
+        notary: Option<String>,
     },
     /// Run bank B, to which money is sent
     BankB {
@@ -92,7 +96,7 @@ fn main() -> ExitCode {
             branchwire_coordinator::cli::run(iter::once(OsString::from("branchwire")).chain(args))
         }
         None => run(scenarios::play(play)),
-        Some(Part::BankA { bank, coordinator, bank_b }) => run(run_bank_a(bank, coordinator, bank_b)),
+        Some(Part::BankA { bank, coordinator, bank_b, notary }) => run(run_bank_a(bank, coordinator, bank_b, notary)),
         Some(Part::BankB { bank }) => run(run_bank_b(bank)),
     }
 }
@@ -113,10 +117,15 @@ async fn run(part: impl Future<Output = Result<ExitCode, Error>>) -> ExitCode {
     })
 }
 
-async fn run_bank_a(bank: Bank, coordinator: String, bank_b: String) -> Result<ExitCode, Error> {
+async fn run_bank_a(
+    bank: Bank,
+    coordinator: String,
+    bank_b: String,
+    notary: Option<String>,
+) -> Result<ExitCode, Error> {
     let listener = TcpListener::bind(&bank.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let links = Links { client: Client::new(coordinator)?, bank_a: url.clone(), bank_b };
+    let links = Links { client: Client::new(coordinator)?, bank_a: url.clone(), bank_b, notary };
     let routes = banks::open_bank_a(&bank.database, links).await?;
     println!("bank A: listening on {url}");
     axum::serve(listener, routes).await?;

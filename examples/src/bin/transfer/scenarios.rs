@@ -11,6 +11,7 @@ use branchwire_examples::transfer::{Receipt, Transfer, TransferIn};
 use tokio::time::Instant;
 
 use crate::ledger::{Balances, Ledger};
+use crate::notary::Notary;
 use crate::processes::Process;
 use crate::relay::Relay;
 use crate::{Error, Play};
@@ -79,6 +80,7 @@ struct Stage {
     bank_a: Process,
     bank_b: Process,
     relay: Relay,
+    notary: Notary,
     ledger: Ledger,
     client: Client,
     http: reqwest::Client,
@@ -102,8 +104,9 @@ impl Stage {
             (Some(process), url)
         };
         let relay = Relay::open(&coordinator_url).await?;
+        let notary = Notary::open().await?;
         let bank_b = Process::start("bank B", dir, ["bank-b", "--database", &database_b]).await?;
-        let links = ["--coordinator", &relay.url, "--bank-b", &bank_b.url];
+        let links = ["--coordinator", &relay.url, "--bank-b", &bank_b.url, "--notary", &notary.url];
         let options = ["bank-a", "--database", &database_a].into_iter().chain(links);
         let bank_a = Process::start("bank A", dir, options).await?;
         Ok(Self {
@@ -111,6 +114,7 @@ impl Stage {
             bank_a,
             bank_b,
             relay,
+            notary,
             ledger: Ledger::open(&database_a, &database_b).await?,
             client: Client::new(coordinator_url)?,
             http: reqwest::Client::builder().no_proxy().build()?,
@@ -119,7 +123,9 @@ impl Stage {
 
     fn show_cast(&self, dir: Option<&Path>) {
         let kept = dir.map_or("a temporary directory".to_owned(), |dir| dir.display().to_string());
-        println!("Two banks, a database each, and a coordinator; databases and logs in {kept}.");
+        println!(
+            "Two banks, a database each, a coordinator, and a notary who is told of each transfer; databases and logs in {kept}."
+        );
         for process in self.coordinator.iter().chain([&self.bank_a, &self.bank_b]) {
             println!("   {:<12} {}  process {}", process.name, process.url, process.id());
         }
@@ -142,6 +148,9 @@ impl Stage {
         if number == 5 {
             self.call_bank_b_again(&gid).await?;
             after = self.show("after", Some(&answer)).await?;
+        }
+        if self.notary.knows(gid.as_str()) != arrives {
+            return Err("the notary was told what is not so".into());
         }
         let moved = if arrives { AMOUNT } else { 0 };
         let due = Balances { bank_a: before.bank_a - moved, bank_b: before.bank_b + moved };

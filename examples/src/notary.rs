@@ -1,0 +1,26 @@
+//! A service that others host: a notary, who writes down each transfer. It may be written in any language.
+
+use serde::{Deserialize, Serialize};
+
+/// What the notary writes down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Notice {
+    /// Whose account at bank A.
+    pub from: i64,
+    /// Whose account at bank B.
+    pub to: i64,
+    /// In cents.
+    pub amount: i64,
+}
+
+/// What the notary does for others.
+#[branchwire::service("/api/notary", remote)]
+mod service {
+    use super::*;
+
+    /// Writes a transfer down.
+    #[msg_branch]
+    pub fn transferred(notice: Notice);
+}
+
+pub use service::{ROUTES, Remote, at};
