@@ -1,25 +1,39 @@
 //! The time, for those who may know it: the engine gets it as a value.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::engine::Time;
 
 /// Where the time comes from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Clock {
     /// The system's clock, which here never goes back, nor slower than the monotonic one: a lease that is counted by it
     /// never seems longer than it is.
     System,
     /// Tokio's clock, which tests can pause and advance: this moment, at that instant.
     Tokio(Time, tokio::time::Instant),
+    /// A time that only moves when it is told to, in milliseconds since the Unix epoch.
+    Manual(Arc<AtomicI64>),
 }
 
 impl Clock {
     /// Tokio's clock, which starts at `now`.
     pub fn tokio(now: Time) -> Self {
         Self::Tokio(now, tokio::time::Instant::now())
+    }
+
+    /// A clock that stands at `now` until it is told otherwise. Clones are the same clock.
+    pub fn manual(now: Time) -> Self {
+        Self::Manual(Arc::new(AtomicI64::new(now.as_millis())))
+    }
+
+    /// Moves a manual clock on; without effect on the others.
+    pub fn advance(&self, time: std::time::Duration) {
+        if let Self::Manual(now) = self {
+            now.fetch_add(millis(time), Ordering::SeqCst);
+        }
     }
 
     /// The present time.
@@ -35,6 +49,7 @@ impl Clock {
                 Time::from_millis(start + elapsed)
             }
             Self::Tokio(start, instant) => start.after(instant.elapsed()),
+            Self::Manual(now) => Time::from_millis(now.load(Ordering::SeqCst)),
         }
     }
 }

@@ -7,15 +7,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use branchwire::auth::Keys;
+use branchwire::{Client, Gid};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ApiTokens};
 use crate::clock::Clock;
-use crate::engine::Defaults;
+use crate::engine::{Defaults, Event};
+use crate::in_process::InProcess;
 use crate::metrics::Metrics;
-use crate::runner::{Core, Settings};
+use crate::runner::{Core, RequestError, Settings};
 use crate::store::{self, Journal, OpenError, Store, StoreError};
 use crate::transport::{CallLimits, HttpTransport, Limited, Networks, NoAnswer, SigningTransport, Transport};
 
@@ -93,12 +95,40 @@ impl Coordinator {
         self.close().await;
     }
 
-    async fn close(self) {
+    async fn close(mut self) {
+        self.close_store().await;
+    }
+
+    async fn close_store(&mut self) {
         self.journal_stop.cancel();
-        if let Err(error) = self.journal.await {
+        if let Err(error) = (&mut self.journal).await {
             tracing::error!(%error, "the journal ended in error");
         }
         self.core.store.close().await;
+    }
+
+    /// A client within this process: the API without a socket, and without the tokens that it asks of others.
+    pub fn client(&self) -> Client {
+        Client::with_channel(InProcess(api::router(self.core.clone(), None)))
+    }
+
+    /// The time may have moved.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn look_now(&self) {
+        self.core.schedule.look_now();
+    }
+
+    /// Makes a transaction due.
+    #[cfg(feature = "sqlite")]
+    pub(crate) async fn make_due(&self, gid: &Gid) -> Result<(), RequestError> {
+        self.core.tell(gid.clone(), Event::ResetNextCronTime).await
+    }
+
+    /// What [`stop`](Self::stop) does, with something left to be replaced.
+    #[cfg(feature = "sqlite")]
+    pub(crate) async fn stop_now(&mut self) {
+        self.core.stop(self.grace).await;
+        self.close_store().await;
     }
 
     /// How many transactions are in memory: those under way, and prepared ones whose submit is expected.
@@ -301,7 +331,7 @@ impl Builder {
             None => Arc::new(HttpTransport::new(self.networks)?),
         };
         if let Some(keys) = self.keys {
-            transport = Arc::new(SigningTransport::new(transport, keys, self.clock));
+            transport = Arc::new(SigningTransport::new(transport, keys, self.clock.clone()));
         }
         let transport = Arc::new(Limited::new(transport, self.limits));
         let mut settings = self.settings;

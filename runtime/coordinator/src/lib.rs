@@ -8,6 +8,7 @@
 //! | [`store`] | the rows, and the commit that many writes share |
 //! | [`transport`] | calls to branches |
 //! | [`cli`] | the program `branchwire` |
+//! | `testing` | a coordinator for tests of a service |
 //!
 //! Where it differs from a DTM server, and why: [`docs::differences`].
 //!
@@ -21,9 +22,12 @@ mod clock;
 mod coordinator;
 pub mod docs;
 pub mod engine;
+mod in_process;
 mod metrics;
 mod runner;
 pub mod store;
+#[cfg(feature = "sqlite")]
+pub mod testing;
 mod topics;
 pub mod transport;
 

@@ -64,7 +64,7 @@ pub(crate) struct Core {
     owner: String,
     lease: Duration,
     slots: Slots,
-    schedule: Schedule,
+    pub(crate) schedule: Schedule,
     runs: Arc<Semaphore>,
     /// All that acts on slots.
     tasks: TaskTracker,

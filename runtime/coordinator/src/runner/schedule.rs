@@ -38,6 +38,11 @@ impl Schedule {
         }
     }
 
+    /// The time may have moved: look at the store now.
+    pub(crate) fn look_now(&self) {
+        self.earlier.notify_one();
+    }
+
     /// Forgets what is known: it is about to be asked of the store. What is saved from now on counts.
     fn forget(&self) {
         self.next.store(Time::MAX.as_millis(), Ordering::Release);

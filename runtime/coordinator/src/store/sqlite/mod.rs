@@ -30,8 +30,8 @@ pub struct SqliteStore {
     /// The one connection that writes; none after an error that leaves its state in doubt.
     writer: Mutex<Option<SqliteConnection>>,
     readers: SqlitePool,
-    /// Held as long as the store is open; the system gives it back, however the process ends.
-    _lock: File,
+    /// Held until the store is closed; the system gives it back, however the process ends.
+    lock: File,
 }
 
 impl SqliteStore {
@@ -62,7 +62,7 @@ impl SqliteStore {
             .await
             .map_err(|e| error("its tables cannot be created", &e))?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options.clone());
-        Ok(Self { options, writer: Mutex::new(Some(writer)), readers, _lock: lock })
+        Ok(Self { options, writer: Mutex::new(Some(writer)), readers, lock })
     }
 
     /// Does `work` on the writing connection, connecting anew if need be.
@@ -194,6 +194,9 @@ impl Store for SqliteStore {
                 && let Err(error) = writer.close().await
             {
                 tracing::warn!(%error, "the store was not closed in order");
+            }
+            if let Err(error) = self.lock.unlock() {
+                tracing::warn!(%error, "the store stays locked until this process ends");
             }
         }
         .boxed()
