@@ -49,3 +49,26 @@ async fn a_database_of_no_known_kind_is_said_and_the_status_is_1() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("`redis` is none of sqlite://FILE, postgres://.., mysql://.."), "{said}");
 }
+
+#[test]
+fn the_readme_shows_the_wiring_as_it_is() {
+    use branchwire_examples::banks::sqlite::{bank_a, bank_b};
+
+    let wiring = branchwire::wiring::mermaid(&[("bank_a", bank_a::ROUTES), ("bank_b", bank_b::ROUTES)]);
+    assert!(include_str!("../../README.md").contains(&wiring), "{wiring}");
+}
+
+/// Stored transactions hold these paths: one that changes here leaves those behind.
+#[test]
+fn the_paths_of_the_banks_stay_what_they_were_promised_to_be() {
+    use branchwire_examples::banks::{mysql, postgres, sqlite};
+
+    for routes in [
+        [sqlite::bank_a::ROUTES, sqlite::bank_b::ROUTES].concat(),
+        [postgres::bank_a::ROUTES, postgres::bank_b::ROUTES].concat(),
+        [mysql::bank_a::ROUTES, mysql::bank_b::ROUTES].concat(),
+    ] {
+        let paths: Vec<_> = routes.iter().map(|route| route.path).collect();
+        assert_eq!(paths, ["/api/bank-a/transfer-prepared", "/api/bank-b/trans-in"]);
+    }
+}

@@ -22,6 +22,7 @@ pub mod protocol;
 mod service_url;
 mod statement;
 mod tx;
+pub mod wiring;
 
 pub use branch::{Address, Branch, MsgAddress, MsgBranch, Payload, QueryPrepared, Role, Route, SendPayload, at};
 pub use branchwire_macros::{Database, msg_branch, query_prepared, service};

@@ -1,0 +1,167 @@
+//! The wiring of services, for people to see: a table and a diagram, made from their lists of routes.
+//!
+//! ```
+//! # use branchwire::{Role, Route};
+//! # mod bank_b {
+//! #     use branchwire::{Role, Route};
+//! #     pub const ROUTES: &[Route] = &[Route {
+//! #         name: "trans_in",
+//! #         path: "/api/bank-b/trans-in",
+//! #         role: Role::MsgBranch,
+//! #         payload: "TransferIn",
+//! #         database: "BankB",
+//! #         doc: "Credits an account.",
+//! #     }];
+//! # }
+//! let services = [("bank_b", bank_b::ROUTES)];
+//! println!("{}", branchwire::wiring::table(&services));
+//! println!("{}", branchwire::wiring::mermaid(&services));
+//! ```
+
+use std::fmt::Write;
+
+use crate::{Role, Route};
+
+/// A Markdown table of the routes of these services, each named: who calls what, how, and with what.
+///
+/// A test that compares it with a file keeps the paths, which stored transactions hold.
+pub fn table(services: &[(&str, &[Route])]) -> String {
+    let mut table =
+        "| service | branch | the coordinator calls | with | in | |\n|---|---|---|---|---|---|\n".to_owned();
+    for (service, route) in each(services) {
+        let Route { name, path, payload, database, doc, .. } = route;
+        let (method, role) = call(route);
+        line(
+            &mut table,
+            format_args!(
+                "| {service} | `{name}`, {role} | `{method} {path}` | {} | {} | {} |",
+                code(payload),
+                code(database),
+                doc.replace('|', "\\|"),
+            ),
+        );
+    }
+    table
+}
+
+/// A Mermaid flowchart of these services, each named: the coordinator, the branches it calls, the databases they change.
+pub fn mermaid(services: &[(&str, &[Route])]) -> String {
+    let mut chart = "flowchart LR\n    coordinator([coordinator])\n".to_owned();
+    for (service, routes) in services {
+        line(&mut chart, format_args!("    subgraph {service}"));
+        for Route { name, path, .. } in *routes {
+            line(&mut chart, format_args!("        {service}.{name}[\"{name}<br>{path}\"]"));
+        }
+        chart.push_str("    end\n");
+    }
+    for (service, route @ Route { name, payload, database, .. }) in each(services) {
+        let says = match route.role {
+            Role::QueryPrepared => "committed?",
+            Role::MsgBranch => payload,
+        };
+        let arrow = if says.is_empty() { "-->".to_owned() } else { format!("-- \"{}\" -->", escaped(says)) };
+        line(&mut chart, format_args!("    coordinator {arrow} {service}.{name}"));
+        if !database.is_empty() {
+            line(
+                &mut chart,
+                format_args!("    {service}.{name} --> {service}.db.{}[(\"{}\")]", word(database), escaped(database)),
+            );
+        }
+    }
+    chart
+}
+
+fn each<'a>(services: &'a [(&'a str, &'a [Route])]) -> impl Iterator<Item = (&'a str, &'a Route)> {
+    services.iter().flat_map(|(service, routes)| routes.iter().map(move |route| (*service, route)))
+}
+
+/// How a coordinator calls a route, and what the route is to it.
+fn call(route: &Route) -> (&'static str, &'static str) {
+    match route.role {
+        Role::QueryPrepared => ("GET", "query-prepared"),
+        // A branch without payload is called by GET.
+        Role::MsgBranch if route.payload.is_empty() => ("GET", "branch of a message"),
+        Role::MsgBranch => ("POST", "branch of a message"),
+    }
+}
+
+fn code(word: &str) -> String {
+    if word.is_empty() { String::new() } else { format!("`{word}`") }
+}
+
+/// Types may have brackets, which Mermaid reads as HTML.
+fn escaped(text: &str) -> String {
+    text.replace('<', "#lt;").replace('>', "#gt;").replace('"', "#quot;")
+}
+
+/// The id of a node: letters, digits and underscores of a type's name.
+fn word(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BANK_A: &[Route] = &[Route {
+        name: "transfer_prepared",
+        path: "/api/bank-a/transfer-prepared",
+        role: Role::QueryPrepared,
+        payload: "",
+        database: "BankA",
+        doc: "Has it committed?",
+    }];
+    const BANK_B: &[Route] = &[
+        Route {
+            name: "trans_in",
+            path: "/api/bank-b/trans-in",
+            role: Role::MsgBranch,
+            payload: "Vec<TransferIn>",
+            database: "BankB",
+            doc: "Credits | an account.",
+        },
+        Route { name: "wake", path: "/wake", role: Role::MsgBranch, payload: "", database: "", doc: "" },
+    ];
+
+    #[test]
+    fn a_table_says_who_calls_what() {
+        assert_eq!(
+            table(&[("bank_a", BANK_A), ("bank_b", BANK_B)]),
+            "\
+| service | branch | the coordinator calls | with | in | |
+|---|---|---|---|---|---|
+| bank_a | `transfer_prepared`, query-prepared | `GET /api/bank-a/transfer-prepared` |  | `BankA` | Has it committed? |
+| bank_b | `trans_in`, branch of a message | `POST /api/bank-b/trans-in` | `Vec<TransferIn>` | `BankB` | Credits \\| an account. |
+| bank_b | `wake`, branch of a message | `GET /wake` |  |  |  |
+"
+        );
+    }
+
+    #[test]
+    fn a_diagram_shows_the_coordinator_the_branches_and_their_databases() {
+        assert_eq!(
+            mermaid(&[("bank_a", BANK_A), ("bank_b", BANK_B)]),
+            "\
+flowchart LR
+    coordinator([coordinator])
+    subgraph bank_a
+        bank_a.transfer_prepared[\"transfer_prepared<br>/api/bank-a/transfer-prepared\"]
+    end
+    subgraph bank_b
+        bank_b.trans_in[\"trans_in<br>/api/bank-b/trans-in\"]
+        bank_b.wake[\"wake<br>/wake\"]
+    end
+    coordinator -- \"committed?\" --> bank_a.transfer_prepared
+    bank_a.transfer_prepared --> bank_a.db.BankA[(\"BankA\")]
+    coordinator -- \"Vec#lt;TransferIn#gt;\" --> bank_b.trans_in
+    bank_b.trans_in --> bank_b.db.BankB[(\"BankB\")]
+    coordinator --> bank_b.wake
+"
+        );
+    }
+}
