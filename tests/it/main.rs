@@ -5,4 +5,5 @@ mod auth;
 mod barrier;
 mod conformance;
 mod coordinator;
+mod dependencies;
 mod harness;

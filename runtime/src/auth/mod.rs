@@ -15,3 +15,6 @@ pub use verify::{CLOCK_SKEW_S, Refusal, Verify};
 
 #[doc = include_str!("../../docs/threat-model.md")]
 pub mod threat_model {}
+
+#[doc = include_str!("../../docs/dependencies.md")]
+pub mod dependencies {}

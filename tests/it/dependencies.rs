@@ -1,0 +1,37 @@
+//! Every crate that a manifest names has its reason written down.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// The crates that a manifest depends on, whatever for; our own left out.
+fn named(manifest: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut among_dependencies = false;
+    for line in manifest.lines() {
+        if let Some(table) = line.strip_prefix('[') {
+            among_dependencies = table.ends_with("dependencies]");
+        } else if let Some((name, _)) = line.split_once(['.', ' ', '=']).filter(|_| among_dependencies) {
+            names.insert(name.to_owned());
+        }
+    }
+    names.retain(|name| !name.starts_with("branchwire") && name != "#");
+    names
+}
+
+/// The crates in the first column of the table.
+fn explained(page: &str) -> BTreeSet<String> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    rows.map(|(name, _)| name.to_owned()).collect()
+}
+
+#[test]
+fn each_direct_dependency_has_its_reason_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let manifests = ["macros", "runtime", "runtime/coordinator", "examples", "tests"];
+    let named: BTreeSet<_> =
+        manifests.iter().flat_map(|member| named(&read(&format!("{member}/Cargo.toml")))).collect();
+    assert!(named.contains("axum") && named.contains("trybuild"), "the manifests are read: {named:?}");
+    assert_eq!(explained(&read("runtime/docs/dependencies.md")), named);
+}
