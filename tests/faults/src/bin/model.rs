@@ -1,0 +1,79 @@
+//! Explores the model of a message, and prints how many states there were.
+//!
+//! `cargo run --release -p branchwire-faults --bin model`: a table of worlds, from small to large.
+//! `... --bin model -- bugs`: each mistake that can be put in, and how it comes out.
+//! `... --bin model -- BRANCHES COORDINATORS CLIENTS FAULTS`: one world; `any` number of faults, or so many.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use branchwire_faults::model::{Bug, Limits, explore};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let worlds = match &arguments[..] {
+        [] => worlds(),
+        [word] if word == "bugs" => return find_bugs(),
+        [branches, coordinators, clients, faults] => {
+            let number = |word: &String| word.parse().expect("a number is expected");
+            let faults = if faults == "any" { Limits::ANY } else { faults.parse().expect("`any` or a number") };
+            let (branches, coordinators, clients) = (number(branches), number(coordinators), number(clients));
+            vec![Limits { branches, concurrent: false, coordinators, clients, faults }]
+        }
+        _ => panic!("expected nothing, `bugs`, or BRANCHES COORDINATORS CLIENTS FAULTS"),
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    println!("branches  at once  coordinators  clients  faults |      states       steps  seconds");
+    let mut well = true;
+    for world in worlds {
+        let start = Instant::now();
+        let report = explore(world, None, threads);
+        let Limits { branches, concurrent, coordinators, clients, faults } = world;
+        let faults = if faults == Limits::ANY { "any".to_owned() } else { faults.to_string() };
+        let at_once = if concurrent { "yes" } else { "no" };
+        let (states, steps, seconds) = (report.states, report.steps, start.elapsed().as_secs_f64());
+        println!(
+            "{branches:8} {at_once:>8} {coordinators:13} {clients:8} {faults:>7} | {states:11} {steps:11} {seconds:8.1}"
+        );
+        for (property, actions) in &report.broken {
+            println!("BROKEN: {property}\n{actions}");
+        }
+        for property in &report.never {
+            println!("NEVER: {property}");
+        }
+        well &= report.broken.is_empty() && report.never.is_empty();
+    }
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn worlds() -> Vec<Limits> {
+    let one = Limits::small(1);
+    let two = Limits::small(2);
+    vec![
+        one,
+        two,
+        Limits { concurrent: true, ..two },
+        Limits { clients: 2, ..one },
+        Limits { clients: 2, ..two },
+        Limits { coordinators: 2, ..one },
+        Limits { coordinators: 2, faults: 3, ..two },
+        Limits { coordinators: 2, clients: 2, faults: 2, ..one },
+    ]
+}
+
+fn find_bugs() -> ExitCode {
+    let mut found = true;
+    for bug in Bug::ALL {
+        let report = explore(bug.limits(), Some(bug), 1);
+        println!(
+            "{bug:?}: {} after {} states",
+            if report.broken.is_empty() { "NOT FOUND" } else { "found" },
+            report.states
+        );
+        for (property, actions) in &report.broken {
+            println!("    `{property}` does not hold:\n      {}", actions.replace('\n', "\n      "));
+        }
+        found &= !report.broken.is_empty();
+    }
+    if found { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

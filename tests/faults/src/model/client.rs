@@ -1,0 +1,161 @@
+//! The client: `do_and_submit`, step by step.
+
+use branchwire::protocol::Status;
+
+use super::world::{Request, Response};
+
+/// Where a client's process stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Client {
+    /// Nothing was sent yet.
+    Starts,
+    /// Waits for the answer to `prepare`.
+    Prepares,
+    /// About to begin its transaction.
+    Begins,
+    /// Its transaction is open, and holds the barrier row.
+    InTransaction,
+    /// Asks its own database: it has not committed, or does not know.
+    Doubts {
+        /// `Some(false)`: certainly not.
+        committed: Option<bool>,
+    },
+    /// Committed; about to submit.
+    Submits,
+    /// Waits for the answer to `submit`.
+    AwaitsSubmit,
+    /// Asks how the message stands, since `submit` had no good answer.
+    Queries,
+    /// `do_and_submit` has returned.
+    Done(Outcome),
+    /// The process is gone.
+    Dead,
+}
+
+/// What `do_and_submit` returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Outcome {
+    /// Not begun.
+    NotStarted,
+    /// Not begun, since the gid was used before.
+    Duplicate,
+    /// Rolled back.
+    RolledBack,
+    /// Committed and submitted.
+    Submitted,
+    /// Committed, the coordinator will ask.
+    Committed,
+    /// Committed, and ended at the coordinator all the same.
+    Stopped,
+    /// Not known.
+    Unknown,
+}
+
+/// How a COMMIT ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CommitEnd {
+    /// Committed.
+    Committed,
+    /// Committed, but the answer was lost.
+    CommittedUnheard,
+    /// Lost, and so was the answer.
+    LostUnheard,
+    /// Refused.
+    Refused,
+}
+
+impl CommitEnd {
+    /// Whether it has taken effect.
+    pub const fn is_committed(self) -> bool {
+        matches!(self, Self::Committed | Self::CommittedUnheard)
+    }
+}
+
+/// What a client does next, where that is for it or its database to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Decision {
+    /// The next thing.
+    GoOn,
+    /// The business says yes.
+    Commit(CommitEnd),
+    /// The business says no.
+    RollBack,
+    /// The question to its own database has an effect, and no answer.
+    AskUnheard,
+}
+
+impl Decision {
+    /// Whether it is a fault.
+    pub const fn is_unclear(self) -> bool {
+        match self {
+            Self::GoOn | Self::RollBack | Self::Commit(CommitEnd::Committed) => false,
+            Self::Commit(_) | Self::AskUnheard => true,
+        }
+    }
+}
+
+impl Client {
+    /// Whether it is a process that can die.
+    pub(super) const fn is_alive(self) -> bool {
+        !matches!(self, Self::Starts | Self::Done(_) | Self::Dead)
+    }
+
+    /// Whether it waits for the coordinator.
+    pub(super) const fn is_waiting(self) -> bool {
+        matches!(self, Self::Prepares | Self::AwaitsSubmit | Self::Queries)
+    }
+
+    /// What it waits for an answer to.
+    pub(super) fn request(self) -> Request {
+        match self {
+            Self::Prepares => Request::Prepare,
+            Self::AwaitsSubmit => Request::Submit,
+            _ => Request::Query,
+        }
+    }
+
+    /// What it can do now of its own; `free`: nobody holds the barrier row.
+    pub(super) fn decisions(self, free: bool, unclear: bool) -> Vec<Decision> {
+        let all: &[Decision] = match self {
+            Self::Starts | Self::Submits => &[Decision::GoOn],
+            Self::Begins if free => &[Decision::GoOn],
+            Self::InTransaction => &[
+                Decision::Commit(CommitEnd::Committed),
+                Decision::RollBack,
+                Decision::Commit(CommitEnd::CommittedUnheard),
+                Decision::Commit(CommitEnd::LostUnheard),
+                Decision::Commit(CommitEnd::Refused),
+            ],
+            Self::Doubts { .. } => &[Decision::GoOn, Decision::AskUnheard],
+            _ => &[],
+        };
+        all.iter().copied().filter(|decision| unclear || !decision.is_unclear()).collect()
+    }
+
+    /// Whether this is what it waits for.
+    pub(super) fn waits_for(self, response: Response) -> bool {
+        match (self, response) {
+            (Self::Prepares, Response::Accepted(request) | Response::Refused(request)) => request == Request::Prepare,
+            (Self::AwaitsSubmit, Response::Accepted(request) | Response::Refused(request)) => {
+                request == Request::Submit
+            }
+            (Self::Queries, Response::Stands(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// The coordinator's answer.
+    pub(super) fn hears(&mut self, response: Response) {
+        *self = match (*self, response) {
+            (Self::Prepares, Response::Accepted(_)) => Self::Begins,
+            (Self::Prepares, _) => Self::Done(Outcome::NotStarted),
+            (Self::AwaitsSubmit, Response::Accepted(_)) => Self::Done(Outcome::Submitted),
+            (Self::Queries, Response::Stands(status)) => Self::Done(match status {
+                Some(Status::Succeed | Status::Submitted | Status::Aborting) => Outcome::Submitted,
+                Some(Status::Failed) => Outcome::Stopped,
+                Some(Status::Prepared) | None => Outcome::Committed,
+            }),
+            (other, _) => other,
+        };
+    }
+}

@@ -1,0 +1,246 @@
+//! The model check: the coordinator's engine as it is, in a small world, through every order of events.
+//!
+//! The engine is the real one, called as the runner calls it. The world around it is a model: a network that loses,
+//! doubles and reorders, a client that runs `do_and_submit`, the bank's barrier row, branches, a store with one row,
+//! and processes that die and come back. Stateright visits each state of it that can be reached within [`Limits`].
+//!
+//! Time is "due" or "not due": after each step the moments in a state are rounded to one of the two. What a database does
+//! to keep a barrier row apart is not modelled; that is tested on the databases.
+
+mod client;
+mod coordinator;
+mod drive;
+mod world;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
+use branchwire_coordinator::engine::{Branch, Defaults, Definition, Time, Timing};
+use bytes::Bytes;
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+pub use world::{Action, World};
+
+use self::client::{Client, Outcome};
+use self::world::Reason;
+
+/// The one moment that the model knows as the present.
+const NOW: Time = Time::from_millis(1_000_000_000);
+
+/// The moment that stands for everything after the present; far enough for any lease.
+fn later() -> Time {
+    NOW.after(Duration::from_hours(1))
+}
+
+/// What is to be explored: how large the world is, and how much may go wrong in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The branches of the message.
+    pub branches: usize,
+    /// Whether they are called at once.
+    pub concurrent: bool,
+    /// Coordinators that share the store.
+    pub coordinators: usize,
+    /// Clients that send the message, all under one gid.
+    pub clients: usize,
+    /// How often something goes wrong: a process dies, a call or a commit has no clear answer, a branch refuses.
+    ///
+    /// Packets are lost, doubled and reordered without limit in any case.
+    pub faults: u8,
+}
+
+impl Limits {
+    /// No limit: all of the world is visited.
+    pub const ANY: u8 = u8::MAX;
+
+    /// One client, one coordinator, and any number of faults.
+    pub const fn small(branches: usize) -> Self {
+        Self { branches, concurrent: false, coordinators: 1, clients: 1, faults: Self::ANY }
+    }
+}
+
+/// A mistake put in on purpose: a check that does not find it proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// The coordinator acknowledges, and calls branches, before the row is durable.
+    AcknowledgeBeforeDurable,
+    /// Query-prepared answers "not committed" without leaving its barrier row.
+    QueryPreparedLeavesNoRow,
+    /// The coordinator takes a query-prepared without a clear answer for a "no".
+    UnknownIsFailure,
+    /// The coordinator's restart forgets what was due.
+    RestartDropsDue,
+    /// The branch's barrier never finds its own row.
+    BranchSkipsItsRow,
+    /// The client aborts a refused message without leaving the barrier row.
+    AbortLeavesNoRow,
+    /// The store changes a row without looking at who holds it and where it stands.
+    WriteWithoutCondition,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::AcknowledgeBeforeDurable,
+        Self::QueryPreparedLeavesNoRow,
+        Self::UnknownIsFailure,
+        Self::RestartDropsDue,
+        Self::BranchSkipsItsRow,
+        Self::AbortLeavesNoRow,
+        Self::WriteWithoutCondition,
+    ];
+
+    /// A world in which it can be found.
+    pub const fn limits(self) -> Limits {
+        let small = Limits::small(1);
+        match self {
+            Self::AbortLeavesNoRow => Limits { clients: 2, ..small },
+            Self::WriteWithoutCondition => Limits { coordinators: 2, ..small },
+            _ => small,
+        }
+    }
+}
+
+/// What an exploration found.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Different states.
+    pub states: usize,
+    /// Steps between them.
+    pub steps: usize,
+    /// The properties that do not hold, each with the actions that lead there.
+    pub broken: Vec<(&'static str, String)>,
+    /// What the world never got to, though it should: the limits are too small to say anything.
+    pub never: Vec<&'static str>,
+}
+
+/// Explores all of the world within `limits`, with a mistake in it if `bug` says so.
+pub fn explore(limits: Limits, bug: Option<Bug>, threads: usize) -> Report {
+    let checker = Message::new(limits, bug).checker().threads(threads);
+    // Of a world without mistakes everything is visited.
+    let finish = if bug.is_some() { HasDiscoveries::AnyFailures } else { HasDiscoveries::All };
+    let checker = checker.finish_when(finish).spawn_bfs().join();
+    let discoveries = checker.discoveries();
+    let (mut broken, mut never) = (Vec::new(), Vec::new());
+    for property in checker.model().properties() {
+        match (property.expectation, discoveries.get(property.name)) {
+            (stateright::Expectation::Always, Some(path)) => {
+                let actions: Vec<_> = path.clone().into_actions().iter().map(|action| format!("{action:?}")).collect();
+                broken.push((property.name, actions.join("\n")));
+            }
+            (stateright::Expectation::Sometimes, None) => never.push(property.name),
+            _ => {}
+        }
+    }
+    Report { states: checker.unique_state_count(), steps: checker.state_count(), broken, never }
+}
+
+/// One message, in a world that does to it whatever it may.
+#[derive(Debug)]
+pub struct Message {
+    limits: Limits,
+    bug: Option<Bug>,
+    definition: Definition,
+}
+
+impl Message {
+    fn new(limits: Limits, bug: Option<Bug>) -> Self {
+        let branch = |number: usize| Branch {
+            branch_id: BranchId::new(format!("{number:02}")).expect("two digits"),
+            op: Op::Action,
+            url: "http://bank-b/in".to_owned(),
+            payload: Bytes::new(),
+        };
+        let definition = Definition {
+            gid: Gid::new("g").expect("a letter"),
+            trans_type: TransType::Msg,
+            created: NOW,
+            query_prepared: "http://bank-a/prepared".to_owned(),
+            branches: (1..=limits.branches).map(branch).collect(),
+            concurrent: limits.concurrent,
+            timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
+            headers: BTreeMap::new(),
+            options: String::new(),
+            custom_data: String::new(),
+            ext_data: String::new(),
+        };
+        Self { limits, bug, definition }
+    }
+
+    fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+}
+
+impl Model for Message {
+    type State = World;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World::new(&self.limits)]
+    }
+
+    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+        world.actions(actions);
+    }
+
+    fn next_state(&self, world: &World, action: Action) -> Option<World> {
+        let mut next = world.clone();
+        next.act(self, action);
+        (next != *world).then_some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::<Self>::always("a branch's effect applies at most once", |_, world| {
+                world.branches.iter().all(|branch| branch.applied <= 1)
+            }),
+            Property::<Self>::always("no branch is applied of what has not committed", |_, world| {
+                world.committed() || world.branches.iter().all(|branch| branch.applied == 0)
+            }),
+            Property::<Self>::always("what succeeds is applied, and what fails has not committed", |_, world| {
+                match world.status() {
+                    Some(Status::Succeed) => world.branches.iter().all(|branch| branch.applied == 1),
+                    Some(Status::Failed) => !world.committed(),
+                    _ => true,
+                }
+            }),
+            Property::<Self>::always("what is acknowledged is durable", |_, world| {
+                let durable = |status| world.status() == Some(status);
+                let submitted = durable(Status::Submitted) || durable(Status::Succeed);
+                (!world.acknowledged.submit || submitted)
+                    && (!world.acknowledged.prepare || world.row.is_some())
+                    && (!world.acknowledged.abort || durable(Status::Failed))
+            }),
+            Property::<Self>::always("no answer that a client got turns out false", |_, world| {
+                // Two that send one gid send one message: "committed" says that it has, whichever of them it was.
+                world.clients.iter().enumerate().all(|(name, client)| match client {
+                    Client::Done(Outcome::Submitted) => {
+                        world.committed() && matches!(world.status(), Some(Status::Submitted | Status::Succeed))
+                    }
+                    Client::Done(Outcome::Committed) => world.committed(),
+                    Client::Done(Outcome::Stopped) => false,
+                    Client::Done(Outcome::NotStarted | Outcome::Duplicate | Outcome::RolledBack) => {
+                        !world.committed_by(name)
+                    }
+                    _ => true,
+                })
+            }),
+            Property::<Self>::always("nothing happens that the engine calls impossible", |_, world| !world.impossible),
+            Property::<Self>::always(
+                "once the faults are over, it ends: applied everywhere or nowhere",
+                drive::ends_well,
+            ),
+            Property::<Self>::sometimes("a message succeeds", |_, world| world.status() == Some(Status::Succeed)),
+            Property::<Self>::sometimes("a message fails by its query-prepared", |_, world| {
+                world.status() == Some(Status::Failed)
+                    && world.barrier == Some(Reason::Rollback)
+                    && !world.acknowledged.abort
+            }),
+            Property::<Self>::sometimes("a commit that was never submitted is carried out", |_, world| {
+                world.status() == Some(Status::Succeed) && !world.acknowledged.submit
+            }),
+        ]
+    }
+}
