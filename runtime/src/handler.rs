@@ -357,8 +357,8 @@ impl<D: Database, S: Send + Sync> Call<D, S> {
             Ok(business) => business,
             Err(reply) => return Ok(reply),
         };
-        let mut tx = Tx::begin(&self.db).await.map_err(Trouble::database::<D>)?;
-        match barrier::enter(&mut tx, &self.key).await.map_err(Trouble::database::<D>)? {
+        let (mut tx, entry) = barrier::enter(&self.db, &self.key).await.map_err(Trouble::database::<D>)?;
+        match entry {
             Entry::Run => {}
             Entry::NothingToUndo => return commit(tx).await,
             Entry::Repeat => {

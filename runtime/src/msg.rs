@@ -303,15 +303,14 @@ impl Msg {
 
 /// Begins the local transaction, behind its barrier.
 async fn enter<D: Database>(db: &D, gid: &Gid) -> Result<Tx<D>, NotStarted> {
-    let mut tx = Tx::begin(db).await.map_err(NotStarted::Database)?;
-    match barrier::enter(&mut tx, &BarrierKey::local(gid.clone())).await {
-        Ok(Entry::Run) => Ok(tx),
+    let (tx, entry) = barrier::enter(db, &BarrierKey::local(gid.clone())).await.map_err(NotStarted::Database)?;
+    match entry {
+        Entry::Run => Ok(tx),
         // No abort here: an earlier call of this gid may have committed and not be submitted yet.
-        Ok(Entry::Repeat | Entry::NothingToUndo) => {
+        Entry::Repeat | Entry::NothingToUndo => {
             tx.rollback().await;
             Err(NotStarted::Duplicate { gid: gid.clone() })
         }
-        Err(error) => Err(NotStarted::Database(error)),
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::{Either, Execute, Executor, SqlStr};
 
-use crate::barrier::{Dialect, Wait};
+use crate::barrier::{BarrierRow, Dialect, Wait};
 use crate::{Database, Fault, Isolation};
 
 /// An open transaction in the database `D`: what a branch gets as its first argument.
@@ -71,21 +71,28 @@ impl<D: Database> Tx<D> {
     /// # Errors
     /// The database's own, with nothing done.
     pub async fn begin(db: &D) -> Result<Self, sqlx::Error> {
-        Self::begin_with(db, Wait::Default).await
+        let mut tx = Self::open(db, Wait::Default).await?;
+        D::Driver::run(&mut tx.conn, D::Driver::begin(D::ISOLATION, Wait::Default)).await?;
+        Ok(tx)
     }
 
-    pub(crate) async fn begin_with(db: &D, wait: Wait) -> Result<Self, sqlx::Error> {
-        let queue = D::Driver::queue(db.pool()).await;
-        let conn = db.pool().acquire().await?;
+    /// Begins with a barrier row; whether the row was not there yet.
+    pub(crate) async fn begin_with(db: &D, wait: Wait, row: BarrierRow<'_>) -> Result<(Self, bool), sqlx::Error> {
         let isolation = match wait {
             Wait::Default => D::ISOLATION,
             // The barrier's own question is asked at the level at which it is right.
             Wait::Bounded => Isolation::ReadCommitted,
         };
-        // Open from here on: a begin that is dropped or fails half-way closes the connection.
-        let mut tx = Self { conn, fault: None, unread: false, open: true, wait, _queue: queue };
-        D::Driver::run(&mut tx.conn, D::Driver::begin(isolation, wait)).await?;
-        Ok(tx)
+        let mut tx = Self::open(db, wait).await?;
+        let inserted = D::Driver::begin_with(&mut tx.conn, isolation, wait, row).await?;
+        Ok((tx, inserted))
+    }
+
+    /// A connection in which nothing has begun yet; but a begin that is dropped or fails half-way closes it.
+    async fn open(db: &D, wait: Wait) -> Result<Self, sqlx::Error> {
+        let queue = D::Driver::queue(db.pool()).await;
+        let conn = db.pool().acquire().await?;
+        Ok(Self { conn, fault: None, unread: false, open: true, wait, _queue: queue })
     }
 
     /// Commits.

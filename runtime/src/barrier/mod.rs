@@ -16,7 +16,7 @@ mod postgres;
 mod sqlite;
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::Pool;
 use sqlx::error::DatabaseError;
@@ -29,6 +29,9 @@ use crate::{CommitError, Database, Fault, Isolation, Tx};
 
 /// How long query-prepared may take in all. DTM gives up on a call after 3 seconds.
 pub const QUERY_PREPARED_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often query-prepared is tried within one call.
+const ASKS_MAX: u32 = 3;
 
 /// The barrier of the first (here: the only) business call within a branch.
 const BARRIER_ID: &str = "01";
@@ -117,6 +120,20 @@ pub trait Dialect: sqlx::Database + Sized {
     /// The statements that begin a transaction.
     fn begin(isolation: Isolation, wait: Wait) -> &'static str;
 
+    /// Begins a transaction with its first barrier row, in as few round trips as this database can; whether the row was
+    /// not there yet.
+    fn begin_with(
+        conn: &mut Self::Connection,
+        isolation: Isolation,
+        wait: Wait,
+        row: BarrierRow<'_>,
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
+        async move {
+            Self::run(conn, Self::begin(isolation, wait)).await?;
+            Self::insert(conn, row).await
+        }
+    }
+
     /// The statements that check that the transaction is still the one that was begun, and commit it: one round trip.
     fn commit(wait: Wait) -> &'static str;
 
@@ -160,25 +177,33 @@ pub trait Dialect: sqlx::Database + Sized {
     const GRANT: &'static str;
 }
 
-/// Enters the barrier of a branch: the first statements of its transaction.
+/// Begins the transaction of a branch, behind its barrier.
 ///
 /// The barrier rows go before the business's, since business lock first and barrier second deadlocks. Source: DTM's
 /// barrier for branches.
 ///
 /// # Errors
-/// The database's own; roll back.
-pub async fn enter<D: Database>(tx: &mut Tx<D>, key: &BarrierKey) -> Result<Entry, sqlx::Error> {
+/// The database's own; nothing is left open.
+pub async fn enter<D: Database>(db: &D, key: &BarrierKey) -> Result<(Tx<D>, Entry), sqlx::Error> {
     let reason = key.op.as_str();
-    let origin_inserted = match key.op.origin() {
-        Some(origin) => D::Driver::insert(tx.conn(), key.row(origin, reason)).await?,
-        None => false,
+    let row = key.row(key.op, reason);
+    let (tx, inserted, origin_inserted) = match key.op.origin() {
+        None => {
+            let (tx, inserted) = Tx::begin_with(db, Wait::Default, row).await?;
+            (tx, inserted, false)
+        }
+        Some(origin) => {
+            let (mut tx, origin_inserted) = Tx::begin_with(db, Wait::Default, key.row(origin, reason)).await?;
+            let inserted = D::Driver::insert(tx.conn(), row).await?;
+            (tx, inserted, origin_inserted)
+        }
     };
-    let inserted = D::Driver::insert(tx.conn(), key.row(key.op, reason)).await?;
-    Ok(match (inserted, origin_inserted) {
+    let entry = match (inserted, origin_inserted) {
         (false, _) => Entry::Repeat,
         (true, true) => Entry::NothingToUndo,
         (true, false) => Entry::Run,
-    })
+    };
+    Ok((tx, entry))
 }
 
 /// Leaves a transaction whose barrier said [`Entry::Repeat`]: rolls it back, and returns once what the first call did is
@@ -215,7 +240,22 @@ pub enum QueryPreparedError {
 /// # Errors
 /// [`QueryPreparedError`]: ask again later.
 pub async fn query_prepared<D: Database>(db: &D, gid: &Gid) -> Result<Prepared, QueryPreparedError> {
-    tokio::time::timeout(QUERY_PREPARED_TIMEOUT, ask(db, BarrierKey::local(gid.clone())))
+    let asked = Instant::now();
+    let answer = async {
+        let mut attempts = 1..ASKS_MAX;
+        loop {
+            match ask(db, BarrierKey::local(gid.clone())).await {
+                // Of those who wait for each other the database ends one at once, which may be this one. A conflict that
+                // comes late is the end of the wait.
+                Err(error)
+                    if Fault::of::<D::Driver>(&error) == Fault::Conflict
+                        && asked.elapsed() < QUERY_PREPARED_TIMEOUT / 2
+                        && attempts.next().is_some() => {}
+                answer => return answer,
+            }
+        }
+    };
+    tokio::time::timeout(QUERY_PREPARED_TIMEOUT, answer)
         .await
         .map_err(|_elapsed| QueryPreparedError::Ongoing(None))?
         .map_err(|error| match Fault::of::<D::Driver>(&error) {
@@ -225,9 +265,9 @@ pub async fn query_prepared<D: Database>(db: &D, gid: &Gid) -> Result<Prepared, 
 }
 
 async fn ask<D: Database>(db: &D, key: BarrierKey) -> Result<Prepared, sqlx::Error> {
-    let mut tx = Tx::begin_with(db, Wait::Bounded).await?;
     let row = key.row(key.op, REASON_ROLLBACK);
-    if D::Driver::insert(tx.conn(), row).await? {
+    let (tx, inserted) = Tx::begin_with(db, Wait::Bounded, row).await?;
+    if inserted {
         return match tx.commit().await {
             Ok(()) => Ok(Prepared::RolledBack),
             Err(CommitError::Refused(error) | CommitError::Unknown(error)) => Err(error),

@@ -2,7 +2,7 @@
 
 use branchwire::barrier::{self, BarrierKey, Entry};
 use branchwire::protocol::{BranchId, Gid, Op, TransType};
-use branchwire::{Fault, Reply, Tx};
+use branchwire::{Fault, Reply};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
 use branchwire_tests::service::Service;
 use futures_util::future::join_all;
@@ -108,7 +108,7 @@ async fn barrier_rows_are_those_that_dtm_writes<DB: BankDriver>(bank: Bank<DB>) 
 
     let gid = Gid::random();
     call(&bank, &gid, TransType::Tcc, Op::Cancel, -30).await;
-    assert_eq!(bank.barrier_rows(&gid).await, [row("tcc", "try", "cancel"), row("tcc", "cancel", "cancel")]);
+    assert_eq!(bank.barrier_rows(&gid).await, [row("tcc", "cancel", "cancel"), row("tcc", "try", "cancel")]);
 }
 
 /// Calls a branch that credits the account, as its handler does.
@@ -123,8 +123,7 @@ async fn call<DB: BankDriver>(bank: &Bank<DB>, gid: &Gid, trans_type: TransType,
 }
 
 async fn attempt<DB: BankDriver>(bank: &Bank<DB>, key: &BarrierKey, amount: i64) -> Result<Entry, sqlx::Error> {
-    let mut tx = Tx::begin(bank).await?;
-    let entry = barrier::enter(&mut tx, key).await?;
+    let (mut tx, entry) = barrier::enter(bank, key).await?;
     match entry {
         Entry::Repeat => barrier::leave_repeat(tx, bank, key).await?,
         Entry::NothingToUndo => tx.commit().await.unwrap(),

@@ -89,8 +89,7 @@ async fn a_repeat_is_answered_after_a_commit_that_wrote() {
 async fn a_question_is_answered_after_a_commit_that_wrote() {
     let Some(bank) = Bank::<MySql>::open().await else { return };
     let (service, gid) = (crediting(&bank), Gid::random());
-    let mut tx = Tx::begin(&bank).await.unwrap();
-    barrier::enter(&mut tx, &BarrierKey::local(gid.clone())).await.unwrap();
+    let (tx, _) = barrier::enter(&bank, &BarrierKey::local(gid.clone())).await.unwrap();
     tx.commit().await.unwrap();
     for written in [true, false] {
         assert_eq!(service.query_prepared(&gid).await, Reply::Success);

@@ -46,7 +46,9 @@ async fn a_branch_writes_durably_whatever_its_pool_was_opened_with() {
     let tx = Tx::begin(&weak).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(pragma(weak.pool(), "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous").await, "2");
-    assert_eq!(pragma(weak.pool(), "SELECT CAST(fullfsync AS TEXT) FROM pragma_fullfsync").await, "1");
+    // What `fullfsync` asks for is known on Apple's systems only.
+    let full = if cfg!(target_vendor = "apple") { "1" } else { "0" };
+    assert_eq!(pragma(weak.pool(), "SELECT CAST(fullfsync AS TEXT) FROM pragma_fullfsync").await, full);
 }
 
 #[tokio::test]

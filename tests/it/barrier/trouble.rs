@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use branchwire::barrier::{self, BarrierKey};
 use branchwire::protocol::Gid;
 use branchwire::{Database, Fault, OrRefuse, Reply, Tx};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver, OTHER_ACCOUNT};
 use branchwire_tests::service::Service;
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
 
 /// How long to wait before looking again who waits for a lock. InnoDB tells news only to those who ask more seldom than
 /// ten times a second.
@@ -46,11 +47,17 @@ pub(super) async fn is_tried_three_times<DB: BankDriver>(bank: &Bank<DB>, sql: &
 /// Two branches that lock two accounts in opposite order both apply, though the database ends one of them first.
 pub(super) async fn a_deadlock_passes<DB: BankDriver>(bank: &Bank<DB>) {
     let (attempts, both_hold_one) = (Arc::new(AtomicU32::new(0)), Arc::new(Barrier::new(2)));
+    let one_is_through = Arc::new(Notify::new());
     let service = {
-        let attempts = attempts.clone();
+        let (attempts, one_is_through) = (attempts.clone(), one_is_through.clone());
         Service::new(bank, move |tx, amount| {
-            let (attempt, both_hold_one) = (attempts.fetch_add(1, Ordering::Relaxed), both_hold_one.clone());
+            let attempt = attempts.fetch_add(1, Ordering::Relaxed);
+            let (both_hold_one, one_is_through) = (both_hold_one.clone(), one_is_through.clone());
             Box::pin(async move {
+                if attempt == 2 {
+                    // The database may let it overtake the one that it gave way to, and then they would meet again.
+                    one_is_through.notified().await;
+                }
                 let order = if amount == 1 { [ACCOUNT, OTHER_ACCOUNT] } else { [OTHER_ACCOUNT, ACCOUNT] };
                 DB::credit(tx, order[0], amount).await?;
                 if attempt < 2 {
@@ -61,8 +68,12 @@ pub(super) async fn a_deadlock_passes<DB: BankDriver>(bank: &Bank<DB>) {
             })
         })
     };
-    let (one, two) = (Gid::random(), Gid::random());
-    let replies = tokio::join!(service.call(&one, 1), service.call(&two, 2));
+    let call = async |amount| {
+        let reply = service.call(&Gid::random(), amount).await;
+        one_is_through.notify_one();
+        reply
+    };
+    let replies = tokio::join!(call(1), call(2));
     assert_eq!(replies, (Reply::Success, Reply::Success));
     assert_eq!(attempts.load(Ordering::Relaxed), 3);
     assert_eq!((bank.balance(ACCOUNT).await, bank.balance(OTHER_ACCOUNT).await), (3, 3));
@@ -82,9 +93,7 @@ pub(super) async fn errors_mean<DB: BankDriver>(bank: &Bank<DB>, statements: &[&
 /// `kill` kills the connections that wait for a lock, and returns an error as long as there are none.
 pub(super) async fn a_lost_question_is_unknown<DB: BankDriver>(bank: &Bank<DB>, kill: &str) {
     let (service, gid) = (Service::new(bank, |_, _| Box::pin(async { Ok(()) })), Gid::random());
-    let mut tx = Tx::begin(bank).await.unwrap();
-    let key = branchwire::barrier::BarrierKey::local(gid.clone());
-    branchwire::barrier::enter(&mut tx, &key).await.unwrap();
+    let (tx, _) = barrier::enter(bank, &BarrierKey::local(gid.clone())).await.unwrap();
 
     let killed = async {
         while DB::execute_outside(bank.pool(), kill).await.is_err() {

@@ -80,7 +80,7 @@ impl<DB: BankDriver> Bank<DB> {
         DB::balance(&self.pool, account).await
     }
 
-    /// The barrier rows of a global transaction, in the order in which they were inserted.
+    /// The barrier rows of a global transaction, by op.
     pub async fn barrier_rows(&self, gid: &Gid) -> Vec<Row> {
         DB::barrier_rows(&self.pool, gid.as_str()).await
     }

@@ -40,7 +40,7 @@ impl BankDriver for MySql {
 
     async fn barrier_rows(pool: &MySqlPool, gid: &str) -> Vec<Row> {
         sqlx::query_as(
-            "SELECT trans_type, branch_id, op, barrier_id, reason FROM dtm_barrier.barrier WHERE gid = ? ORDER BY id",
+            "SELECT trans_type, branch_id, op, barrier_id, reason FROM dtm_barrier.barrier WHERE gid = ? ORDER BY op",
         )
         .bind(gid)
         .fetch_all(pool)

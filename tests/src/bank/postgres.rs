@@ -40,7 +40,7 @@ impl BankDriver for Postgres {
 
     async fn barrier_rows(pool: &PgPool, gid: &str) -> Vec<Row> {
         sqlx::query_as(
-            "SELECT trans_type, branch_id, op, barrier_id, reason FROM dtm_barrier.barrier WHERE gid = $1 ORDER BY id",
+            "SELECT trans_type, branch_id, op, barrier_id, reason FROM dtm_barrier.barrier WHERE gid = $1 ORDER BY op",
         )
         .bind(gid)
         .fetch_all(pool)

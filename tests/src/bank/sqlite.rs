@@ -43,7 +43,7 @@ impl BankDriver for Sqlite {
 
     async fn barrier_rows(pool: &SqlitePool, gid: &str) -> Vec<Row> {
         sqlx::query_as(
-            "SELECT trans_type, branch_id, op, barrier_id, reason FROM dtm_barrier_barrier WHERE gid = ? ORDER BY id",
+            "SELECT trans_type, branch_id, op, barrier_id, reason FROM dtm_barrier_barrier WHERE gid = ? ORDER BY op",
         )
         .bind(gid)
         .fetch_all(pool)
