@@ -241,4 +241,20 @@ mod tests {
         use clap::CommandFactory;
         Options::command().debug_assert();
     }
+
+    #[test]
+    fn a_secret_comes_from_a_file_and_what_is_wrong_with_it_is_said_without_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("keys");
+        let read = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            secret::<Keys>("BRANCHWIRE_NOT_SET", Some(&file))
+        };
+        assert!(read("k:0123456789abcdef0123456789abcdef\n").unwrap().is_some());
+        let error = read("k:s3cr3t").unwrap_err();
+        assert!(error.contains("keys: key 1") && !error.contains("s3cr3t"), "{error}");
+        assert!(secret::<Keys>("BRANCHWIRE_NOT_SET", None).unwrap().is_none());
+        let missing = dir.path().join("missing");
+        assert!(secret::<Keys>("BRANCHWIRE_NOT_SET", Some(&missing)).unwrap_err().contains("missing"));
+    }
 }
