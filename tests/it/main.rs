@@ -7,3 +7,4 @@ mod conformance;
 mod coordinator;
 mod dependencies;
 mod harness;
+mod stores;

@@ -3,6 +3,7 @@
 //! - [`server`]: a server of each kind, at a given address or started for this run;
 //! - [`database`]: a database for one test, on SQLite, PostgreSQL or MySQL;
 //! - [`bank`]: accounts and a barrier table in such a database, for tests that are written once for all three;
+//! - [`proxy`]: before a database, to lose what clients and server say;
 //! - [`service`]: a branch on top of it.
 //!
 //! The tests themselves are in `it/`. This crate is not published.
@@ -11,5 +12,6 @@
 
 pub mod bank;
 pub mod database;
+pub mod proxy;
 pub mod server;
 pub mod service;

@@ -316,6 +316,13 @@ impl Core {
             Event::Submit => Some(Opening::Submit),
             _ => None,
         };
+        // Prepared by another coordinator, probably. To find that out by trying to create it would cost a commit.
+        if matches!((&*held, known, opening), (Held::Empty, Known::Definition(_), Some(Opening::Submit)))
+            && self.store.is_shared()
+            && let Some(row) = self.store.load(gid.as_str()).await?
+        {
+            *held = self.loaded(&row)?;
+        }
         let running = matches!(&*held, Held::Loaded(loaded) if loaded.state.is_running());
         match (&*held, known, opening) {
             (Held::Gone, _, _) => return Ok(None),

@@ -109,6 +109,11 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
+    /// Whether other coordinators may be at work on it, too.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// The longest payload of a branch that can be stored, in bytes.
     fn payload_bytes_max(&self) -> usize {
         usize::MAX

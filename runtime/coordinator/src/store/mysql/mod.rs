@@ -5,9 +5,11 @@
 //! database's clock. `datetime` columns have no zone: it is an option which one they are in, and UTC if none is given. A DTM
 //! server writes the local time of its own process.
 
+mod insert;
 mod read;
 mod script;
 mod statements;
+mod transaction;
 
 use std::time::Duration;
 
@@ -215,6 +217,10 @@ impl Store for MySqlStore {
         PAYLOAD_BYTES_MAX
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
             self.readers.close().await;
@@ -289,7 +295,8 @@ fn classify(error: &sqlx::Error) -> Failure {
     match number {
         // Lock wait timeout, deadlock.
         Some(1205 | 1213) => Failure::Again(StoreError::Unavailable(text)),
-        // Duplicate key: another coordinator inserts it just now. Again and again: a branch that is left over.
+        // Duplicate key: another coordinator inserted it just now. Again and again: a gid that looks like another one, or a
+        // branch that was left over.
         Some(1062) => Failure::Again(StoreError::Data(text)),
         // NULL, packet too large, value out of range, incorrect value, too long.
         Some(1048 | 1153 | 1264 | 1366 | 1406) => Failure::Certain(StoreError::Data(text)),

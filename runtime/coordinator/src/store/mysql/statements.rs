@@ -1,82 +1,16 @@
 //! The statements that write. A batch is one text of many statements with its COMMIT, and so one round trip: no lock is
 //! held while the database waits for us, who may have stopped.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
-use sqlx::{AssertSqlSafe, Either, MySqlConnection};
+use sqlx::MySqlConnection;
 
+use super::insert;
 use super::script::Script;
-use crate::engine::{Branch, BranchState, Definition, State, Time};
+use super::transaction::{Transaction, run};
+use crate::engine::Time;
 use crate::store::{BranchChange, Change, KvPut, Outcome, ResetDue, Take, Write};
-
-/// How long a text becomes, in bytes, before it is sent: databases take at least four mebibytes, of which one statement
-/// may be some hundred kibibytes.
-const TEXT_BYTES_MAX: usize = 1 << 20;
-
-/// Executes a script; gives how many rows each of its statements matched or inserted.
-async fn run(connection: &mut MySqlConnection, script: Script) -> Result<Vec<u64>, sqlx::Error> {
-    let mut changed = Vec::with_capacity(script.len());
-    let text = sqlx::raw_sql(AssertSqlSafe(script.into_text()));
-    let mut results = sqlx::Executor::fetch_many(connection, text);
-    while let Some(result) = results.try_next().await? {
-        if let Either::Left(done) = result {
-            changed.push(done.rows_affected());
-        }
-    }
-    Ok(changed)
-}
-
-/// A transaction, sent in one text unless that would be very long.
-struct Transaction<'c> {
-    connection: &'c mut MySqlConnection,
-    script: Script,
-    changed: Vec<u64>,
-}
-
-impl<'c> Transaction<'c> {
-    fn begin(connection: &'c mut MySqlConnection, time_zone_s: i32) -> Self {
-        let mut script = Script::new(time_zone_s);
-        script.sql("START TRANSACTION").end();
-        Self { connection, script, changed: Vec::new() }
-    }
-
-    /// The place of the next statement among all.
-    fn next(&self) -> usize {
-        self.changed.len() + self.script.len()
-    }
-
-    async fn send_if_long(&mut self) -> Result<(), sqlx::Error> {
-        if self.script.bytes_len() > TEXT_BYTES_MAX {
-            self.changed.extend(run(self.connection, self.script.take()).await?);
-        }
-        Ok(())
-    }
-
-    /// Commits; gives how many rows each statement matched or inserted.
-    async fn commit(mut self) -> Result<Vec<u64>, sqlx::Error> {
-        self.script.sql("COMMIT").end();
-        let statements = self.next();
-        // Execution stops at the first statement that fails: an error before the COMMIT means that there was none.
-        let text = sqlx::raw_sql(AssertSqlSafe(self.script.into_text()));
-        let mut results = sqlx::Executor::fetch_many(self.connection, text);
-        loop {
-            match results.try_next().await {
-                Ok(Some(Either::Left(done))) => self.changed.push(done.rows_affected()),
-                Ok(Some(Either::Right(_))) => {}
-                Ok(None) if self.changed.len() == statements => return Ok(self.changed),
-                Ok(None) => return Err(in_doubt(&format!("{} of {statements} results", self.changed.len()))),
-                Err(error) if self.changed.len() + 1 == statements => return Err(in_doubt(&error)),
-                Err(error) => return Err(error),
-            }
-        }
-    }
-}
-
-/// An error that is none of a statement's: what it is about may be committed.
-fn in_doubt(error: &impl ToString) -> sqlx::Error {
-    sqlx::Error::Protocol(error.to_string())
-}
 
 /// Executes the writes; they are committed when it returns. If they are `in_doubt`, that is if they may be executed
 /// already, a row that is as it should become counts as changed.
@@ -86,21 +20,36 @@ pub(super) async fn execute(
     writes: &[Write],
     in_doubt: bool,
 ) -> Result<Vec<Outcome>, sqlx::Error> {
+    let done = execute_all_but(&HashSet::new(), connection, time_zone_s, writes, in_doubt).await;
+    let Err(sqlx::Error::Database(error)) = &done else { return done };
+    if !error.is_unique_violation() {
+        return done;
+    }
+    // Most gids are new, and so that is found out only here: an `INSERT IGNORE` would also cut what is too long, and
+    // `INSERT ... SELECT` locks the whole table.
+    sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await?;
+    let there = insert::that_are_there(connection, time_zone_s, writes).await?;
+    if there.is_empty() {
+        return done;
+    }
+    execute_all_but(&there, connection, time_zone_s, writes, in_doubt).await
+}
+
+/// Executes the writes, but does not create what is `there`.
+async fn execute_all_but(
+    there: &HashSet<String>,
+    connection: &mut MySqlConnection,
+    time_zone_s: i32,
+    writes: &[Write],
+    in_doubt: bool,
+) -> Result<Vec<Outcome>, sqlx::Error> {
     let mut transaction = Transaction::begin(connection, time_zone_s);
+    insert::insert(&mut transaction, writes, there).await?;
     let mut places = Vec::with_capacity(writes.len());
     for write in writes {
         places.push(transaction.next());
         match write {
-            Write::Create { definition, state, owner } => {
-                create(&mut transaction.script, definition, state, owner);
-                if !definition.branches.is_empty() {
-                    transaction.script.sql("SET @created = ROW_COUNT()").end();
-                }
-                for (branch, state) in definition.branches.iter().zip(&state.branches) {
-                    create_branch(&mut transaction.script, definition, branch, state);
-                    transaction.send_if_long().await?;
-                }
-            }
+            Write::Create { .. } => {}
             Write::Change(change) => {
                 self::change(&mut transaction.script, change, in_doubt);
                 // That a branch is done stays true, also if its transaction has moved on meanwhile.
@@ -111,76 +60,11 @@ pub(super) async fn execute(
         transaction.send_if_long().await?;
     }
     let changed = transaction.commit().await?;
-    let outcome = |place: usize| if changed[place] > 0 { Outcome::Applied } else { Outcome::Conflict };
-    Ok(places.into_iter().map(outcome).collect())
-}
-
-/// Inserts nothing if the gid is there already. (`INSERT IGNORE` would also cut what is too long.) Where two coordinators
-/// insert it at the same time one gets an error of the key, and finds the row when it tries again.
-fn create(script: &mut Script, definition: &Definition, state: &State, owner: &str) {
-    script
-        .sql(
-            "INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, \
-             update_time, finish_time, options, custom_data, next_cron_interval, next_cron_time, owner, ext_data, \
-             result, rollback_reason) SELECT ",
-        )
-        .str(definition.gid.as_str())
-        .sql(", ")
-        .str(definition.trans_type.as_str())
-        .sql(", ")
-        .str(state.status.as_str())
-        .sql(", ")
-        .str(&definition.query_prepared)
-        .sql(", 'http', ")
-        .moment(Some(definition.created.whole_seconds()))
-        .sql(", ")
-        .moment(Some(definition.created.whole_seconds()))
-        .sql(", ")
-        .moment(state.ended.map(Time::whole_seconds))
-        .sql(", ")
-        .str(&definition.options)
-        .sql(", ")
-        .str(&definition.custom_data)
-        .sql(", ")
-        .int(whole_seconds(millis(state.interval)))
-        .sql(", ")
-        .in_millis(wait_ms(definition.created.until(state.due)))
-        .sql(", ")
-        .str(owner)
-        .sql(", ")
-        .str(&definition.ext_data)
-        .sql(", '', '' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM trans_global WHERE gid = ")
-        .str(definition.gid.as_str())
-        .sql(")")
-        .end();
-}
-
-/// Inserts a branch if its transaction was inserted just now.
-fn create_branch(script: &mut Script, definition: &Definition, branch: &Branch, state: &BranchState) {
-    script
-        .sql(
-            "INSERT INTO trans_branch_op (gid, branch_id, op, url, data, bin_data, status, create_time, update_time, \
-             finish_time) SELECT ",
-        )
-        .str(definition.gid.as_str())
-        .sql(", ")
-        .str(branch.branch_id.as_str())
-        .sql(", ")
-        .str(branch.op.as_str())
-        .sql(", ")
-        .str(&branch.url)
-        .sql(", '', ")
-        .bytes(&branch.payload)
-        .sql(", ")
-        .str(state.status.as_str())
-        .sql(", ")
-        .moment(Some(definition.created.whole_seconds()))
-        .sql(", ")
-        .moment(Some(definition.created.whole_seconds()))
-        .sql(", ")
-        .moment(state.finished.map(Time::whole_seconds))
-        .sql(" FROM DUAL WHERE @created > 0")
-        .end();
+    let outcomes = writes.iter().zip(places).map(|(write, place)| match write {
+        Write::Create { definition, .. } => !there.contains(definition.gid.as_str()),
+        Write::Change(_) | Write::Park { .. } => changed[place] > 0,
+    });
+    Ok(outcomes.map(|applied| if applied { Outcome::Applied } else { Outcome::Conflict }).collect())
 }
 
 fn change(script: &mut Script, change: &Change, in_doubt: bool) {
@@ -247,18 +131,18 @@ fn park(script: &mut Script, gid: &str, reason: &str) {
 }
 
 /// In milliseconds. What is due at once is so also when rounded up: since a second.
-fn wait_ms(wait: Duration) -> i64 {
+pub(super) fn wait_ms(wait: Duration) -> i64 {
     if wait.is_zero() { -1000 } else { millis(wait) }
 }
 
 /// A century.
 const SECONDS_MAX: i64 = 100 * 365 * 86_400;
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(Time::MAX.as_millis())
 }
 
-fn whole_seconds(millis: i64) -> i64 {
+pub(super) fn whole_seconds(millis: i64) -> i64 {
     (millis.saturating_add(999) / 1000).min(i64::from(i32::MAX))
 }
 

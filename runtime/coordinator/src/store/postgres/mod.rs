@@ -203,6 +203,10 @@ impl Store for PostgresStore {
         .boxed()
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
             self.readers.close().await;

@@ -1,0 +1,110 @@
+//! A COMMIT whose result is lost: executed again, it has the effect of one.
+
+use std::time::Duration;
+
+use branchwire::protocol::Status::{Failed, Prepared, Submitted, Succeed};
+use branchwire_coordinator::engine::Defaults;
+use branchwire_coordinator::store::Outcome::{self, Applied, Conflict};
+use branchwire_coordinator::store::StoreError;
+use branchwire_tests::proxy::{Loss, Proxy};
+
+use super::{Fixture, LONG, US, change, gid, message, now, open, prepared, statuses, submitted};
+
+/// A batch with one of each is written through a proxy that loses it in one way.
+async fn is_found_out(fixture: &Fixture, loss: Loss) {
+    let proxy = Proxy::before(fixture.database.url()).await;
+    let store = open(proxy.url()).await;
+    let (new, begun, waits, ends, given_up, elsewhere) = (gid(), gid(), gid(), gid(), gid(), gid());
+    // Also prepares what is prepared but once, so that the next thing which is sent is the batch.
+    let before = [
+        prepared(&message(&begun, 2), LONG),
+        prepared(&message(&given_up, 1), LONG),
+        submitted(&message(&waits, 2), US, LONG),
+        submitted(&message(&ends, 2), US, LONG),
+        submitted(&message(&elsewhere, 2), "branchwire-elsewhere", LONG),
+    ];
+    assert_eq!(store.write(&before).await, Ok(vec![Applied; 5]));
+    let again = change(&waits, (Submitted, US), (Submitted, US), LONG, &[]);
+    assert_eq!(store.write(&[again]).await, Ok(vec![Applied]));
+
+    let batch = [
+        prepared(&message(&new, 2), LONG),
+        change(&begun, (Prepared, ""), (Submitted, US), LONG, &[]),
+        change(&waits, (Submitted, US), (Submitted, ""), LONG, &["01"]),
+        change(&ends, (Submitted, US), (Succeed, ""), LONG, &["01", "02"]),
+        change(&given_up, (Prepared, ""), (Failed, ""), LONG, &[]),
+        change(&elsewhere, (Submitted, US), (Succeed, ""), LONG, &[]),
+    ];
+    proxy.lose_next(loss);
+    let outcomes = store.write(&batch).await.expect("what became of it is found out");
+    assert!(proxy.has_lost(), "the batch was what was lost");
+    // That a gid is there already may come of the first time: who asked reads the row then.
+    assert!(outcomes[0] == Applied || loss == Loss::OfTheAnswer, "{outcomes:?}");
+    let others: &[Outcome] = &[Applied, Applied, Applied, Applied, Conflict];
+    assert_eq!(&outcomes[1..], others);
+    stands(fixture, [&new, &begun, &waits, &ends, &given_up, &elsewhere]).await;
+
+    if loss == Loss::UntilDelivered {
+        // Meanwhile we go on; what comes late then must change nothing.
+        let next = change(&begun, (Submitted, US), (Submitted, US), LONG, &["01"]);
+        assert_eq!(store.write(&[next]).await, Ok(vec![Applied]));
+        proxy.deliver().await;
+        assert_eq!(statuses(&fixture.row(&begun).await), ["succeed", "prepared"]);
+        stands(fixture, [&new, &begun, &waits, &ends, &given_up, &elsewhere]).await;
+    }
+    store.close().await;
+}
+
+async fn stands(fixture: &Fixture, gids: [&branchwire::protocol::Gid; 6]) {
+    let expected = [
+        ("prepared", ""),
+        ("submitted", US),
+        ("submitted", ""),
+        ("succeed", ""),
+        ("failed", ""),
+        ("submitted", "branchwire-elsewhere"),
+    ];
+    for (gid, expected) in gids.into_iter().zip(expected) {
+        let row = fixture.row(gid).await;
+        assert_eq!((row.status.as_str(), row.owner.as_str()), expected);
+        row.decode(&Defaults::default(), US, now()).expect("it makes sense");
+    }
+    assert_eq!(fixture.row(gids[0]).await.branches.len(), 2);
+    assert_eq!(statuses(&fixture.row(gids[2]).await), ["succeed", "prepared"]);
+    assert_eq!(statuses(&fixture.row(gids[3]).await), ["succeed", "succeed"]);
+}
+
+async fn a_batch_whose_request_is_lost_is_written(fixture: Fixture) {
+    is_found_out(&fixture, Loss::OfTheRequest).await;
+}
+
+async fn a_batch_whose_answer_is_lost_is_written_once(fixture: Fixture) {
+    is_found_out(&fixture, Loss::OfTheAnswer).await;
+}
+
+async fn a_batch_that_lands_late_changes_nothing(fixture: Fixture) {
+    is_found_out(&fixture, Loss::UntilDelivered).await;
+}
+
+async fn a_store_whose_server_goes_away_says_what_it_does_not_know(fixture: Fixture) {
+    let proxy = Proxy::before(fixture.database.url()).await;
+    let store = open(proxy.url()).await;
+    let gid = gid();
+    let state = submitted(&message(&gid, 1), US, LONG);
+    assert_eq!(store.write(&[state]).await, Ok(vec![Applied]));
+    proxy.shut();
+    let end = change(&gid, (Submitted, US), (Succeed, ""), LONG, &["01"]);
+    let start = std::time::Instant::now();
+    let error = store.write(std::slice::from_ref(&end)).await.expect_err("there is no server");
+    assert!(matches!(error, StoreError::Unknown(_)), "{error}");
+    assert!(start.elapsed() > Duration::from_secs(5), "it was waited for");
+    let error = store.write(&[end]).await.expect_err("there is no server");
+    assert!(matches!(error, StoreError::Unavailable(_)), "nothing was sent: {error}");
+}
+
+on_each_server! {
+    a_batch_whose_request_is_lost_is_written,
+    a_batch_whose_answer_is_lost_is_written_once,
+    a_batch_that_lands_late_changes_nothing,
+    a_store_whose_server_goes_away_says_what_it_does_not_know,
+}

@@ -1,0 +1,195 @@
+//! What a store promises, on each database: one suite for all, and what only a server has.
+
+/// Makes a test of each case on each database. A case is a function of a [`Fixture`](crate::stores::Fixture).
+macro_rules! on_each_store {
+    ($($case:ident),+ $(,)?) => {
+        $crate::stores::on_each_store! { @ sqlite: $($case)+ }
+        $crate::stores::on_each_server! { $($case),+ }
+    };
+    (@ $module:ident: $($case:ident)+) => {
+        mod $module {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    if let Some(fixture) = $crate::stores::Fixture::$module().await {
+                        super::$case(fixture).await;
+                    }
+                }
+            )+
+        }
+    };
+}
+
+/// The same, where several coordinators share one store.
+macro_rules! on_each_server {
+    ($($case:ident),+ $(,)?) => {
+        $crate::stores::on_each_store! { @ postgres: $($case)+ }
+        $crate::stores::on_each_store! { @ mysql: $($case)+ }
+    };
+}
+
+use on_each_server;
+use on_each_store;
+
+mod due;
+mod lost;
+mod mysql;
+mod postgres;
+mod tables;
+mod writes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
+use branchwire_coordinator::Clock;
+use branchwire_coordinator::engine::{Branch, Defaults, Definition, Opening, State, Time, Timing, create};
+use branchwire_coordinator::store::{self, BranchChange, Change, Options, Outcome, Row, Store, Take, Write};
+use branchwire_tests::database::TestDatabase;
+
+/// Two coordinators.
+const US: &str = "branchwire-us";
+const OTHERS: &str = "branchwire-others";
+
+/// A store on a database of its own.
+struct Fixture {
+    store: Arc<dyn Store>,
+    /// Dropped after the store.
+    database: TestDatabase,
+}
+
+impl Fixture {
+    async fn sqlite() -> Option<Self> {
+        Some(Self::on(TestDatabase::sqlite()).await)
+    }
+
+    async fn postgres() -> Option<Self> {
+        Some(Self::on(TestDatabase::postgres().await?).await)
+    }
+
+    async fn mysql() -> Option<Self> {
+        Some(Self::on(TestDatabase::mysql().await?).await)
+    }
+
+    async fn on(database: TestDatabase) -> Self {
+        Self { store: open(database.url()).await, database }
+    }
+
+    /// Writes one thing.
+    async fn write(&self, write: Write) -> Outcome {
+        self.write_all(&[write]).await[0]
+    }
+
+    async fn write_all(&self, writes: &[Write]) -> Vec<Outcome> {
+        self.store.write(writes).await.expect("the store takes it")
+    }
+
+    async fn row(&self, gid: &Gid) -> Row {
+        self.store.load(gid.as_str()).await.expect("the store answers").expect("a row")
+    }
+
+    /// Takes what is due, for a lease of so long.
+    async fn take(&self, owner: &str, lease: Duration, limit: u32) -> Vec<String> {
+        let now = now();
+        let take = Take { now, until: now.after(lease), owner: owner.to_owned(), limit };
+        let taken = self.store.take_due(&take).await.expect("the store answers");
+        taken.rows.into_iter().map(|row| row.gid).collect()
+    }
+
+    /// Takes until something is due.
+    async fn take_when_due(&self, owner: &str, lease: Duration) -> Vec<String> {
+        let taken = async {
+            loop {
+                let gids = self.take(owner, lease, 100).await;
+                if !gids.is_empty() {
+                    return gids;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), taken).await.expect("something becomes due")
+    }
+}
+
+async fn open(address: &str) -> Arc<dyn Store> {
+    store::open(address, &Options::default()).await.expect("the store opens")
+}
+
+fn now() -> Time {
+    Clock::System.now()
+}
+
+fn gid() -> Gid {
+    Gid::random()
+}
+
+/// A message with so many branches, created now.
+fn message(gid: &Gid, branches: usize) -> Definition {
+    let branch = |number: usize| Branch {
+        branch_id: BranchId::new(format!("{number:02}")).expect("an id"),
+        op: Op::Action,
+        url: format!("http://branch.example/{number}?a='b'"),
+        payload: format!(r#"{{"number":{number}}}"#).into_bytes().into(),
+    };
+    Definition {
+        gid: gid.clone(),
+        trans_type: TransType::Msg,
+        created: now(),
+        query_prepared: "http://branch.example/prepared".to_owned(),
+        branches: (1..=branches).map(branch).collect(),
+        concurrent: false,
+        timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
+        headers: std::collections::BTreeMap::new(),
+        options: r#"{"concurrent":false}"#.to_owned(),
+        custom_data: String::new(),
+        ext_data: String::new(),
+    }
+}
+
+/// It is prepared, and due after so long.
+fn prepared(definition: &Definition, wait: Duration) -> Write {
+    let step = create(definition, Opening::Prepare, definition.created);
+    let state = State { due: definition.created.after(wait), ..step.state };
+    Write::Create { definition: Arc::new(definition.clone()), state, owner: String::new() }
+}
+
+/// It is submitted, and held by `owner` for so long.
+fn submitted(definition: &Definition, owner: &str, lease: Duration) -> Write {
+    let step = create(definition, Opening::Submit, definition.created);
+    let state = State { due: definition.created.after(lease), ..step.state };
+    Write::Create { definition: Arc::new(definition.clone()), state, owner: owner.to_owned() }
+}
+
+/// A change from a status and owner to others, due after so long; `done` branches are done.
+fn change(gid: &Gid, from: (Status, &str), to: (Status, &str), wait: Duration, done: &[&str]) -> Write {
+    let at = now();
+    Write::Change(Change {
+        gid: gid.clone(),
+        from: from.0,
+        from_owner: from.1.to_owned(),
+        status: to.0,
+        owner: to.1.to_owned(),
+        interval_ms: 4_000,
+        due: at.after(wait),
+        ended: to.0.is_final().then_some(at),
+        rollback_reason: String::new(),
+        at,
+        branches: done
+            .iter()
+            .map(|id| BranchChange {
+                branch_id: BranchId::new(*id).expect("an id"),
+                op: Op::Action,
+                status: Status::Succeed,
+                at,
+            })
+            .collect(),
+    })
+}
+
+/// The statuses of a row's branches.
+fn statuses(row: &Row) -> Vec<&str> {
+    row.branches.iter().map(|branch| branch.status.as_str()).collect()
+}
+
+/// A lease that does not end before the test does.
+const LONG: Duration = Duration::from_hours(1);

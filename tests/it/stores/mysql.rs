@@ -1,0 +1,105 @@
+//! What only MySQL and MariaDB have.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use branchwire::protocol::Gid;
+use branchwire::protocol::Status::{Submitted, Succeed};
+use branchwire_coordinator::engine::Time;
+use branchwire_coordinator::store::Outcome::Applied;
+use branchwire_coordinator::store::{self, Options, StoreError, Take};
+use branchwire_tests::database::TestDatabase;
+use sqlx::{Connection, MySqlConnection};
+
+use super::{Fixture, LONG, US, change, gid, message, now, open, prepared, submitted};
+
+/// A DTM server's main table, which compares as MySQL does unless told otherwise.
+const DTM: &str = "
+    CREATE TABLE trans_global (
+        id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, gid varchar(128) NOT NULL UNIQUE, trans_type varchar(45) NOT NULL,
+        status varchar(12) NOT NULL, query_prepared varchar(1024) NOT NULL, protocol varchar(45) NOT NULL,
+        create_time datetime, update_time datetime, finish_time datetime, rollback_time datetime,
+        options varchar(1024) DEFAULT '', custom_data varchar(1024) DEFAULT '', next_cron_interval int,
+        next_cron_time datetime, owner varchar(128) NOT NULL DEFAULT '', ext_data text,
+        result varchar(1024) DEFAULT '', rollback_reason varchar(1024) DEFAULT '',
+        KEY status_next_cron_time (status, next_cron_time)
+    ) DEFAULT CHARSET utf8mb4 COLLATE utf8mb4_general_ci";
+
+#[tokio::test]
+async fn a_gid_that_only_looks_like_another_is_an_error_and_no_repeat() {
+    let Some(database) = TestDatabase::mysql().await else { return };
+    let mut connection = MySqlConnection::connect(database.url()).await.expect("a connection");
+    sqlx::raw_sql(DTM).execute(&mut connection).await.expect("a DTM server's table");
+    let fixture = Fixture::on(database).await;
+    let (small, large) = (Gid::new("order-1").expect("a gid"), Gid::new("Order-1").expect("a gid"));
+    assert_eq!(fixture.write(prepared(&message(&small, 1), LONG)).await, Applied);
+    let error = fixture.store.write(&[prepared(&message(&large, 2), LONG)]).await.expect_err("it is taken");
+    assert!(matches!(error, StoreError::Data(_)), "{error}");
+    let error = fixture.store.load(large.as_str()).await.expect_err("another one's row");
+    assert!(matches!(error, StoreError::Data(_)), "{error}");
+    assert_eq!(fixture.row(&small).await.branches.len(), 1);
+}
+
+#[tokio::test]
+async fn times_are_in_the_zone_that_is_given() {
+    let Some(database) = TestDatabase::mysql().await else { return };
+    // Shanghai, and the east of Canada.
+    for time_zone_s in [28_800, -12_600] {
+        let store = store::open(database.url(), &Options { time_zone_s }).await.expect("the store opens");
+        let fixture = Fixture { store: Arc::clone(&store), database: TestDatabase::sqlite() };
+        let gid = gid();
+        fixture.write(submitted(&message(&gid, 1), "", Duration::ZERO)).await;
+        assert_eq!(fixture.take(US, LONG, 100).await, [gid.as_str()]);
+        fixture.write(change(&gid, (Submitted, US), (Succeed, ""), LONG, &["01"])).await;
+
+        let mut connection = MySqlConnection::connect(database.url()).await.expect("a connection");
+        let ahead: (i64, i64, i64, i64) = sqlx::query_as(
+            "SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), g.create_time), \
+             TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), g.finish_time), \
+             TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), g.next_cron_time), \
+             TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), b.finish_time) \
+             FROM trans_global g JOIN trans_branch_op b ON b.gid = g.gid WHERE g.gid = ?",
+        )
+        .bind(gid.as_str())
+        .fetch_one(&mut connection)
+        .await
+        .expect("the row");
+        let zone = i64::from(time_zone_s);
+        for (what, ahead, expected) in [
+            ("create_time", ahead.0, zone),
+            ("finish_time", ahead.1, zone),
+            ("next_cron_time", ahead.2, zone + 3_600),
+            ("the branch's finish_time", ahead.3, zone),
+        ] {
+            assert!(ahead.abs_diff(expected) < 10, "{what}: {ahead} s, not {expected} s");
+        }
+        let row = fixture.row(&gid).await;
+        let read = Time::from_millis(row.create_time);
+        assert!(read.as_millis().abs_diff(now().as_millis()) < 10_000, "{read:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_zone_by_which_rows_were_changed_in_the_future_is_refused() {
+    let Some(database) = TestDatabase::mysql().await else { return };
+    let store = store::open(database.url(), &Options { time_zone_s: 28_800 }).await.expect("the store opens");
+    store.write(&[prepared(&message(&gid(), 1), LONG)]).await.expect("it is written");
+    let error = store::open(database.url(), &Options::default()).await.err().expect("it is refused");
+    assert!(error.to_string().contains("time zone"), "{error}");
+}
+
+#[tokio::test]
+async fn times_do_not_end_in_2037() {
+    let Some(database) = TestDatabase::mysql().await else { return };
+    let store = open(database.url()).await;
+    let fixture = Fixture { store, database };
+    let gid = gid();
+    let years = Duration::from_hours(24 * 365 * 40);
+    fixture.write(prepared(&message(&gid, 1), years + LONG)).await;
+    let now = now();
+    let row = fixture.row(&gid).await;
+    assert!(Time::from_millis(row.next_cron_time) > now.after(years), "{}", row.next_cron_time);
+    let take = Take { now, until: now.after(LONG), owner: US.to_owned(), limit: 1 };
+    let taken = fixture.store.take_due(&take).await.expect("the store answers");
+    assert!(taken.rows.is_empty() && taken.next_due > Some(now.after(years)), "{taken:?}");
+}
