@@ -1,4 +1,59 @@
-//! Branchwire: annotated handlers for distributed transactions.
+//! Annotated handlers for distributed transactions.
+//!
+//! An async function that changes your database becomes, by one attribute, a branch of a global transaction: an axum route
+//! that applies exactly once however often it is called. It speaks the protocol of DTM, so it works under any DTM server
+//! and under Branchwire's own coordinator (the crate `branchwire-coordinator`).
+//!
+//! ```
+//! use branchwire::prelude::*;
+//!
+//! #[derive(Clone, Database)]
+//! pub struct BankB(sqlx::SqlitePool);
+//!
+//! #[derive(serde::Serialize, serde::Deserialize)]
+//! pub struct TransferIn {
+//!     pub user_id: i64,
+//!     pub amount: i64,
+//! }
+//!
+//! #[branchwire::service("/api/bank-b")]
+//! pub mod bank_b {
+//!     use super::*;
+//!
+//!     /// Credits an account.
+//!     #[msg_branch]
+//!     pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
+//!         sqlx::query("UPDATE user_account SET balance = balance + ? WHERE user_id = ?")
+//!             .bind(req.amount)
+//!             .bind(req.user_id)
+//!             .execute(&mut *tx)
+//!             .await?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # async fn run(db: BankB, client: Client) -> Result<(), Box<dyn std::error::Error>> {
+//! // Serve it:
+//! let routes: axum::Router = bank_b::router().with_state(db);
+//! // Send to it:
+//! let bank_b = bank_b::at("http://bank-b:8080")?;
+//! let done = client.msg(bank_b.trans_in(&TransferIn { user_id: 2, amount: 30 })).submit().await?;
+//! # Ok(())
+//! # }
+//! # fn main() {}
+//! ```
+//!
+//! # Where to find what
+//! - [`msg`]: the two-phase message, with or without a local transaction; what its outcomes mean.
+//! - [`service`], [`msg_branch`], [`query_prepared`]: the attributes. [`guide`]: what does not compile, and what to write.
+//! - [`barrier`]: exactly once; the table, and the check at the start of a service.
+//! - [`Tx`], [`Database`], [`Retry`], [`BranchError`], [`BranchContext`]: what a branch works with.
+//! - [`client`]: the coordinator's HTTP API. [`protocol`]: its words.
+//! - [`wiring`]: a diagram and a table of services.
+//!
+//! # Features
+//! `sqlite` (default), `postgres`, `mysql`: the databases that a barrier can live in. `tls`: https addresses of coordinators.
+//! `auth`: calls are signed, and only signed ones run.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -13,6 +68,9 @@ mod branch;
 pub mod client;
 mod database;
 mod fault;
+pub mod guide {
+    #![doc = include_str!("../docs/guide.md")]
+}
 mod handler;
 mod literals;
 pub mod msg;
