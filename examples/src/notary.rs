@@ -1,5 +1,6 @@
 //! A service that others host: a notary, who writes down each transfer. It may be written in any language.
 
+use branchwire::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// What the notary writes down.

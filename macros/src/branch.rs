@@ -86,10 +86,10 @@ pub(crate) struct Branch {
 pub(crate) enum RoutePath {
     /// As it stands.
     Known(String),
-    /// What this contract gives to the branch of its name.
-    OfContract(Ident),
-    /// A path below this contract's base.
-    BelowContract(Ident, String),
+    /// What the contract gives to the branch of its name.
+    OfContract,
+    /// A path below the contract's base.
+    BelowContract(String),
 }
 
 /// Where a branch's path starts.
@@ -98,7 +98,7 @@ pub(crate) enum Base {
     /// Here; empty for a function outside of a service.
     Known(String),
     /// The host of this contract.
-    Contract(Ident),
+    Contract(Path),
 }
 
 /// A module of branches.

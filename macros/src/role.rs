@@ -1,7 +1,7 @@
 //! An attribute that gives a function its role: `#[msg_branch]`, `#[query_prepared]`.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{Attribute, FnArg, Path};
 
 use crate::branch::{Base, Branch, Role, RoutePath};
@@ -16,8 +16,14 @@ pub(crate) struct Place<'a> {
     pub(crate) is_remote: bool,
 }
 
+/// The option with which `#[service]` uses the attributes that it has collected; they then write nothing.
+pub(crate) const COLLECTED: &str = "__branchwire_collected";
+
 /// What the attribute writes in place of a function outside of a service.
 pub(crate) fn expand(role: Role, options: TokenStream, item: &TokenStream) -> TokenStream {
+    if options.to_string() == COLLECTED {
+        return TokenStream::new();
+    }
     let mut errors = Errors::default();
     let Ok(mut function) = syn::parse2::<Function>(item.clone()) else {
         return not_a_function(role, item);
@@ -33,6 +39,13 @@ pub(crate) fn expand(role: Role, options: TokenStream, item: &TokenStream) -> To
         );
     }
     let place = Place { krate: &krate, base: &Base::Known(String::new()), is_remote: false };
+    if seen.is_some() {
+        // Not collected, so no branch: its type would only meet the one that another role has made.
+        if let Body::None(_) = function.body {
+            function.body = Body::Block(unreachable_body());
+        }
+        return quote!(#errors #[allow(unused)] #function);
+    }
     let branch = read(role, &options, &mut function, &place, &mut errors);
     let written = write(&branch, function);
     quote!(#errors #written)
@@ -80,7 +93,7 @@ fn path(role: Role, options: &Options, name: &syn::Ident, place: &Place<'_>, err
             errors.push(text, format_args!("the contract gives `{name}` its path: remove this one"));
             RoutePath::Known(text.value())
         }
-        (Base::Contract(contract), None) if role.is_in_contracts() => RoutePath::OfContract(contract.clone()),
+        (Base::Contract(_), None) if role.is_in_contracts() => RoutePath::OfContract,
         (base, text) => {
             let tail = match text {
                 Some(text) => check::branch_path(text, errors),
@@ -88,7 +101,7 @@ fn path(role: Role, options: &Options, name: &syn::Ident, place: &Place<'_>, err
             };
             match base {
                 Base::Known(base) => RoutePath::Known(format!("{base}{tail}")),
-                Base::Contract(contract) => RoutePath::BelowContract(contract.clone(), tail),
+                Base::Contract(_) => RoutePath::BelowContract(tail),
             }
         }
     }
@@ -96,10 +109,14 @@ fn path(role: Role, options: &Options, name: &syn::Ident, place: &Place<'_>, err
 
 /// The function as it was written, or mended, and what stands beside it.
 pub(crate) fn write(branch: &Branch, function: Function) -> TokenStream {
-    let beside = expand::branch(branch);
     if branch.is_remote {
-        return beside;
+        return expand::branch(branch);
     }
+    if function.sig.receiver().is_some() {
+        // In an impl nothing can stand beside it.
+        return mended(branch, function);
+    }
+    let beside = expand::branch(branch);
     let function = if branch.call.is_some() { written(branch, &function) } else { mended(branch, function) };
     quote!(#function #beside)
 }
@@ -134,15 +151,22 @@ fn written(branch: &Branch, function: &Function) -> TokenStream {
     let Branch { krate: bw, vis, name, .. } = branch;
     let Function { attrs, sig, .. } = function;
     let fn_token = &sig.fn_token;
+    let signature = expand::placed(
+        quote! {
+            #vis async #fn_token #name(
+                db: &#database,
+                gid: #bw::Gid,
+            ) -> ::core::result::Result<#bw::Prepared, #bw::Retry>
+        },
+        name.span(),
+    );
+    let answer = expand::proof(database, &quote!(#bw::Database), "ask_barrier");
+    let body = quote_spanned!(name.span()=> { #answer(db, gid).await });
     quote! {
         #(#attrs)*
         #[allow(dead_code, unreachable_pub, clippy::missing_errors_doc)]
-        #vis async #fn_token #name(
-            db: &#database,
-            gid: #bw::Gid,
-        ) -> ::core::result::Result<#bw::Prepared, #bw::Retry> {
-            #bw::__private::ask_barrier(db, gid).await
-        }
+        #signature
+        #body
     }
 }
 
@@ -157,7 +181,16 @@ fn mended(branch: &Branch, mut function: Function) -> TokenStream {
     (sig.constness, sig.abi, sig.variadic) = (None, None, None);
     sig.safety = syn::Safety::Default;
     sig.inputs = std::mem::take(&mut sig.inputs).into_iter().filter(|input| matches!(input, FnArg::Typed(_))).collect();
-    if receiver || matches!(function.body, Body::None(_)) {
+    let mut incomplete = false;
+    for input in &mut sig.inputs {
+        if let FnArg::Typed(typed) = input
+            && check::is_transaction_of_none(&typed.ty)
+        {
+            typed.ty = syn::parse_quote!(&mut impl ::core::marker::Sized);
+            incomplete = true;
+        }
+    }
+    if receiver || incomplete || matches!(function.body, Body::None(_)) {
         function.body = Body::Block(unreachable_body());
     }
     quote!(#[allow(unused)] #function)

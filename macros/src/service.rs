@@ -1,7 +1,7 @@
 //! `#[service("/base")]` on a module: its annotated functions become one service.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, quote};
 use syn::{Attribute, Ident, Path};
 
 use crate::branch::{Base, Member, Service};
@@ -28,11 +28,10 @@ pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
     };
     let krate = options.path("crate").cloned().unwrap_or_else(krate::path);
     let contract = options.path("implements");
-    let alias = format_ident!("__branchwire_contract_of_{}", module.name, span = Span::mixed_site());
     let base = match contract {
         Some(contract) => {
             check::host(&options, contract, &mut errors);
-            Base::Contract(alias.clone())
+            Base::Contract(contract.clone())
         }
         None => Base::Known(check::base(&options, &module.name, &mut errors)),
     };
@@ -41,26 +40,18 @@ pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
     let items = collect(&mut service, std::mem::take(&mut module.items), &mut errors);
     check::service(&service, &module.vis, &mut errors);
     let generated = expand::service(&service);
-    let contract = contract.map(|contract| contract_alias(contract, &alias));
+    let cfgs = parse::carried(&module.attrs).cfgs;
+    let beside = expand::kept_contract(&service, &cfgs);
     let Module { attrs, vis, mod_token, name, inner, .. } = &module;
     quote! {
         #errors
-        #contract
         #(#attrs)*
         #vis #mod_token #name {
             #(#inner)*
             #items
             #generated
         }
-    }
-}
-
-/// The contract under a name that leads to it from within the module as well.
-fn contract_alias(contract: &Path, alias: &Ident) -> TokenStream {
-    quote! {
-        #[doc(hidden)]
-        #[allow(unused_imports)]
-        use #contract as #alias;
+        #beside
     }
 }
 
@@ -68,10 +59,11 @@ fn contract_alias(contract: &Path, alias: &Ident) -> TokenStream {
 fn collect(service: &mut Service, items: Vec<Item>, errors: &mut Errors) -> TokenStream {
     let mut written = TokenStream::new();
     let mut within = Vec::new();
+    let mut used = Vec::new();
     for item in items {
         match item {
             Item::Function(mut function) => {
-                check::no_conditional_role(&function.attrs, errors);
+                check::no_conditional_role(&mut function.attrs, errors);
                 let krate = service.krate.clone();
                 let found = function.attrs.iter().position(|attr| parse::role_of(attr).is_some());
                 let Some(found) = found else {
@@ -82,6 +74,9 @@ fn collect(service: &mut Service, items: Vec<Item>, errors: &mut Errors) -> Toke
                 let attr = function.attrs.remove(found);
                 let role = parse::role_of(&attr).expect("just found");
                 let options = role::options(role, &attr, errors);
+                if !used.contains(attr.path()) {
+                    used.push(attr.path().clone());
+                }
                 let place = Place { krate: &krate, base: &service.base, is_remote: service.is_remote };
                 let branch = role::read(role, &options, &mut function, &place, errors);
                 mark(&krate, &mut function.attrs);
@@ -109,6 +104,9 @@ fn collect(service: &mut Service, items: Vec<Item>, errors: &mut Errors) -> Toke
             Item::Other(tokens) => tokens.to_tokens(&mut written),
         }
     }
+    // The roles were taken away: without this their import would count as unused, and one that is missing as fine.
+    let note = Ident::new(role::COLLECTED, Span::mixed_site());
+    written.extend(quote!(#(#[#used(#note)] const _: () = ();)*));
     for tokens in &within {
         check::collected_from_within(tokens, &service.members, errors);
     }

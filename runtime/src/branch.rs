@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::protocol::TOPIC_PREFIX;
-use crate::{Database, InvalidUrl, ServiceUrl};
+use crate::{InvalidUrl, ServiceUrl};
 
 /// What part an annotated function plays in a global transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,7 +84,7 @@ pub trait SendPayload {
 }
 
 #[diagnostic::do_not_recommend]
-impl<P: Serialize> SendPayload for P {
+impl<P: Serialize + ?Sized> SendPayload for P {
     fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }
@@ -104,14 +104,14 @@ impl MsgBranch {
     ///
     /// # Errors
     /// [`InvalidUrl`] if `url` is not an http or https address.
-    pub fn url<P: Serialize + ?Sized>(url: &str, payload: &P) -> Result<Self, InvalidUrl> {
+    pub fn url<P: SendPayload + ?Sized>(url: &str, payload: &P) -> Result<Self, InvalidUrl> {
         let url = ServiceUrl::with_query(url)?;
-        Ok(Self { action: url.as_str().to_owned(), payload: serde_json::to_string(payload) })
+        Ok(Self { action: url.as_str().to_owned(), payload: payload.to_json() })
     }
 
     /// A branch for each subscriber that the topic has when the message is submitted.
-    pub fn topic<P: Serialize + ?Sized>(name: &str, payload: &P) -> Self {
-        Self { action: format!("{TOPIC_PREFIX}{name}"), payload: serde_json::to_string(payload) }
+    pub fn topic<P: SendPayload + ?Sized>(name: &str, payload: &P) -> Self {
+        Self { action: format!("{TOPIC_PREFIX}{name}"), payload: payload.to_json() }
     }
 
     #[doc(hidden)]
@@ -161,7 +161,7 @@ pub struct QueryPrepared<D> {
     database: PhantomData<fn(&D)>,
 }
 
-impl<D: Database> QueryPrepared<D> {
+impl<D> QueryPrepared<D> {
     #[doc(hidden)]
     pub fn new(service: &ServiceUrl, path: &str) -> Self {
         Self { url: service.join(path), database: PhantomData }

@@ -1,9 +1,11 @@
 //! A type that stands for one database.
 
 use axum::extract::FromRef;
+use futures_core::future::BoxFuture;
 use sqlx::Pool;
 
 use crate::barrier::Dialect;
+use crate::{Gid, Prepared, Retry};
 
 /// One database of a service: a newtype of an sqlx pool, so that two databases of one kind are two types.
 ///
@@ -26,6 +28,12 @@ pub trait Database: Clone + Send + Sync + 'static {
 
     /// The pool.
     fn pool(&self) -> &Pool<Self::Driver>;
+
+    /// What a query-prepared without a body of its own answers.
+    #[doc(hidden)]
+    fn ask_barrier(&self, gid: Gid) -> BoxFuture<'_, Result<Prepared, Retry>> {
+        Box::pin(crate::handler::ask_barrier(self, gid))
+    }
 }
 
 /// The isolation level of a transaction.
@@ -43,28 +51,28 @@ pub enum Isolation {
     Serializable,
 }
 
-/// A database that a router's state holds.
+/// A router's state that holds the database `D`.
 ///
 /// Given by axum's `FromRef`: the state is the database itself, or implements (or derives) `FromRef` for it.
 #[diagnostic::on_unimplemented(
-    message = "the router's state `{S}` holds no database `{Self}`",
-    label = "a branch needs `{Self}` from the state",
+    message = "the router's state `{Self}` does not hold the database `{D}`",
+    label = "a branch needs `{D}` from the state",
     note = "give the state a field of that type and `#[derive(axum::extract::FromRef)]`, or use the database itself as the state"
 )]
-pub trait InState<S>: Sized {
+pub trait Holds<D>: Clone + Send + Sync + 'static {
     /// The database, from the state.
-    fn in_state(state: &S) -> Self;
+    fn database(&self) -> D;
 }
 
+// `Self` is the state, not the database: while rustc does not know the state yet, it then guesses none.
 #[diagnostic::do_not_recommend]
-impl<S, D: FromRef<S>> InState<S> for D {
-    fn in_state(state: &S) -> Self {
-        D::from_ref(state)
+impl<S: Clone + Send + Sync + 'static, D: FromRef<S>> Holds<D> for S {
+    fn database(&self) -> D {
+        D::from_ref(self)
     }
 }
 
-/// What `#[derive(Database)]` needs to know of the newtype's field.
-#[doc(hidden)]
+/// What the field of a database is: an sqlx pool of a kind that a barrier can be in.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an sqlx pool that Branchwire can use",
     label = "not `SqlitePool`, `PgPool` or `MySqlPool`",
@@ -73,9 +81,16 @@ impl<S, D: FromRef<S>> InState<S> for D {
 pub trait DatabasePool {
     /// The kind of database.
     type Driver: Dialect;
+
+    #[doc(hidden)]
+    fn as_pool(&self) -> &Pool<Self::Driver>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<DB: Dialect> DatabasePool for Pool<DB> {
     type Driver = DB;
+
+    fn as_pool(&self) -> &Self {
+        self
+    }
 }

@@ -18,10 +18,10 @@ use serde::Deserialize;
 use tracing::Instrument;
 
 use crate::barrier::{self, BarrierKey, Entry, QueryPreparedError};
-use crate::branch::{Branch, Route};
+use crate::branch::{Branch, Payload, Route};
 use crate::outcome::{BranchError, Prepared, Reply, Retry};
 use crate::protocol::{BranchId, Gid, LOCAL_BRANCH, Op, TransType};
-use crate::{CommitError, Database, Fault, InState, Tx};
+use crate::{CommitError, Database, Fault, Holds, Tx};
 
 /// How often a branch's transaction is tried within one call, where the database says that trying again may help.
 const ATTEMPTS_MAX: u32 = 3;
@@ -108,11 +108,11 @@ pub struct QueryPreparedFn<D, R> {
 
 /// A branch that can be served with the state `S`: its database and its extractors come from there.
 #[diagnostic::on_unimplemented(
-    message = "the branch `{Self}` cannot be served with the state `{S}`",
-    label = "not a branch that this state can serve",
-    note = "annotate the function with `#[msg_branch]` or `#[query_prepared]`, and give the state what its arguments need"
+    message = "`{Self}` is not a branch that a router can serve",
+    label = "not an annotated function of this service",
+    note = "put `#[msg_branch]` or `#[query_prepared]` on the function; a branch of a remote service is served by its host"
 )]
-pub trait Hosted<S>: Branch {
+pub trait Hosted<S> {
     #[doc(hidden)]
     fn register(router: Router<S>) -> Router<S>;
 }
@@ -136,16 +136,76 @@ impl<S> Hosted<S> for Absent {
     }
 }
 
-/// What a branch takes between its transaction and its payload: any extractor of axum that does not read the body.
+/// A router's state with which the extractor `X` can be used in a branch.
+///
+/// Any extractor of axum that does not read the body: a branch takes such between its transaction and its payload.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an extractor that a branch can take with the state `{S}`",
-    label = "a branch takes a `{Self}` that is no extractor",
+    message = "`{X}` is not an extractor that a branch can take with the state `{Self}`",
+    label = "a branch takes a `{X}`",
     note = "a branch takes `tx: &mut Tx<D>`, then extractors (axum's `FromRequestParts`), then at most one payload, last"
 )]
-pub trait Extractor<S>: FromRequestParts<S> + Send + 'static {}
+pub trait Extracts<X>: Sync {
+    #[doc(hidden)]
+    fn extract(&self, parts: &mut Parts) -> impl Future<Output = Option<X>> + Send;
+}
 
 #[diagnostic::do_not_recommend]
-impl<S, X: FromRequestParts<S> + Send + 'static> Extractor<S> for X {}
+impl<S: Sync, X: FromRequestParts<S> + Send + 'static> Extracts<X> for S {
+    async fn extract(&self, parts: &mut Parts) -> Option<X> {
+        X::from_request_parts(parts, self).await.ok()
+    }
+}
+
+/// All extractors of a branch, as a tuple.
+#[doc(hidden)]
+pub trait ExtractsAll<X>: Sync {
+    fn extract_all(&self, parts: &mut Parts) -> impl Future<Output = Option<X>> + Send;
+}
+
+macro_rules! extracts_all {
+    ($($x:ident)*) => {
+        impl<S: Sync $(+ Extracts<$x>)*, $($x: Send),*> ExtractsAll<($($x,)*)> for S {
+            #[allow(unused_variables)]
+            async fn extract_all(&self, parts: &mut Parts) -> Option<($($x,)*)> {
+                Some(($(Extracts::<$x>::extract(self, parts).await?,)*))
+            }
+        }
+    };
+}
+
+extracts_all!();
+extracts_all!(A);
+extracts_all!(A B);
+extracts_all!(A B C);
+extracts_all!(A B C D);
+extracts_all!(A B C D E);
+extracts_all!(A B C D E F);
+extracts_all!(A B C D E F G);
+extracts_all!(A B C D E F G H);
+
+/// Tells at compile time what a concrete type is: `Probe::<T>::IS_PAYLOAD`, with [`NotSo`] in scope.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Probe<T>(std::marker::PhantomData<T>);
+
+#[doc(hidden)]
+impl<T: Payload> Probe<T> {
+    pub const IS_PAYLOAD: bool = true;
+}
+
+#[doc(hidden)]
+impl<T: FromRequestParts<()>> Probe<T> {
+    pub const IS_EXTRACTOR: bool = true;
+}
+
+/// What holds where the constants of [`Probe`] itself are not there.
+#[doc(hidden)]
+pub trait NotSo {
+    const IS_PAYLOAD: bool = false;
+    const IS_EXTRACTOR: bool = false;
+}
+
+impl<T> NotSo for Probe<T> {}
 
 /// Adds branches to an axum router: `Router::new().branch::<trans_in>()`.
 pub trait BranchRouter<S> {
@@ -171,9 +231,9 @@ pub fn serve_branch<D, S, X, P, R>(
     branch: BranchFn<D, X, P, R>,
 ) -> Router<S>
 where
-    D: Database + InState<S>,
-    S: Clone + Send + Sync + 'static,
-    X: FromRequestParts<S> + Send + 'static,
+    D: Database,
+    S: Holds<D> + ExtractsAll<X>,
+    X: Send + 'static,
     P: Send + 'static,
     R: 'static,
 {
@@ -183,8 +243,8 @@ where
 /// The same once for all branches of a database: what differs between them is behind `branch`.
 fn route_branch<D, S>(router: Router<S>, route: &'static Route, op: Op, branch: Arc<dyn Prepare<D, S>>) -> Router<S>
 where
-    D: Database + InState<S>,
-    S: Clone + Send + Sync + 'static,
+    D: Database,
+    S: Holds<D>,
 {
     // A coordinator calls a branch without payload by GET.
     let methods = MethodFilter::GET.or(MethodFilter::POST);
@@ -201,8 +261,8 @@ pub fn serve_query_prepared<D, S, R>(
     QueryPreparedFn { ask, decision }: QueryPreparedFn<D, R>,
 ) -> Router<S>
 where
-    D: Database + InState<S>,
-    S: Clone + Send + Sync + 'static,
+    D: Send + Sync + 'static,
+    S: Holds<D>,
     R: 'static,
 {
     let handler =
@@ -211,18 +271,15 @@ where
 }
 
 /// The answer of a query-prepared without a body of its own: the barrier's.
-#[doc(hidden)]
-pub fn ask_barrier<D: Database>(db: &D, gid: Gid) -> BoxFuture<'_, Result<Prepared, Retry>> {
-    Box::pin(async move {
-        match barrier::query_prepared(db, &gid).await {
-            Ok(prepared) => Ok(prepared),
-            Err(QueryPreparedError::Ongoing(source)) => {
-                tracing::debug!(%gid, ?source, "the local transaction may still be running");
-                Ok(Prepared::Ongoing)
-            }
-            Err(error @ QueryPreparedError::Unknown(_)) => Err(error.into()),
+pub(crate) async fn ask_barrier<D: Database>(db: &D, gid: Gid) -> Result<Prepared, Retry> {
+    match barrier::query_prepared(db, &gid).await {
+        Ok(prepared) => Ok(prepared),
+        Err(QueryPreparedError::Ongoing(source)) => {
+            tracing::debug!(%gid, ?source, "the local transaction may still be running");
+            Ok(Prepared::Ongoing)
         }
-    })
+        Err(error @ QueryPreparedError::Unknown(_)) => Err(error.into()),
+    }
 }
 
 async fn call_query_prepared<D, S, R>(
@@ -233,7 +290,8 @@ async fn call_query_prepared<D, S, R>(
     decision: fn(R) -> Result<Prepared, Retry>,
 ) -> Reply
 where
-    D: Database + InState<S>,
+    D: Send + Sync + 'static,
+    S: Holds<D>,
 {
     let parts = request.into_parts().0;
     note_nesting(route, &parts);
@@ -244,7 +302,7 @@ where
         return bad_call(route, &parts);
     }
     let span = tracing::info_span!("query_prepared", name = route.name, %gid, %branch_id, op = %Op::Msg);
-    let db = D::in_state(&state);
+    let db = state.database();
     async {
         match AssertUnwindSafe(async { decision(ask(&db, gid).await) }).catch_unwind().await {
             Ok(Ok(Prepared::Committed)) => Reply::Success,
@@ -272,8 +330,8 @@ async fn call_branch<D, S>(
     branch: Arc<dyn Prepare<D, S>>,
 ) -> Reply
 where
-    D: Database + InState<S>,
-    S: Send + Sync,
+    D: Database,
+    S: Holds<D>,
 {
     let (mut parts, body) = request.into_parts();
     note_nesting(route, &parts);
@@ -297,7 +355,7 @@ where
             }
         };
         parts.extensions.insert(context.clone());
-        let call = Call { db: D::in_state(&state), key: context.key(), state, parts, body };
+        let call = Call { db: state.database(), key: context.key(), state, parts, body };
         call.run(&*branch).await
     }
     .instrument(span)
@@ -403,8 +461,8 @@ trait Prepare<D: Database, S>: Send + Sync {
 impl<D, S, X, P, R> Prepare<D, S> for BranchFn<D, X, P, R>
 where
     D: Database,
-    S: Sync,
-    X: FromRequestParts<S> + Send + 'static,
+    S: ExtractsAll<X>,
+    X: Send + 'static,
     P: Send + 'static,
     R: 'static,
 {
@@ -423,7 +481,7 @@ where
                     return Err(Reply::BadPayload);
                 }
             };
-            let Ok(extractors) = X::from_request_parts(&mut parts.clone(), state).await else {
+            let Some(extractors) = state.extract_all(&mut parts.clone()).await else {
                 tracing::error!("an extractor of the branch refused the request; to be called again");
                 return Err(Reply::Retry);
             };

@@ -85,9 +85,9 @@ pub mod wiring;
 pub use branch::{Address, Branch, MsgAddress, MsgBranch, Payload, QueryPrepared, Role, Route, SendPayload, at};
 pub use branchwire_macros::{Database, msg_branch, query_prepared, service};
 pub use client::Client;
-pub use database::{Database, InState, Isolation};
+pub use database::{Database, DatabasePool, Holds, Isolation};
 pub use fault::Fault;
-pub use handler::{BranchContext, BranchRouter, Extractor, Hosted};
+pub use handler::{BranchContext, BranchRouter, Extracts, Hosted};
 pub use msg::{Done, NotDone};
 pub use outcome::{BranchError, Decides, MustSucceed, OrRefuse, OrRetry, Prepared, Reply, Retry};
 pub use protocol::Gid;
@@ -110,11 +110,10 @@ pub mod __private {
     pub use futures_core::future::BoxFuture;
     pub use sqlx::Pool;
 
-    pub use crate::__branchwire_join_path as join_path;
-    pub use crate::database::DatabasePool;
     pub use crate::handler::{
-        Absent, BranchFn, QueryPreparedFn, ask_barrier, no_payload, serve_branch, serve_query_prepared,
+        Absent, BranchFn, NotSo, Probe, QueryPreparedFn, no_payload, serve_branch, serve_query_prepared,
     };
-    pub use crate::literals::{check_gid, check_url, checked_gid, checked_url};
-    pub use crate::paths::{check_paths, join, path_in};
+    pub use crate::literals::{checked_gid, checked_url, url_mistake};
+    pub use crate::paths::{HostsContract, Text, join, path_in, paths_mistake};
+    pub use crate::{__branchwire_check_paths as check_paths, __branchwire_join_path as join_path};
 }

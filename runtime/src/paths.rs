@@ -3,26 +3,36 @@
 use crate::Route;
 
 /// Refuses, at compile time, two branches with one path.
-///
-/// # Panics
-/// If there are two; in a constant that is a compile error with this text.
 #[doc(hidden)]
-pub const fn check_paths(services: &[&[Route]]) {
-    let mut text = Text::new();
+#[macro_export]
+macro_rules! __branchwire_check_paths {
+    ($($routes:expr),+) => {
+        const _: () = {
+            const MISTAKE: ::core::option::Option<$crate::__private::Text> =
+                $crate::__private::paths_mistake(&[$($routes),+]);
+            if let ::core::option::Option::Some(mistake) = &MISTAKE {
+                ::core::panic!("{}", mistake.as_str());
+            }
+        };
+    };
+}
+
+/// Two branches with one path, as a sentence.
+pub const fn paths_mistake(services: &[&[Route]]) -> Option<Text> {
     let mut service = 0;
     while service < services.len() {
         let mut route = 0;
         while route < services[service].len() {
             let this = &services[service][route];
             if let Some(other) = first_with_path(services, this.path, (service, route)) {
-                text = text.add("`").add(other.name).add("` and `").add(this.name);
-                text = text.add("` have one path, `").add(this.path).add("`: give one of them another");
-                panic!("{}", text.as_str());
+                let text = Text::new().add("`").add(other.name).add("` and `").add(this.name);
+                return Some(text.add("` have one path, `").add(this.path).add("`: give one of them another"));
             }
             route += 1;
         }
         service += 1;
     }
+    None
 }
 
 /// The first route with this path before that place.
@@ -46,10 +56,18 @@ const fn first_with_path<'r>(
     None
 }
 
+/// A host of a contract: what it takes from there.
+#[doc(hidden)]
+pub trait HostsContract {
+    /// The contract's routes.
+    const ROUTES: &'static [Route];
+    /// The contract's base path.
+    const BASE: &'static str;
+}
+
 /// The path that a contract gives to the branch of this name.
 ///
 /// One that it does not know is an error of its own, at the branch.
-#[doc(hidden)]
 pub const fn path_in(contract: &'static [Route], name: &str) -> &'static str {
     let mut route = 0;
     while route < contract.len() {
@@ -62,7 +80,6 @@ pub const fn path_in(contract: &'static [Route], name: &str) -> &'static str {
 }
 
 /// Writes a path behind a base; both are ASCII.
-#[doc(hidden)]
 pub const fn join<const BYTES: usize>(base: &str, path: &str) -> [u8; BYTES] {
     let mut joined = [0; BYTES];
     let mut n = 0;
@@ -102,7 +119,8 @@ const fn same(a: &str, b: &str) -> bool {
 }
 
 /// A text that a constant can put together.
-struct Text {
+#[derive(Debug)]
+pub struct Text {
     bytes: [u8; Self::BYTES_MAX],
     len: usize,
 }
@@ -127,7 +145,8 @@ impl Text {
         self
     }
 
-    const fn as_str(&self) -> &str {
+    /// The text.
+    pub const fn as_str(&self) -> &str {
         match std::str::from_utf8(self.bytes.split_at(self.len).0) {
             Ok(text) => text,
             Err(_) => "two branches have one path",
@@ -145,14 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn different_paths_are_fine() {
-        const { check_paths(&[&[route("a", "/a"), route("b", "/b")], &[], &[route("c", "/ab")]]) };
-    }
-
-    #[test]
-    #[should_panic(expected = "`a` and `c` have one path, `/a`")]
     fn one_path_in_two_services_is_refused_by_the_names_of_both() {
-        check_paths(&[&[route("a", "/a"), route("b", "/b")], &[route("c", "/a")]]);
+        let (a, b) = ([route("a", "/a"), route("b", "/b")], [route("c", "/a")]);
+        assert_eq!(
+            paths_mistake(&[&a, &b]).unwrap().as_str(),
+            "`a` and `c` have one path, `/a`: give one of them another"
+        );
+        assert!(paths_mistake(&[&a, &[], &[route("c", "/ab")]]).is_none());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Extension;
 use axum::http::Request;
 use axum::response::Response;
-use branchwire::__private::{BoxFuture, BranchFn, QueryPreparedFn, ask_barrier, serve_branch, serve_query_prepared};
+use branchwire::__private::{BoxFuture, BranchFn, QueryPreparedFn, serve_branch, serve_query_prepared};
 use branchwire::protocol::{Gid, Op};
 use branchwire::{BranchError, Database, Payload, Prepared, Reply, Retry, Role, Route, Tx};
 use tower::ServiceExt;
@@ -111,5 +111,5 @@ fn branch<D: Database>() -> BranchFn<D, (Given<D>,), i64, Result<(), BranchError
 
 /// The query-prepared, as its attribute would write it.
 fn prepared<D: Database>() -> QueryPreparedFn<D, Result<Prepared, Retry>> {
-    QueryPreparedFn { ask: ask_barrier, decision: std::convert::identity }
+    QueryPreparedFn { ask: D::ask_barrier, decision: std::convert::identity }
 }

@@ -3,7 +3,7 @@
 use quote::quote;
 use syn::{FnArg, ReturnType};
 
-use super::signature::{free_function, owned};
+use super::signature::{free_function, nameable, owned};
 use super::text;
 use crate::branch::{Known, Role};
 use crate::errors::Errors;
@@ -42,7 +42,7 @@ pub(crate) fn remote(role: Role, function: &Function, errors: &mut Errors) -> Kn
     });
     let payload = arguments.next().map(|typed| (*typed.ty).clone());
     if let Some(payload) = &payload {
-        owned(payload, &mut mistakes);
+        owned(payload, sig, &mut mistakes);
     }
     for more in arguments {
         let more_text = text(more);
@@ -52,5 +52,6 @@ pub(crate) fn remote(role: Role, function: &Function, errors: &mut Errors) -> Kn
         mistakes.show_usage(USAGE);
     }
     errors.append(mistakes);
+    let payload = payload.as_ref().and_then(|ty| nameable(ty, sig));
     Known { database: None, payload }
 }

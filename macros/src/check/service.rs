@@ -16,7 +16,10 @@ const RESERVED: [&str; 5] = ["at", "router", "Contract", "Remote", "ROUTES"];
 /// The base path of a service.
 pub(crate) fn base(options: &Options, name: &Ident, errors: &mut Errors) -> String {
     let Some(text) = &options.text else {
-        errors.push(name, format_args!("the service `{name}` has no base path: write `#[service(\"/api/{name}\")]`"));
+        if !options.has_mistakes {
+            errors
+                .push(name, format_args!("the service `{name}` has no base path: write `#[service(\"/api/{name}\")]`"));
+        }
         return String::new();
     };
     path::base_path(text, errors)
@@ -39,6 +42,11 @@ pub(crate) fn service(service: &Service, vis: &Visibility, errors: &mut Errors) 
         visible(service, vis, member, errors);
     }
     one_path_each(&service.members, errors);
+}
+
+/// Whether a branch has this name of the service's own; that was told, and the service then does without.
+pub(crate) fn is_taken(service: &Service, name: &str) -> bool {
+    service.members.iter().any(|member| member.name() == name)
 }
 
 fn reserved(member: &Member, errors: &mut Errors) {
@@ -72,7 +80,7 @@ fn one_path_each(members: &[Member], errors: &mut Errors) {
     let known = |member: &Member| match member {
         Member::Branch(branch) if branch.carried.cfgs.is_empty() => match &branch.path {
             RoutePath::Known(path) => Some((path.clone(), branch.name.clone())),
-            RoutePath::OfContract(_) | RoutePath::BelowContract(..) => None,
+            RoutePath::OfContract | RoutePath::BelowContract(_) => None,
         },
         _ => None,
     };
@@ -92,10 +100,11 @@ fn one_path_each(members: &[Member], errors: &mut Errors) {
     }
 }
 
-/// A role under `#[cfg_attr]` would come too late to be collected.
-pub(crate) fn no_conditional_role(attrs: &[Attribute], errors: &mut Errors) {
-    for attr in attrs {
-        if let Some(role) = parse::mentions_role(attr) {
+/// A role under `#[cfg_attr]` would come too late to be collected. It is taken away, so as to be told once.
+pub(crate) fn no_conditional_role(attrs: &mut Vec<Attribute>, errors: &mut Errors) {
+    attrs.retain(|attr| {
+        let role = parse::mentions_role(attr);
+        if let Some(role) = role {
             errors.push(
                 attr,
                 format_args!(
@@ -103,7 +112,8 @@ pub(crate) fn no_conditional_role(attrs: &[Attribute], errors: &mut Errors) {
                 ),
             );
         }
-    }
+        role.is_none()
+    });
 }
 
 /// A branch in a module within is collected by `#[branch] pub use`; not to do so is a mistake more often than a wish.

@@ -2,10 +2,11 @@
 //!
 //! Only what tokens show is judged here. What the types say (is it a payload? a database?) is asked of the trait system.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    FnArg, GenericArgument, Ident, PathArguments, PathSegment, ReturnType, Signature, Type, TypePath, TypeReference,
+    FnArg, GenericArgument, GenericParam, Ident, Lifetime, PathArguments, PathSegment, ReturnType, Signature, Type,
+    TypePath, TypeReference,
 };
 
 use super::text;
@@ -52,15 +53,24 @@ fn msg_branch(no_payload: Option<&Ident>, sig: &Signature, known: &mut Known, er
     let types = argument_types(sig);
     let database = transaction(sig, types.first().copied(), errors);
     let rest = types.get(1..).unwrap_or_default();
+    let has_transaction_first = types.first().is_some_and(|ty| is_transaction(ty));
     for ty in rest {
-        owned(ty, errors);
+        if !is_transaction(ty) {
+            owned(ty, sig, errors);
+        } else if has_transaction_first {
+            errors.push(ty, format_args!("`{}` has a second transaction: a branch works in one database", sig.ident));
+        } else {
+            errors.push(ty, format_args!("the transaction comes first: `tx: {}`", text(ty)));
+        }
     }
-    let (extractors, payload) = extractors_and_payload(no_payload, sig, rest, errors);
+    let arguments: Vec<&Type> = if has_transaction_first { rest.to_vec() } else { types.clone() };
+    let arguments: Vec<&Type> = arguments.into_iter().filter(|ty| !is_transaction(ty)).collect();
+    let (extractors, payload) = extractors_and_payload(no_payload, &arguments, errors);
     let outcome = returned(sig, "Result<(), Retry>", errors);
     if let Some(outcome) = &outcome {
         cannot_refuse(sig, outcome, errors);
     }
-    *known = Known { database: database.clone(), payload: payload.clone() };
+    *known = Known { database: database.clone(), payload: payload.as_ref().and_then(|ty| nameable(ty, sig)) };
     Some(Call::MsgBranch { database: database?, extractors, payload, outcome: outcome? })
 }
 
@@ -89,7 +99,7 @@ fn ask_barrier(sig: &Signature, known: &mut Known, errors: &mut Errors) -> Optio
             Some((**elem).clone())
         }
         Some(ty) => {
-            owned(ty, errors);
+            owned(ty, sig, errors);
             Some(ty.clone())
         }
     };
@@ -109,9 +119,7 @@ fn decide(sig: &Signature, known: &mut Known, errors: &mut Errors) -> Option<Cal
             None
         }
         Some(Type::Reference(TypeReference { mutability: None, elem, lifetime, .. })) => {
-            if let Some(lifetime) = lifetime {
-                errors.push(lifetime, "a branch names no lifetime: remove it");
-            }
+            no_lifetime(sig, lifetime.as_ref(), errors);
             Some((**elem).clone())
         }
         Some(ty) => {
@@ -122,7 +130,7 @@ fn decide(sig: &Signature, known: &mut Known, errors: &mut Errors) -> Option<Cal
     };
     let gid = types.get(1).copied();
     match gid {
-        Some(gid) => owned(gid, errors),
+        Some(gid) => owned(gid, sig, errors),
         None if database.is_some() => lacks(sig, "the gid: its second argument is `gid: Gid`", errors),
         None => {}
     }
@@ -136,7 +144,7 @@ pub(super) fn free_function(role: Role, sig: &Signature, errors: &mut Errors) {
     let what = role.noun();
     let name = &sig.ident;
     if let Some(constness) = &sig.constness {
-        errors.push(constness, format_args!("{what} cannot be `const`: remove it"));
+        errors.push(constness, format_args!("{what} cannot be `const`: write `async fn {name}`"));
     }
     if !matches!(sig.safety, syn::Safety::Default) {
         errors.push(&sig.safety, format_args!("{what} cannot be `{}`: a route calls it", text(&sig.safety)));
@@ -145,11 +153,10 @@ pub(super) fn free_function(role: Role, sig: &Signature, errors: &mut Errors) {
         errors.push(abi, format_args!("{what} cannot be `extern`: a route calls it"));
     }
     let generics = &sig.generics;
-    if !generics.params.is_empty() {
-        errors.push(
-            generics,
-            format_args!("`{name}` cannot be generic: its route has one set of types, and they own their data"),
-        );
+    if names_lifetimes_only(sig) {
+        errors.push(generics, format_args!("`{name}` names a lifetime: remove it, here and below"));
+    } else if !generics.params.is_empty() {
+        errors.push(generics, format_args!("`{name}` cannot be generic: its route has one set of types"));
     }
     if let Some(clause) = &generics.where_clause {
         errors.push(clause, format_args!("`{name}` cannot have a where-clause: its route has one set of types"));
@@ -164,10 +171,22 @@ pub(super) fn free_function(role: Role, sig: &Signature, errors: &mut Errors) {
     }
 }
 
+fn names_lifetimes_only(sig: &Signature) -> bool {
+    let params = &sig.generics.params;
+    !params.is_empty() && params.iter().all(|param| matches!(param, GenericParam::Lifetime(_)))
+}
+
 fn is_async(sig: &Signature, errors: &mut Errors) {
-    if sig.asyncness.is_none() {
+    if sig.asyncness.is_none() && sig.constness.is_none() {
         let name = &sig.ident;
         errors.push(sig.fn_token, format_args!("`{name}` is not async: write `async fn {name}`"));
+    }
+}
+
+/// Where it is declared, that was said there.
+fn no_lifetime(sig: &Signature, lifetime: Option<&Lifetime>, errors: &mut Errors) {
+    if let (Some(lifetime), true) = (lifetime, sig.generics.params.is_empty()) {
+        errors.push(lifetime, format_args!("`{}` names a lifetime: remove it", sig.ident));
     }
 }
 
@@ -183,14 +202,15 @@ fn transaction(sig: &Signature, first: Option<&Type>, errors: &mut Errors) -> Op
         other => (None, other),
     };
     let Some(segment) = tx_segment(inner) else {
+        if argument_types(sig).iter().any(|ty| is_transaction(ty)) {
+            return None;
+        }
         errors.push(first, format_args!("the first argument of `{name}` is its transaction: `tx: &mut Tx<Database>`"));
         return None;
     };
     match reference {
         Some(TypeReference { mutability: Some(_), lifetime, .. }) => {
-            if let Some(lifetime) = lifetime {
-                errors.push(lifetime, "a branch names no lifetime: remove it");
-            }
+            no_lifetime(sig, lifetime.as_ref(), errors);
         }
         _ => errors
             .push(first, format_args!("`{name}` gets its transaction by mutable reference: `&mut {}`", text(inner))),
@@ -203,6 +223,17 @@ fn transaction(sig: &Signature, first: Option<&Type>, errors: &mut Errors) -> Op
         _ => errors.push(inner, "say which database the transaction is in: `Tx<Database>`"),
     }
     None
+}
+
+/// `Tx<D>`, by reference or not.
+fn is_transaction(ty: &Type) -> bool {
+    tx_segment(if let Type::Reference(reference) = ty { &reference.elem } else { ty }).is_some()
+}
+
+/// `&mut Tx`: rustc would say of it what was said already.
+pub(crate) fn is_transaction_of_none(ty: &Type) -> bool {
+    let inner = if let Type::Reference(reference) = ty { &reference.elem } else { ty };
+    tx_segment(inner).is_some_and(|segment| segment.arguments.is_empty())
 }
 
 fn tx_segment(ty: &Type) -> Option<&PathSegment> {
@@ -233,23 +264,16 @@ const EXTRACTORS: [&str; 17] = [
     "Version",
 ];
 
-fn is_known_extractor(ty: &Type) -> bool {
+pub(crate) fn is_known_extractor(ty: &Type) -> bool {
     let Type::Path(TypePath { path, .. }) = ty else { return false };
     path.segments.last().is_some_and(|segment| EXTRACTORS.iter().any(|known| segment.ident == known))
 }
 
 fn extractors_and_payload(
     no_payload: Option<&Ident>,
-    sig: &Signature,
     rest: &[&Type],
     errors: &mut Errors,
 ) -> (Vec<Type>, Option<Type>) {
-    for ty in rest {
-        let inner = if let Type::Reference(reference) = ty { &reference.elem } else { *ty };
-        if tx_segment(inner).is_some() {
-            errors.push(ty, format_args!("`{}` has a second transaction: a branch works in one database", sig.ident));
-        }
-    }
     let owned = |types: &[&Type]| types.iter().map(|ty| (*ty).clone()).collect::<Vec<_>>();
     match rest.split_last() {
         None => (Vec::new(), None),
@@ -274,27 +298,65 @@ fn extractors_and_payload(
 }
 
 /// An argument that owns its data and has one type.
-pub(super) fn owned(ty: &Type, errors: &mut Errors) {
+pub(super) fn owned(ty: &Type, sig: &Signature, errors: &mut Errors) {
     let written = text(ty);
-    if has(ty.to_token_stream(), &|token| matches!(token, TokenTree::Ident(word) if word == "impl")) {
+    let tokens = ty.to_token_stream();
+    if has(&tokens, &|token| matches!(token, TokenTree::Ident(word) if word == "impl")) {
         errors.push(ty, format_args!("`{written}` is not one type: a route needs to know which to read"));
-    } else if has(
-        ty.to_token_stream(),
-        &|token| matches!(token, TokenTree::Punct(mark) if mark.as_char() == '\'' || mark.as_char() == '&'),
-    ) {
-        let advice = match written.as_str() {
-            "&str" | "&'static str" => " (`String`)",
-            _ => "",
-        };
-        errors.push(ty, format_args!("`{written}` borrows: an argument of a branch owns its data{advice}"));
+    } else if sig.generics.params.is_empty() && borrows(&tokens) {
+        let advice = if written.ends_with("str") { ": write `String`" } else { "" };
+        errors.push(ty, format_args!("`{written}` borrows, but an argument of a branch owns its data{advice}"));
     }
+}
+
+fn borrows(tokens: &TokenStream) -> bool {
+    has(tokens, &|token| matches!(token, TokenTree::Punct(mark) if matches!(mark.as_char(), '\'' | '&')))
+}
+
+/// A type that can be named outside of its function: what comes nearest to one that cannot.
+pub(super) fn nameable(ty: &Type, sig: &Signature) -> Option<Type> {
+    let ty = if let Type::Reference(reference) = ty { &*reference.elem } else { ty };
+    let tokens = ty.to_token_stream();
+    let of_the_function = |token: &TokenTree| {
+        let TokenTree::Ident(word) = token else { return false };
+        let is_param = |param: &GenericParam| match param {
+            GenericParam::Type(param) => param.ident == *word,
+            GenericParam::Const(param) => param.ident == *word,
+            GenericParam::Lifetime(_) => false,
+        };
+        *word == "impl" || *word == "str" || sig.generics.params.iter().any(is_param)
+    };
+    if has(&tokens, &of_the_function) { None } else { syn::parse2(without_lifetimes(tokens)).ok() }
+}
+
+/// Each lifetime made `'static`: only errors that were told already come of it.
+fn without_lifetimes(tokens: TokenStream) -> TokenStream {
+    let mut after_tick = false;
+    let replace = |token| {
+        let is_name = std::mem::replace(&mut after_tick, false);
+        match token {
+            TokenTree::Punct(mark) if mark.as_char() == '\'' => {
+                after_tick = true;
+                TokenTree::Punct(mark)
+            }
+            TokenTree::Ident(name) if is_name => TokenTree::Ident(Ident::new("static", name.span())),
+            TokenTree::Group(group) => {
+                TokenTree::Group(Group::new(group.delimiter(), without_lifetimes(group.stream())))
+            }
+            other => other,
+        }
+    };
+    tokens.into_iter().map(replace).collect()
 }
 
 fn returned(sig: &Signature, expected: &str, errors: &mut Errors) -> Option<Type> {
     match &sig.output {
         ReturnType::Type(_, ty) => {
-            if has(ty.to_token_stream(), &|token| matches!(token, TokenTree::Ident(word) if word == "impl")) {
-                errors.push(ty, format_args!("`{}` returns `{expected}`, not `{}`", sig.ident, text(ty)));
+            // `-> impl Future` without `async` is one mistake.
+            if has(&ty.to_token_stream(), &|token| matches!(token, TokenTree::Ident(word) if word == "impl")) {
+                if sig.asyncness.is_some() {
+                    errors.push(ty, format_args!("`{}` returns `{expected}`, not `{}`", sig.ident, text(ty)));
+                }
                 return None;
             }
             Some((**ty).clone())
@@ -345,9 +407,9 @@ fn argument_types(sig: &Signature) -> Vec<&Type> {
         .collect()
 }
 
-fn has(tokens: TokenStream, wanted: &dyn Fn(&TokenTree) -> bool) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Group(group) => has(group.stream(), wanted),
+fn has(tokens: &TokenStream, wanted: &dyn Fn(&TokenTree) -> bool) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Group(group) => has(&group.stream(), wanted),
         token => wanted(&token),
     })
 }

@@ -1,12 +1,13 @@
 //! What stands beside an annotated function: the type of its name, and what that type can do.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, LitStr, Path, Type};
 
+use super::{hidden, host, place, placed};
 use crate::branch::{Branch, Call, Carried, Role, RoutePath};
-use crate::check::text;
+use crate::check::{self, text};
 use crate::errors::ends;
 
 /// The type of the function's name, with its role.
@@ -37,7 +38,7 @@ pub(crate) fn branch(branch: &Branch) -> TokenStream {
 
 /// The type parameter of a router's state: a name that no user writes, since type parameters are not hygienic.
 fn state() -> Ident {
-    Ident::new("BranchwireState", Span::mixed_site())
+    Ident::new("AnyState", Span::mixed_site())
 }
 
 /// An empty braced struct: it has a type's name and no value's, and so never meets the function.
@@ -50,8 +51,8 @@ fn marker(branch: &Branch) -> TokenStream {
     };
     let route = match path {
         RoutePath::Known(path) => format!("`{verb} {path}`"),
-        RoutePath::OfContract(_) => format!("`{verb}` at the path that the contract gives it"),
-        RoutePath::BelowContract(_, tail) => format!("`{verb} {tail}` below the contract's base"),
+        RoutePath::OfContract => format!("`{verb}` at the path that the contract gives it"),
+        RoutePath::BelowContract(tail) => format!("`{verb} {tail}` below the contract's base"),
     };
     let about = if branch.is_remote {
         format!("{what}, hosted elsewhere: {route}.")
@@ -105,12 +106,12 @@ fn route(branch: &Branch) -> TokenStream {
     let payload = known.payload.as_ref().map(text).unwrap_or_default();
     let database = known.database.as_ref().map(text).unwrap_or_default();
     let doc = carried.first_line();
+    let host = host();
+    let contract = quote!(<#host as #bw::__private::HostsContract>);
     let path = match path {
         RoutePath::Known(path) => quote!(#path),
-        RoutePath::OfContract(contract) => quote!(#bw::__private::path_in(super::#contract::ROUTES, #name)),
-        RoutePath::BelowContract(contract, tail) => {
-            quote!(#bw::__private::join_path!(super::#contract::__BRANCHWIRE_BASE, #tail))
-        }
+        RoutePath::OfContract => quote!(#bw::__private::path_in(#contract::ROUTES, #name)),
+        RoutePath::BelowContract(tail) => quote!(#bw::__private::join_path!(#contract::BASE, #tail)),
     };
     quote! {
         const ROUTE: #bw::Route = #bw::Route {
@@ -138,96 +139,113 @@ fn hosted(branch: &Branch) -> TokenStream {
             }
         };
     };
-    let (database, extractors): (_, &[Type]) = match call {
-        Call::MsgBranch { database, extractors, .. } => (database, extractors),
-        Call::AskBarrier { database } | Call::Decide { database, .. } => (database, &[]),
-    };
+    let asked = asked_of_state(branch, bw, &state);
     let served = served(bw, name, call);
-    let argument = Ident::new("router", Span::mixed_site());
-    quote! {
-        impl<#state> #bw::Hosted<#state> for #name
-        where
-            #state: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static,
-            #database: #bw::InState<#state>,
-            #(#extractors: #bw::Extractor<#state>,)*
-        {
+    let one_payload = one_payload(bw, name, call);
+    let argument = Ident::new("router", hidden(name));
+    let implemented = placed(quote!(impl<#state> #bw::Hosted<#state> for #name where #(#asked,)*), place(name));
+    let implemented = quote_spanned! {place(name)=>
+        #implemented {
             fn register(#argument: #router) -> #router {
                 #served
             }
+        }
+    };
+    quote!(#one_payload #implemented)
+}
+
+/// Before the payload come extractors: a type that is a payload as well, and no extractor, is a second one.
+fn one_payload(bw: &Path, name: &Ident, call: &Call) -> TokenStream {
+    let Call::MsgBranch { extractors, payload: Some(payload), .. } = call else { return TokenStream::new() };
+    let unknown = extractors.iter().filter(|ty| !check::is_known_extractor(ty));
+    let checks = unknown.map(|ty| {
+        let site = place(ty);
+        let probe = placed(quote!(#bw::__private::Probe), site);
+        let message =
+            format!("`{name}` takes two payloads, `{}` and `{}`: make one struct of them", text(ty), text(payload));
+        quote_spanned! {site=>
+            const _: () = {
+                #[allow(unused_imports)]
+                use #bw::__private::NotSo as _;
+                if #probe::<#ty>::IS_PAYLOAD && !#probe::<#ty>::IS_EXTRACTOR {
+                    ::core::panic!(#message);
+                }
+            };
+        }
+    });
+    checks.collect()
+}
+
+/// What a branch asks of the router's state.
+pub(super) fn asked_of_state(branch: &Branch, bw: impl ToTokens, state: &Ident) -> Vec<TokenStream> {
+    let site = place(&branch.name);
+    let bw = &placed(bw, site);
+    match &branch.call {
+        None => Vec::new(),
+        Some(Call::MsgBranch { database, extractors, .. }) => {
+            // That it is a database is asked for once, here, and not again at each mention below.
+            let is_database = placed(quote!(#bw::Database), place(database));
+            let extracts = extractors.iter().map(|extractor| quote_spanned!(site=> #state: #bw::Extracts<#extractor>));
+            [quote_spanned!(site=> #state: #bw::Holds<#database>), quote!(#database: #is_database)]
+                .into_iter()
+                .chain(extracts)
+                .collect()
+        }
+        Some(Call::AskBarrier { database } | Call::Decide { database, .. }) => {
+            vec![quote_spanned!(site=> #state: #bw::Holds<#database>)]
         }
     }
 }
 
 fn served(bw: &Path, name: &Ident, call: &Call) -> TokenStream {
     // A function may have the name of any of our variables: with this site they do not meet.
-    let site = Span::mixed_site();
+    let site = hidden(name);
     let private = quote!(#bw::__private);
-    // A name that no user writes, since items are not hygienic.
-    let run = Ident::new("__branchwire_run", site);
     let route = quote!(&<Self as #bw::Branch>::ROUTE);
     match call {
-        Call::MsgBranch { database, extractors, payload, outcome } => {
+        Call::MsgBranch { extractors, payload, outcome, .. } => {
             let values: Vec<_> = (0..extractors.len()).map(|n| format_ident!("extractor{n}", span = site)).collect();
-            let (parameter, value, read) = match payload {
-                Some(ty) => (
-                    quote_spanned!(site=> payload: #ty),
-                    quote_spanned!(site=> payload),
-                    proof(ty, &quote!(#bw::Payload), "from_json"),
-                ),
-                None => (quote!((): ()), quote!(), quote!(#private::no_payload)),
+            let value = payload.as_ref().map(|_| Ident::new("payload", site));
+            let read = payload.as_ref().map(|ty| proof(ty, &quote!(#bw::Payload), "from_json"));
+            let read = read.unwrap_or_else(|| quote!(#private::no_payload));
+            let outcome = proof(outcome, &quote!(#bw::MustSucceed), "into_outcome");
+            let pattern = if payload.is_some() { quote!(#value) } else { quote!(()) };
+            // No type is named twice: the function's own say what they are.
+            let run = quote_spanned! {site=>
+                |tx, (#(#values,)*), #pattern| ::std::boxed::Box::pin(#name(tx, #(#values,)* #value))
             };
-            let outcome_read = proof(outcome, &quote!(#bw::MustSucceed), "into_outcome");
             quote_spanned! {site=>
-                fn #run(
-                    tx: &mut #bw::Tx<#database>,
-                    (#(#values,)*): (#(#extractors,)*),
-                    #parameter,
-                ) -> #private::BoxFuture<'_, #outcome> {
-                    ::std::boxed::Box::pin(#name(tx, #(#values,)* #value))
-                }
-                let branch = #private::BranchFn { run: #run, payload: #read, outcome: #outcome_read };
+                let branch = #private::BranchFn { run: #run, payload: #read, outcome: #outcome };
                 #private::serve_branch(router, #route, #bw::protocol::Op::Action, branch)
             }
         }
-        Call::AskBarrier { database } => quote_spanned! {site=>
-            let query_prepared = #private::QueryPreparedFn {
-                ask: #private::ask_barrier::<#database>,
-                decision: ::core::convert::identity,
-            };
-            #private::serve_query_prepared(router, #route, query_prepared)
-        },
-        Call::Decide { database, gid, decision } => {
-            let gid = at(gid, quote!(gid));
-            let decision_read = proof(decision, &quote!(#bw::Decides), "into_decision");
+        Call::AskBarrier { database } => {
+            let ask = proof(database, &quote!(#bw::Database), "ask_barrier");
             quote_spanned! {site=>
-                fn #run(db: &#database, #gid: #bw::Gid) -> #private::BoxFuture<'_, #decision> {
-                    ::std::boxed::Box::pin(#name(db, #gid))
-                }
-                let query_prepared = #private::QueryPreparedFn { ask: #run, decision: #decision_read };
+                let query_prepared = #private::QueryPreparedFn { ask: #ask, decision: ::core::convert::identity };
+                #private::serve_query_prepared(router, #route, query_prepared)
+            }
+        }
+        Call::Decide { database, gid, decision } => {
+            let gid = placed(quote!(gid), hidden(gid));
+            let decision = proof(decision, &quote!(#bw::Decides), "into_decision");
+            let is_database = proof(database, &quote!(#bw::Database), "pool");
+            let run = quote_spanned! {site=>
+                |db: &#database, #gid: #bw::Gid| ::std::boxed::Box::pin(#name(db, #gid))
+            };
+            quote_spanned! {site=>
+                let _ = #is_database;
+                let query_prepared = #private::QueryPreparedFn { ask: #run, decision: #decision };
                 #private::serve_query_prepared(router, #route, query_prepared)
             }
         }
     }
 }
 
-/// These tokens, at the place of a type that the user wrote: what is wrong with them is wrong there.
-fn at(ty: &Type, tokens: TokenStream) -> TokenStream {
-    let place = Span::mixed_site().located_at(ends(ty).0);
-    tokens
-        .into_iter()
-        .map(|mut token| {
-            token.set_span(place);
-            token
-        })
-        .collect()
-}
-
 /// `<T as Trait>::function`, which asks whether `T` is what the trait says, at the user's own token.
-fn proof(ty: &Type, of: &TokenStream, function: &str) -> TokenStream {
+pub(crate) fn proof(ty: &Type, of: &TokenStream, function: &str) -> TokenStream {
     let (first, last) = ends(ty);
-    let (first, last) = (Span::mixed_site().located_at(first), Span::mixed_site().located_at(last));
     let function = Ident::new(function, last);
-    let open = quote_spanned!(first=> <);
-    let close = quote_spanned!(last=> >::#function);
+    let (open, of, close) = (quote_spanned!(first=> <), placed(of, first), quote_spanned!(last=> >::#function));
     quote!(#open #ty as #of #close)
 }

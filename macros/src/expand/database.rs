@@ -1,10 +1,10 @@
 //! What `#[derive(Database)]` writes.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, Path, Type};
 
-use crate::errors::ends;
+use super::{place, placed};
 
 /// A newtype of an sqlx pool.
 pub(crate) struct Database {
@@ -20,17 +20,18 @@ pub(crate) struct Database {
 pub(crate) fn database(database: &Database) -> TokenStream {
     let Database { krate: bw, name, field, pool, isolation } = database;
     let isolation = isolation.as_ref().map(|level| quote!(const ISOLATION: #bw::Isolation = #bw::Isolation::#level;));
-    let span = Span::mixed_site().located_at(ends(pool).0);
-    // One fact, at the user's type: the pool is one that a barrier can be in.
-    let driver = quote_spanned!(span=> <#pool as #bw::__private::DatabasePool>::Driver);
-    quote! {
-        impl #bw::Database for #name {
-            type Driver = #driver;
-            #isolation
+    // One fact, said in one way at one place, so that one error comes of it.
+    let site = place(pool);
+    let bw = placed(bw, site);
+    let as_pool = quote_spanned!(site=> <#pool as #bw::DatabasePool>);
+    let method = quote_spanned! {site=>
+        type Driver = #as_pool::Driver;
+        #isolation
 
-            fn pool(&self) -> &#bw::__private::Pool<Self::Driver> {
-                &self.#field
-            }
+        fn pool(&self) -> &#bw::__private::Pool<#as_pool::Driver> {
+            #as_pool::as_pool(&self.#field)
         }
-    }
+    };
+    let implemented = placed(quote!(#[automatically_derived] impl #bw::Database for #name), place(name));
+    quote!(#implemented { #method })
 }

@@ -1,21 +1,25 @@
 //! What a service has beside its branches: `router`, `at`, `Remote`, `ROUTES`, and for a contract `Contract`.
 
+use std::collections::HashSet;
+
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, Path};
 
+use super::{place, placed};
 use crate::branch::{Base, Branch, Carried, Member, Role, RoutePath, Service};
-use crate::errors::ends;
+use crate::check;
 
 pub(crate) fn service(service: &Service) -> TokenStream {
-    let hosted = if service.is_remote {
-        contract(service)
+    // A branch of such a name is a mistake that was told; the rest still stands.
+    let free = |name: &str, make: fn(&Service) -> TokenStream| (!check::is_taken(service, name)).then(|| make(service));
+    let parts = if service.is_remote {
+        [free("ROUTES", routes), free("Remote", remote), free("Contract", contract)]
     } else {
-        let kept_contract = kept_contract(service);
-        [router(service), quote!(#kept_contract)].into_iter().collect()
+        [free("ROUTES", routes), free("Remote", remote), free("router", router)]
     };
-    [routes(service), remote(service), hosted].into_iter().collect()
+    parts.into_iter().flatten().chain(host_type(service)).collect()
 }
 
 fn routes(service: &Service) -> TokenStream {
@@ -31,12 +35,7 @@ fn routes(service: &Service) -> TokenStream {
         }
         Member::Elsewhere { .. } => true,
     });
-    let check = unseen.then(|| {
-        quote! {
-            #[allow(deprecated)]
-            const _: () = #bw::__private::check_paths(&[ROUTES]);
-        }
-    });
+    let check = unseen.then(|| quote!(#bw::__private::check_paths!(ROUTES);));
     quote! {
         /// The routes of this service. A path is a promise: stored transactions hold it.
         #[allow(deprecated, dead_code, unreachable_pub)]
@@ -51,46 +50,65 @@ fn alias(name: &Ident) -> Ident {
 }
 
 fn router(service: &Service) -> TokenStream {
-    let bw = &service.krate;
-    let private = quote!(#bw::__private);
+    let site = place(&service.name);
+    let bw = &placed(&service.krate, site);
+    let private = quote_spanned!(site=> #bw::__private);
+    let state = Ident::new("S", site);
     let mut aliases = TokenStream::new();
+    let mut bounds = vec![quote_spanned! {site=>
+        #state: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static
+    }];
     let mut hosted = Vec::new();
     for member in &service.members {
         let (name, cfgs) = (member.name(), &member.carried().cfgs);
-        if cfgs.is_empty() {
-            hosted.push(name.clone());
-            continue;
+        match member {
+            // What it asks of the state is asked for here by itself: the way to it would fill the error.
+            Member::Branch(branch) if cfgs.is_empty() => {
+                bounds.extend(super::asked_of_state(branch, bw, &state));
+                hosted.push(quote!(#name));
+            }
+            Member::Elsewhere { .. } if cfgs.is_empty() => {
+                bounds.push(quote_spanned!(site=> #name: #bw::Hosted<#state>));
+                hosted.push(quote!(#name));
+            }
+            _ => {
+                let alias = alias(name);
+                aliases.extend(conditional(&alias, name, cfgs, &private));
+                bounds.push(quote_spanned!(site=> #alias: #bw::Hosted<#state>));
+                hosted.push(quote!(#alias));
+            }
         }
-        let alias = alias(name);
-        let conditions: Vec<_> =
-            cfgs.iter().filter_map(|cfg| cfg.meta.require_list().ok()).map(|list| &list.tokens).collect();
-        aliases.extend(quote! {
-            #[cfg(all(#(#conditions),*))]
-            #[allow(non_camel_case_types, deprecated)]
-            type #alias = #name;
-            #[cfg(not(all(#(#conditions),*)))]
-            #[allow(non_camel_case_types)]
-            type #alias = #private::Absent;
-        });
-        hosted.push(alias);
     }
-    quote! {
+    let mut seen = HashSet::new();
+    bounds.retain(|bound| seen.insert(bound.to_string()));
+    quote_spanned! {site=>
         #aliases
 
         /// The routes of this service, for any state that holds what its branches need.
         ///
         /// To be merged, not nested: the paths are absolute.
-        #[must_use]
         #[allow(deprecated, dead_code, unreachable_pub, private_bounds)]
-        pub fn router<S>() -> #private::Router<S>
+        pub fn router<#state>() -> #private::Router<#state>
         where
-            S: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static,
-            #(#hosted: #bw::Hosted<S>,)*
+            #(#bounds,)*
         {
             let router = #private::Router::new();
-            #(let router = <#hosted as #bw::Hosted<S>>::register(router);)*
+            #(let router = <#hosted as #bw::Hosted<#state>>::register(router);)*
             router
         }
+    }
+}
+
+fn conditional(alias: &Ident, name: &Ident, cfgs: &[syn::Attribute], private: &TokenStream) -> TokenStream {
+    let conditions: Vec<_> =
+        cfgs.iter().filter_map(|cfg| cfg.meta.require_list().ok()).map(|list| &list.tokens).collect();
+    quote! {
+        #[cfg(all(#(#conditions),*))]
+        #[allow(non_camel_case_types, deprecated)]
+        type #alias = #name;
+        #[cfg(not(all(#(#conditions),*)))]
+        #[allow(non_camel_case_types)]
+        type #alias = #private::Absent;
     }
 }
 
@@ -100,7 +118,23 @@ fn remote(service: &Service) -> TokenStream {
         Member::Branch(branch) => method(branch),
         Member::Elsewhere { carried, vis, name } => method_elsewhere(bw, carried, vis, name),
     });
-    quote! {
+    let site = place(&service.name);
+    let bw = placed(bw, site);
+    let at = (!check::is_taken(service, "at")).then(|| {
+        quote_spanned! {site=>
+            /// This service at an address: its URL without the branches' paths.
+            ///
+            /// # Errors
+            /// `InvalidUrl` if it is not an http or https address.
+            #[allow(dead_code, unreachable_pub)]
+            pub fn at(
+                url: impl ::core::convert::AsRef<::core::primitive::str>,
+            ) -> ::core::result::Result<Remote, #bw::InvalidUrl> {
+                ::core::result::Result::Ok(Remote { service: #bw::ServiceUrl::new(url.as_ref())? })
+            }
+        }
+    });
+    quote_spanned! {site=>
         /// This service at an address: a method for each of its branches.
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
         #[allow(dead_code, unreachable_pub)]
@@ -108,18 +142,9 @@ fn remote(service: &Service) -> TokenStream {
             service: #bw::ServiceUrl,
         }
 
-        /// This service at an address: its URL without the branches' paths.
-        ///
-        /// # Errors
-        /// `InvalidUrl` if it is not an http or https address.
-        #[allow(dead_code, unreachable_pub)]
-        pub fn at(
-            url: impl ::core::convert::AsRef<::core::primitive::str>,
-        ) -> ::core::result::Result<Remote, #bw::InvalidUrl> {
-            ::core::result::Result::Ok(Remote { service: #bw::ServiceUrl::new(url.as_ref())? })
-        }
+        #at
 
-        #[allow(deprecated, dead_code, unreachable_pub, private_interfaces, clippy::needless_pass_by_value)]
+        #[allow(deprecated, dead_code, unreachable_pub, private_interfaces, clippy::pedantic)]
         impl Remote {
             #(#methods)*
         }
@@ -133,38 +158,45 @@ fn method(branch: &Branch) -> TokenStream {
         Role::QueryPrepared => format!("The query-prepared `{}`, for a message of its database.", name.unraw()),
     };
     let break_after_docs = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
-    let head = quote! {
-        #(#cfgs)*
-        #(#docs)*
-        #break_after_docs
-        #[doc = #about]
-        #(#deprecated)*
-        #vis fn #name
-    };
-    let path = quote!(<#name as #bw::Branch>::ROUTE.path);
-    match (role, &known.payload, &known.database) {
-        (Role::MsgBranch, Some(payload), _) => quote! {
+    // Errors of a caller show where the method is from: the function.
+    let site = place(name);
+    let bw = placed(bw, site);
+    let path = quote_spanned!(site=> <#name as #bw::Branch>::ROUTE.path);
+    let method = match (role, &known.payload, &known.database) {
+        (Role::MsgBranch, Some(payload), _) => {
             // Asked for where it is sent, not here: a payload that is only received need not be `Serialize`.
-            #head(&self, payload: &#payload) -> #bw::MsgBranch
-            where
-                for<'payload> &'payload #payload: #bw::SendPayload,
-            {
-                #bw::MsgBranch::with_payload(&self.service, #path, &payload)
+            let sent = placed(quote!(#bw::SendPayload), place(payload));
+            let sent = quote_spanned!(place(payload)=> for<'payload> &'payload #payload: #sent);
+            quote_spanned! {site=>
+                fn #name(&self, payload: &#payload) -> #bw::MsgBranch
+                where
+                    #sent,
+                {
+                    #bw::MsgBranch::with_payload(&self.service, #path, &payload)
+                }
             }
-        },
-        (Role::MsgBranch, None, _) => quote! {
-            #head(&self) -> #bw::MsgBranch {
+        }
+        (Role::MsgBranch, None, _) => quote_spanned! {site=>
+            fn #name(&self) -> #bw::MsgBranch {
                 #bw::MsgBranch::without_payload(&self.service, #path)
             }
         },
         (Role::QueryPrepared, _, database) => {
             let database = database.as_ref().map_or_else(|| quote!(()), |database| quote!(#database));
-            quote! {
-                #head(&self) -> #bw::QueryPrepared<#database> {
+            quote_spanned! {site=>
+                fn #name(&self) -> #bw::QueryPrepared<#database> {
                     <#name as #bw::Branch>::address(&self.service)
                 }
             }
         }
+    };
+    quote! {
+        #(#cfgs)*
+        #(#docs)*
+        #break_after_docs
+        #[doc = #about]
+        #(#deprecated)*
+        #vis #method
     }
 }
 
@@ -174,44 +206,44 @@ fn method_elsewhere(bw: &Path, carried: &Carried, vis: &syn::Visibility, name: &
         "The branch [`{name}`](struct@{name}), with its payload (`&()` if it takes none).",
         name = name.unraw()
     );
-    let address = quote!(<#name as #bw::Branch>::Address);
-    let payload = quote!(<#address as #bw::Address>::Payload);
-    quote! {
-        #(#cfgs)*
-        #[doc = #about]
-        #vis fn #name(&self, payload: &#payload) -> <#address as #bw::Address>::Addressed
+    let site = place(name);
+    let bw = placed(bw, site);
+    let address = quote_spanned!(site=> <#name as #bw::Branch>::Address);
+    let payload = quote_spanned!(site=> <#address as #bw::Address>::Payload);
+    let method = quote_spanned! {site=>
+        fn #name(&self, payload: &#payload) -> <#address as #bw::Address>::Addressed
         where
             for<'payload> &'payload #payload: #bw::SendPayload,
         {
             #bw::Address::carrying(<#name as #bw::Branch>::address(&self.service), &payload)
         }
-    }
+    };
+    let vis = placed(vis, site);
+    quote!(#(#cfgs)* #[doc = #about] #vis #method)
 }
 
 /// What a host has to do, as a trait: rustc itself then names what is missing, extra or other.
 fn contract(service: &Service) -> TokenStream {
     let promised = service.members.iter().filter_map(promise).map(|(name, cfgs, promise)| {
         let about = format!("Hosts `{}`.", name.unraw());
-        quote! {
-            #(#cfgs)*
-            #[doc = #about]
-            #promise;
-        }
+        quote!(#(#cfgs)* #[doc = #about] #promise)
     });
     let base = match &service.base {
         Base::Known(base) => base.clone(),
         Base::Contract(_) => String::new(),
     };
+    let bw = &service.krate;
     quote! {
         /// What a service hosts that says `#[service(implements = ..)]`: each of these branches, and no other.
-        #[allow(dead_code, unreachable_pub, private_interfaces)]
+        #[allow(deprecated, dead_code, unreachable_pub, private_interfaces)]
         pub trait Contract {
+            #[doc(hidden)]
+            const __ROUTES: &'static [#bw::Route] = ROUTES;
+            #[doc(hidden)]
+            const __BASE: &'static ::core::primitive::str = #base;
+
             #(#promised)*
         }
-
-        #[doc(hidden)]
-        #[allow(dead_code, unreachable_pub)]
-        pub const __BRANCHWIRE_BASE: &::core::primitive::str = #base;
     }
 }
 
@@ -221,32 +253,64 @@ fn promise(member: &Member) -> Option<(&Ident, &[syn::Attribute], TokenStream)> 
     if !role.is_in_contracts() {
         return None;
     }
-    let payload = known.payload.as_ref().map_or_else(|| quote!(()), |payload| quote!(#payload));
+    let site = place(name);
+    let bw = placed(bw, site);
+    let payload = known.payload.as_ref().map_or_else(|| quote_spanned!(site=> ()), |payload| quote!(#payload));
     let what = match role {
-        Role::MsgBranch | Role::QueryPrepared => quote!(#bw::MsgBranch),
+        Role::MsgBranch | Role::QueryPrepared => quote_spanned!(site=> #bw::MsgBranch),
     };
-    Some((name, &carried.cfgs, quote!(fn #name(payload: #payload) -> #what)))
+    Some((name, &carried.cfgs, quote_spanned!(site=> fn #name(payload: #payload) -> #what;)))
 }
 
-fn kept_contract(service: &Service) -> Option<TokenStream> {
-    let Base::Contract(contract) = &service.base else { return None };
-    let place = Span::mixed_site().located_at(ends(&service.name).0);
-    let kept = service.members.iter().filter_map(promise).map(|(_, cfgs, promise)| {
-        quote! {
-            #(#cfgs)*
-            #promise {
-                ::core::unreachable!()
-            }
-        }
-    });
-    let host = quote_spanned!(place=> impl super::#contract::Contract for Host);
+/// The type that stands for the host, within its module.
+fn host_type(service: &Service) -> Option<TokenStream> {
+    let Base::Contract(_) = &service.base else { return None };
+    let host = super::host();
     Some(quote! {
-        const _: () = {
-            struct Host;
-            #[allow(unused_variables)]
-            #host {
-                #(#kept)*
-            }
-        };
+        #[doc(hidden)]
+        #[allow(dead_code, unreachable_pub)]
+        pub enum #host {}
+    })
+}
+
+/// That the host keeps its contract: beside its module, where the contract is found under the name that was written.
+pub(crate) fn kept_contract(service: &Service, cfgs: &[syn::Attribute]) -> Option<TokenStream> {
+    let Base::Contract(contract) = &service.base else { return None };
+    let (bw, module, host) = (&service.krate, &service.name, super::host());
+    let site = place(contract);
+    let contract = placed(quote!(#contract::Contract), site);
+    let kept = service.members.iter().filter_map(|member| kept(module, member));
+    let host = placed(quote!(#module::#host), site);
+    let implemented = quote_spanned!(site=> impl #contract for #host { #(#kept)* });
+    Some(quote! {
+        #(#cfgs)*
+        #[allow(deprecated, unused_variables)]
+        #implemented
+
+        #(#cfgs)*
+        impl #bw::__private::HostsContract for #host {
+            const ROUTES: &'static [#bw::Route] = <Self as #contract>::__ROUTES;
+            const BASE: &'static ::core::primitive::str = <Self as #contract>::__BASE;
+        }
+    })
+}
+
+/// What a branch of the host does, in the form of the contract, each part at its place in the function.
+fn kept(module: &Ident, member: &Member) -> Option<TokenStream> {
+    let Member::Branch(Branch { krate: bw, carried: Carried { cfgs, .. }, name, role, known, .. }) = member else {
+        return None;
+    };
+    if !role.is_in_contracts() {
+        return None;
+    }
+    let site = place(name);
+    let address = quote!(<<#module::#name as #bw::Branch>::Address as #bw::Address>);
+    let payload = placed(quote!(#address::Payload), known.payload.as_ref().map_or(site, place));
+    let sent = placed(quote!(#address::Addressed), site);
+    Some(quote_spanned! {site=>
+        #(#cfgs)*
+        fn #name(payload: #payload) -> #sent {
+            ::core::unreachable!()
+        }
     })
 }

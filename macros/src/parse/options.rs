@@ -18,6 +18,8 @@ pub(crate) struct Options {
     pub(crate) flags: Vec<Ident>,
     /// Words with a path: `crate = ::other`.
     pub(crate) paths: Vec<(Ident, Path)>,
+    /// Whether something was given that cannot be it: then nothing is missed.
+    pub(crate) has_mistakes: bool,
 }
 
 /// What an attribute takes.
@@ -36,12 +38,15 @@ impl Options {
     /// Reads the options; what is not one goes to `errors`, and the others still count.
     pub(crate) fn read(tokens: TokenStream, accepted: &Accepted, errors: &mut Errors) -> Self {
         let mut options = Self::default();
+        let mut mistakes = Errors::default();
         for option in split_at_commas(tokens) {
-            let parser = |input: ParseStream<'_>| options.read_one(input, accepted, errors);
+            let parser = |input: ParseStream<'_>| options.read_one(input, accepted, &mut mistakes);
             if let Err(error) = parser.parse2(option) {
-                errors.push_error(&error);
+                mistakes.push_error(&error);
             }
         }
+        options.has_mistakes = !mistakes.is_empty();
+        errors.append(mistakes);
         options
     }
 

@@ -1,0 +1,13 @@
+// An option is given twice.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[msg_branch(no_payload, no_payload)]
+pub async fn trans_in(_: &mut Tx<BankB>) -> Result<(), Retry> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,23 @@
+// An option of a service is misspelt.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[branchwire::service("/api/bank-b", remot)]
+pub mod bank_b {
+    use super::*;
+
+    #[msg_branch]
+    pub async fn trans_in(_: &mut Tx<BankB>) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    #[msg_branch]
+    pub async fn ping(_: &mut Tx<BankB>) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+fn main() {}

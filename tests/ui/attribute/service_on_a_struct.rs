@@ -1,0 +1,6 @@
+// A service is a struct.
+
+#[branchwire::service("/api/bank-b")]
+pub struct BankB;
+
+fn main() {}

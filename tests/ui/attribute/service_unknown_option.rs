@@ -1,0 +1,23 @@
+// A service has an option that does not exist.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[branchwire::service("/api/bank-b", path = "/x")]
+pub mod bank_b {
+    use super::*;
+
+    #[msg_branch]
+    pub async fn trans_in(_: &mut Tx<BankB>) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    #[msg_branch]
+    pub async fn ping(_: &mut Tx<BankB>) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,29 @@
+// A host implements a contract that is not there.
+
+use branchwire::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[derive(Serialize, Deserialize)]
+pub struct TransferIn {
+    pub amount: i64,
+}
+
+#[branchwire::service(implements = contract)]
+pub mod bank_b {
+    use super::*;
+
+    #[msg_branch]
+    pub async fn trans_in(_: &mut Tx<BankB>, _: TransferIn) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    #[msg_branch]
+    pub async fn ping(_: &mut Tx<BankB>) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+// A branch of a remote service is async.
+
+use branchwire::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+pub struct TransferIn {
+    pub amount: i64,
+}
+
+#[branchwire::service("/api/bank-b", remote)]
+pub mod bank_b {
+    use super::*;
+
+    #[msg_branch]
+    pub async fn trans_in(req: TransferIn);
+}
+
+fn main() {}

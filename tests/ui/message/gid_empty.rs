@@ -1,0 +1,5 @@
+// A gid is empty.
+
+fn main() {
+    let _ = branchwire::gid!("");
+}

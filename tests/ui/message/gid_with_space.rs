@@ -1,0 +1,5 @@
+// A gid has a space.
+
+fn main() {
+    let _ = branchwire::gid!("order 7");
+}

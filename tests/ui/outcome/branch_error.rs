@@ -1,0 +1,13 @@
+// A message's branch returns an error that may refuse.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[msg_branch]
+pub async fn trans_in(_: &mut Tx<BankB>) -> Result<(), BranchError> {
+    Ok(())
+}
+
+fn main() {}

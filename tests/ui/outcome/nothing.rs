@@ -1,0 +1,12 @@
+// A message's branch returns nothing.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[msg_branch]
+pub async fn trans_in(_: &mut Tx<BankB>) {
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+// A query-prepared with a body does not decide.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct BankA(sqlx::SqlitePool);
+
+#[query_prepared]
+pub async fn order_paid(_: &BankA, _: Gid) -> Result<(), Retry> {
+    Ok(())
+}
+
+fn main() {}

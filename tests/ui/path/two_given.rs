@@ -1,0 +1,23 @@
+// Two branches are given one path.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[branchwire::service("/api/bank-b")]
+pub mod bank_b {
+    use super::*;
+
+    #[msg_branch("/in")]
+    pub async fn trans_in(_: &mut Tx<BankB>) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    #[msg_branch("/in")]
+    pub async fn refund(_: &mut Tx<BankB>) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+fn main() {}

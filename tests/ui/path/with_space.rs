@@ -1,0 +1,13 @@
+// A path has a space.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[msg_branch("/trans in")]
+pub async fn trans_in(_: &mut Tx<BankB>) -> Result<(), Retry> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,35 @@
+// An address that wants a payload is given as a branch.
+
+use branchwire::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[derive(Serialize, Deserialize)]
+pub struct TransferIn {
+    pub amount: i64,
+}
+
+#[branchwire::service("/api/bank-b")]
+pub mod bank_b {
+    use super::*;
+
+    #[msg_branch]
+    pub async fn trans_in(_: &mut Tx<BankB>, _: TransferIn) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    #[msg_branch]
+    pub async fn ping(_: &mut Tx<BankB>) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+fn send(client: Client) -> Result<(), branchwire::InvalidUrl> {
+    let trans_in = branchwire::at::<bank_b::trans_in>("http://bank-b:8080")?;
+    let _ = client.msg(trans_in);
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,38 @@
+// A branch that lives elsewhere is given another payload.
+
+use branchwire::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[derive(Serialize, Deserialize)]
+pub struct TransferIn {
+    pub amount: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Refund {
+    pub reason: String,
+}
+
+mod refunds {
+    use super::*;
+
+    #[msg_branch]
+    pub async fn refund(_: &mut Tx<BankB>, _: Refund) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+#[branchwire::service("/api/bank-b")]
+pub mod bank_b {
+    #[branch]
+    pub use super::refunds::refund;
+}
+
+fn send(bank_b: bank_b::Remote) {
+    let _ = bank_b.refund(&TransferIn { amount: 30 });
+}
+
+fn main() {}

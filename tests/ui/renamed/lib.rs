@@ -1,0 +1,134 @@
+//! A service in a crate of the edition 2021 that knows Branchwire by another name, and allows itself nothing.
+#![deny(warnings, missing_docs, clippy::pedantic)]
+#![forbid(unsafe_code)]
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use transactions::prelude::*;
+
+/// The bank's database.
+#[derive(Clone, Database)]
+pub struct Bank(pub sqlx::SqlitePool);
+
+/// What a transfer carries.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TransferIn {
+    /// In cents.
+    pub amount: i64,
+}
+
+/// What a notary hosts.
+#[transactions::service("/notary", remote)]
+pub mod notary {
+    use super::TransferIn;
+    use transactions::msg_branch;
+
+    /// Attests a transfer.
+    #[msg_branch]
+    pub fn attest(req: TransferIn);
+
+    /// Seals all.
+    #[msg_branch]
+    pub fn seal();
+}
+
+/// What the bank hosts.
+#[transactions::service("/bank")]
+pub mod bank {
+    use super::{msg_branch, query_prepared, Bank, Gid, Prepared, Retry, State, TransferIn, Tx};
+
+    /// Credits an account.
+    ///
+    /// # Errors
+    /// Those of the database.
+    #[msg_branch]
+    pub async fn trans_in(tx: &mut Tx<Bank>, State(_): State<Bank>, req: TransferIn) -> Result<(), Retry> {
+        sqlx::query("UPDATE account SET balance = balance + ?").bind(req.amount).execute(&mut *tx).await?;
+        Ok(())
+    }
+
+    /// Does nothing.
+    ///
+    /// # Errors
+    /// None.
+    #[msg_branch]
+    pub async fn ping(_: &mut Tx<Bank>, _: TransferIn) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    /// Has a transfer committed?
+    #[query_prepared]
+    pub fn transfer_prepared(db: Bank);
+
+    /// Is an order paid?
+    ///
+    /// # Errors
+    /// None.
+    #[query_prepared]
+    pub async fn order_paid(_: &Bank, _: Gid) -> Result<Prepared, Retry> {
+        Ok(Prepared::Ongoing)
+    }
+
+    #[branch]
+    pub use crate::elsewhere::refund;
+}
+
+/// Branches that a service collects.
+pub mod elsewhere {
+    use super::{msg_branch, Bank, Retry, Tx};
+
+    /// Gives back.
+    ///
+    /// # Errors
+    /// None.
+    #[msg_branch]
+    pub async fn refund(_: &mut Tx<Bank>, _: i64) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+/// What a notary of ours hosts.
+#[transactions::service(implements = notary)]
+pub mod own_notary {
+    use super::{msg_branch, query_prepared, Bank, Retry, TransferIn, Tx};
+
+    /// Attests a transfer.
+    ///
+    /// # Errors
+    /// None.
+    #[msg_branch]
+    pub async fn attest(_: &mut Tx<Bank>, _: TransferIn) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    /// Seals all.
+    ///
+    /// # Errors
+    /// None.
+    #[msg_branch]
+    pub async fn seal(_: &mut Tx<Bank>) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    /// Has it committed?
+    #[query_prepared]
+    pub fn asked(db: Bank);
+}
+
+/// The routes of all.
+pub fn app(bank: Bank) -> axum::Router {
+    transactions::services![bank, own_notary].with_state(bank)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_addressed() {
+        let bank = bank::at(transactions::url!("http://bank")).unwrap();
+        let _ = (bank.trans_in(&TransferIn { amount: 1 }), bank.transfer_prepared(), bank.refund(&1));
+        let _ = own_notary::at("http://notary").unwrap().asked();
+        let _ = transactions::gid!("renamed");
+    }
+}

@@ -1,0 +1,50 @@
+// A branch is given as query-prepared.
+
+use branchwire::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Database)]
+pub struct BankA(sqlx::SqlitePool);
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[derive(Serialize, Deserialize)]
+pub struct TransferIn {
+    pub amount: i64,
+}
+
+#[branchwire::service("/api/bank-b")]
+pub mod bank_b {
+    use super::*;
+
+    #[msg_branch]
+    pub async fn trans_in(_: &mut Tx<BankB>, _: TransferIn) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    #[msg_branch]
+    pub async fn ping(_: &mut Tx<BankB>) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+#[branchwire::service("/api/bank-a")]
+pub mod bank_a {
+    use super::*;
+
+    #[query_prepared]
+    pub fn transfer_prepared(db: BankA);
+}
+
+async fn send(client: Client, db: BankA, bank_b: bank_b::Remote) -> Result<(), NotDone<Retry>> {
+    let message = client.msg(bank_b.ping());
+    let _ = message.do_and_submit(bank_b.ping(), &db, async |tx| debit(tx).await).await?;
+    Ok(())
+}
+
+async fn debit(_: &mut Tx<BankA>) -> Result<(), Retry> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,44 @@
+// A query-prepared is added as a branch.
+
+use branchwire::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Database)]
+pub struct BankA(sqlx::SqlitePool);
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[derive(Serialize, Deserialize)]
+pub struct TransferIn {
+    pub amount: i64,
+}
+
+#[branchwire::service("/api/bank-b")]
+pub mod bank_b {
+    use super::*;
+
+    #[msg_branch]
+    pub async fn trans_in(_: &mut Tx<BankB>, _: TransferIn) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    #[msg_branch]
+    pub async fn ping(_: &mut Tx<BankB>) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+#[branchwire::service("/api/bank-a")]
+pub mod bank_a {
+    use super::*;
+
+    #[query_prepared]
+    pub fn transfer_prepared(db: BankA);
+}
+
+fn send(client: Client, bank_a: bank_a::Remote, bank_b: bank_b::Remote) {
+    let _ = client.msg(bank_b.ping()).add(bank_a.transfer_prepared());
+}
+
+fn main() {}

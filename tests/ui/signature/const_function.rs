@@ -1,0 +1,13 @@
+// A branch is const.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[msg_branch]
+pub const fn trans_in(_: &mut Tx<BankB>) -> Result<(), Retry> {
+    Ok(())
+}
+
+fn main() {}

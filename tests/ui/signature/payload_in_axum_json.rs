@@ -1,0 +1,19 @@
+// A payload is wrapped in axum's Json.
+
+use branchwire::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[derive(Serialize, Deserialize)]
+pub struct TransferIn {
+    pub amount: i64,
+}
+
+#[msg_branch]
+pub async fn trans_in(_: &mut Tx<BankB>, _: axum::Json<TransferIn>) -> Result<(), Retry> {
+    Ok(())
+}
+
+fn main() {}

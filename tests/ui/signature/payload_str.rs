@@ -1,0 +1,13 @@
+// A payload is a string slice.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[msg_branch]
+pub async fn trans_in(_: &mut Tx<BankB>, _: &str) -> Result<(), Retry> {
+    Ok(())
+}
+
+fn main() {}

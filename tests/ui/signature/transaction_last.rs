@@ -1,0 +1,19 @@
+// A branch takes its transaction after its payload.
+
+use branchwire::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[derive(Serialize, Deserialize)]
+pub struct TransferIn {
+    pub amount: i64,
+}
+
+#[msg_branch]
+pub async fn trans_in(_: TransferIn, _: &mut Tx<BankB>) -> Result<(), Retry> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+// A branch has a where-clause.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[msg_branch]
+pub async fn trans_in(_: &mut Tx<BankB>) -> Result<(), Retry>
+where
+    BankB: Clone,
+{
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,27 @@
+// A branch is in a module within the service.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct BankB(sqlx::SqlitePool);
+
+#[branchwire::service("/api/bank-b")]
+pub mod bank_b {
+    use super::*;
+
+    #[msg_branch]
+    pub async fn trans_in(_: &mut Tx<BankB>) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    pub mod checks {
+        use super::*;
+
+        #[msg_branch]
+        pub async fn ping(_: &mut Tx<BankB>) -> Result<(), Retry> {
+            Ok(())
+        }
+    }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+// An address has no host.
+
+fn main() {
+    let _ = branchwire::url!("http://");
+}
