@@ -14,6 +14,7 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+use crate::store;
 use crate::transport::{CallLimits, Networks};
 use crate::{ApiTokens, Coordinator, Retention};
 
@@ -31,6 +32,12 @@ struct Options {
     /// Where transactions are kept: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`.
     #[arg(long, env = "BRANCHWIRE_STORE", default_value = "sqlite://branchwire.db", value_name = "URL")]
     store: String,
+
+    /// The time zone of the times in a MySQL or MariaDB store, such as `+08:00`: that of the DTM server that wrote them, or
+    /// is to read them.
+    #[arg(long, env = "BRANCHWIRE_TIME_ZONE", default_value = "+00:00", value_parser = time_zone, value_name = "+HH:MM",
+        allow_hyphen_values = true)]
+    time_zone: i32,
 
     /// How long a prepared transaction waits for its submit before it is asked after.
     #[arg(long, env = "BRANCHWIRE_TIMEOUT_TO_FAIL", default_value = "35s", value_parser = duration, value_name = "TIME")]
@@ -141,6 +148,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         .call_limits(CallLimits { in_all: options.calls_max, per_host: options.calls_per_host })
         .in_memory_max(options.in_memory_max)
         .store(options.store)
+        .store_options(store::Options { time_zone_s: options.time_zone })
         .timeout_to_fail(options.timeout_to_fail)
         .retry_interval(options.retry_interval)
         .request_timeout(options.request_timeout)
@@ -205,6 +213,25 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// A time zone, in seconds east of UTC.
+fn time_zone(text: &str) -> Result<i32, String> {
+    let parse = || {
+        let (sign, rest) = match text.split_at_checked(1)? {
+            ("+", rest) => (1, rest),
+            ("-", rest) => (-1, rest),
+            _ => return None,
+        };
+        let (hours, minutes) = rest.split_once(':')?;
+        let digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = |text: &str| digits(text).then(|| text.parse::<i32>().ok())?;
+        // The zones of the world.
+        let (hours, minutes) = (number(hours).filter(|h| *h <= 14)?, number(minutes).filter(|m| *m < 60)?);
+        Some(sign * (hours * 3_600 + minutes * 60))
+    };
+    parse()
+        .ok_or_else(|| "expected a time zone such as `+08:00` or `-03:30`; for summer time, the present one".to_owned())
+}
+
 fn retention(text: &str) -> Result<Retention, String> {
     if text == "forever" { Ok(Retention::ForEver) } else { duration(text).map(Retention::For) }
 }
@@ -233,6 +260,16 @@ mod tests {
         }
         for bad in ["", "s", "3w", "-1", "0", "1e99", "NaN"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn time_zones_are_east_or_west() {
+        for (text, seconds) in [("+00:00", 0), ("+08:00", 28_800), ("-03:30", -12_600), ("+14:00", 50_400)] {
+            assert_eq!(time_zone(text), Ok(seconds), "{text}");
+        }
+        for bad in ["", "+", "8", "+8:00", "+08:60", "+15:00", "08:00", "+0800", "UTC", "+-1:00"] {
+            assert!(time_zone(bad).is_err(), "{bad}");
         }
     }
 

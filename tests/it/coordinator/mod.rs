@@ -3,6 +3,7 @@
 mod durability;
 mod instances;
 mod limits;
+mod processes;
 mod takeover;
 
 use branchwire::protocol::Gid;
