@@ -10,7 +10,7 @@
 //! | [`cli`] | the program `branchwire` |
 //! | `testing` | a coordinator for tests of a service |
 //!
-//! Where it differs from a DTM server, and why: [`docs::differences`].
+//! How to run it: [`docs::operations`]. Where it differs from a DTM server, and why: [`docs::differences`].
 //!
 //! As a library: [`Coordinator::builder`].
 #![forbid(unsafe_code)]

@@ -6,3 +6,6 @@ pub const DIFFERENCES: &str = include_str!("differences.md");
 
 #[doc = include_str!("differences.md")]
 pub mod differences {}
+
+#[doc = include_str!("operations.md")]
+pub mod operations {}
