@@ -8,14 +8,11 @@ mod retention;
 mod run;
 mod schedule;
 mod slot;
-mod through;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use branchwire::protocol::{Gid, Status};
-use futures_util::FutureExt;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,7 +20,6 @@ use tokio_util::task::TaskTracker;
 use self::run::Failed;
 use self::schedule::Schedule;
 use self::slot::{Held, Loaded, Slot, Slots};
-use self::through::Through;
 use crate::clock::Clock;
 use crate::engine::{
     Command, Defaults, Definition, EngineError, Event, Holder, Opening, Refusal, RunEnd, Step, Time, create, step,
@@ -239,15 +235,14 @@ impl Core {
             return Err(RequestError::Busy);
         }
         let core = self.clone();
-        let work = async move {
+        let task = self.tasks.spawn(async move {
             let (done, ending) = core.act(&gid, &event, known, wait).await?;
             if !done.calls.is_empty() {
                 core.tasks.spawn(core.clone().drive(done));
             }
             Ok(ending)
-        };
-        let work = AssertUnwindSafe(work).catch_unwind().boxed();
-        Through::new(&self.tasks, work).await.unwrap_or(Err(RequestError::Panicked))
+        });
+        task.await.unwrap_or(Err(RequestError::Panicked))
     }
 
     /// A transaction that the store gave to us; returns when its run has ended.

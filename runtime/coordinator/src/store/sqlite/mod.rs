@@ -16,7 +16,6 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
-use self::statements::ScriptError;
 use super::attempt::{Failure, until_certain};
 use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write};
 use crate::engine::Time;
@@ -82,15 +81,18 @@ impl SqliteStore {
     async fn write_once(&self, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
         let mut slot = self.writer.lock().await;
         let connection = self.connected(&mut slot).await.map_err(Failure::Certain)?;
-        match statements::execute(connection, writes).await {
-            Ok(outcomes) => Ok(outcomes),
-            Err(ScriptError::Before(error)) => {
-                if sqlx::raw_sql("ROLLBACK").execute(connection).await.is_err() {
+        let outcomes = match statements::execute(connection, writes).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                if sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await.is_err() {
                     discard(&mut slot).await;
                 }
-                Err(Failure::Certain(classify(&error)))
+                return Err(Failure::Certain(classify(&error)));
             }
-            Err(ScriptError::AtCommit(error)) => {
+        };
+        match sqlx::raw_sql("COMMIT").execute(connection).await {
+            Ok(_) => Ok(outcomes),
+            Err(error) => {
                 // It may be on the disk, or not. A new connection reads what is there.
                 discard(&mut slot).await;
                 Err(Failure::Doubt(error.to_string()))

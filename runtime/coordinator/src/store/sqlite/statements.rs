@@ -1,216 +1,206 @@
-//! The statements that write. A batch is one fixed script, with its values as JSON: one round trip to the thread that has
-//! the connection, which costs more than the statements do.
+//! The statements that write. Each changes any number of rows in one round trip to the thread that has the connection.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures_util::TryStreamExt;
-use serde_json::{Value, json};
-use sqlx::{Connection, Either, Row as _, SqliteConnection};
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Connection, Either, Sqlite, SqliteConnection};
 
-use crate::engine::{Definition, State, Time};
-use crate::store::{Change, KvPut, Outcome, ResetDue, Take, Write};
+use crate::engine::{Branch, BranchState, Definition, State, Time};
+use crate::store::{BranchChange, Change, KvPut, Outcome, ResetDue, Take, Write};
 
-/// Its values, each an array of arrays: transactions to create, their branches, the transactions once more; changes, the
-/// same once more, changes of branches; rows to park.
+type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+/// A statement, prepared for one, eight and sixty-four sets of values.
 ///
-/// What applies is asked before it is done, in the same transaction: one row instead of one for each write. The
-/// branches go first, as long as it can be seen that their transaction is new. A change whose row is already as it should
-/// become counts as applied: so the script may be executed twice. That a branch is done stays true, also if its
-/// transaction has moved on meanwhile.
-const SCRIPT: &str = "\
-BEGIN IMMEDIATE;
-SELECT json_group_array(c.key) FROM json_each(?) AS c
-    WHERE NOT EXISTS (SELECT 1 FROM trans_global WHERE gid = c.value ->> 0);
-INSERT INTO trans_branch_op (gid, branch_id, op, url, bin_data, status, create_time, update_time, finish_time)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4), value ->> 5, value ->> 6,
-        value ->> 6, value ->> 7
-    FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM trans_global WHERE gid = value ->> 0);
-INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, update_time, finish_time,
-        options, custom_data, next_cron_interval, next_cron_time, owner, ext_data)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, 'http', value ->> 4, value ->> 4, value ->> 5,
-        value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11
-    FROM json_each(?) WHERE true ON CONFLICT (gid) DO NOTHING;
-SELECT json_group_array(c.key) FROM json_each(?) AS c CROSS JOIN trans_global AS g
-    WHERE g.gid = c.value ->> 0 AND ((g.status = c.value ->> 1 AND g.owner = c.value ->> 2)
-        OR (g.status = c.value ->> 3 AND g.owner = c.value ->> 4));
-UPDATE trans_global SET status = c.value ->> 3, owner = c.value ->> 4, next_cron_interval = c.value ->> 5,
-        next_cron_time = c.value ->> 6, finish_time = c.value ->> 7, rollback_time = c.value ->> 8,
-        rollback_reason = c.value ->> 9, update_time = c.value ->> 10
-    FROM json_each(?) AS c
-    WHERE gid = c.value ->> 0 AND ((status = c.value ->> 1 AND owner = c.value ->> 2)
-        OR (status = c.value ->> 3 AND owner = c.value ->> 4));
-UPDATE trans_branch_op SET status = c.value ->> 3, finish_time = c.value ->> 4, update_time = c.value ->> 4
-    FROM json_each(?) AS c
-    WHERE gid = c.value ->> 0 AND branch_id = c.value ->> 1 AND op = c.value ->> 2 AND status = 'prepared';
-UPDATE trans_global SET next_cron_time = c.value ->> 2, owner = '', result = substr(c.value ->> 1, 1, 1024)
-    FROM json_each(?) AS c WHERE gid = c.value ->> 0;
-COMMIT;";
+/// A call into SQLite's thread costs more than the statement; so many sets of values share one.
+struct Repeated([(usize, Arc<str>); 3]);
 
-/// How many statements the script has, the COMMIT among them.
-const STATEMENTS: usize = 9;
-
-/// Why a script did not succeed.
-pub(super) enum ScriptError {
-    /// Before its COMMIT: nothing was written, and its transaction may be open.
-    Before(sqlx::Error),
-    /// At its COMMIT: it may be written, or not.
-    AtCommit(sqlx::Error),
-}
-
-/// Executes the writes, and commits them.
-pub(super) async fn execute(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Vec<Outcome>, ScriptError> {
-    let batch = Batch::of(writes);
-    let (to_create, to_change) = (text(batch.creates), text(batch.changes));
-    let query = sqlx::query(SCRIPT)
-        .bind(to_create.clone())
-        .bind(text(batch.branches))
-        .bind(to_create)
-        .bind(to_change.clone())
-        .bind(to_change)
-        .bind(text(batch.changed_branches))
-        .bind(text(batch.parks));
-    let mut done = 0;
-    let mut applied: Vec<HashSet<usize>> = Vec::with_capacity(2);
-    let mut results = sqlx::Executor::fetch_many(connection, query);
-    loop {
-        match results.try_next().await {
-            Ok(Some(Either::Left(_))) => done += 1,
-            Ok(Some(Either::Right(row))) => applied.push(keys(&row).map_err(ScriptError::Before)?),
-            Ok(None) => break,
-            Err(error) if done + 1 == STATEMENTS => return Err(ScriptError::AtCommit(error)),
-            Err(error) => return Err(ScriptError::Before(error)),
-        }
+impl Repeated {
+    fn new(sql: &str) -> Self {
+        Self([64, 8, 1].map(|count| (count, sql.repeat(count).into())))
     }
-    let [created, changed] = &applied[..] else {
-        return Err(ScriptError::AtCommit(sqlx::Error::Protocol("the script gave no outcomes".to_owned())));
-    };
-    let outcome = |place: &Place| match place {
-        Place::Create(key) if created.contains(key) => Outcome::Applied,
-        Place::Change(key) if changed.contains(key) => Outcome::Applied,
-        Place::Park => Outcome::Applied,
-        Place::Create(_) | Place::Change(_) | Place::Twice => Outcome::Conflict,
-    };
-    Ok(batch.places.iter().map(outcome).collect())
-}
 
-fn text(values: Vec<Value>) -> Arc<str> {
-    Value::Array(values).to_string().into()
-}
-
-/// Bytes as hexadecimal digits: a text of SQLite's has no NUL in it.
-fn hex(bytes: &[u8]) -> String {
-    let digit = |digit: u8| char::from(b"0123456789abcdef"[usize::from(digit)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
-}
-
-fn keys(row: &sqlx::sqlite::SqliteRow) -> Result<HashSet<usize>, sqlx::Error> {
-    serde_json::from_str(row.try_get(0)?).map_err(|error| sqlx::Error::Decode(Box::new(error)))
-}
-
-/// Where in the script's values a write stands.
-enum Place {
-    Create(usize),
-    Change(usize),
-    Park,
-    /// A second creation of a gid in one batch.
-    Twice,
-}
-
-/// All that a batch writes, as the script's values.
-#[derive(Default)]
-struct Batch {
-    places: Vec<Place>,
-    creates: Vec<Value>,
-    branches: Vec<Value>,
-    changes: Vec<Value>,
-    changed_branches: Vec<Value>,
-    parks: Vec<Value>,
-}
-
-impl Batch {
-    fn of(writes: &[Write]) -> Self {
-        let mut batch = Self::default();
-        let mut created: HashSet<&str> = HashSet::new();
-        let mut changed: HashMap<&str, usize> = HashMap::new();
-        for write in writes {
-            let place = match write {
-                Write::Create { definition, state, owner } if created.insert(definition.gid.as_str()) => {
-                    batch.create(definition, state, owner)
+    /// Executes it for each item; gives how many rows each changed.
+    async fn execute<'a, T>(
+        &self,
+        connection: &mut SqliteConnection,
+        mut items: &'a [T],
+        bind: impl for<'q> Fn(Bound<'q>, &'a T) -> Bound<'q>,
+    ) -> Result<Vec<u64>, sqlx::Error> {
+        let mut changed = Vec::with_capacity(items.len());
+        for (count, sql) in &self.0 {
+            while items.len() >= *count {
+                let (now, later) = items.split_at(*count);
+                items = later;
+                let query = now.iter().fold(sqlx::query(AssertSqlSafe(sql.clone())), &bind);
+                let mut results = sqlx::Executor::fetch_many(&mut *connection, query);
+                while let Some(result) = results.try_next().await? {
+                    if let Either::Left(done) = result {
+                        changed.push(done.rows_affected());
+                    }
                 }
-                Write::Create { .. } => Place::Twice,
-                Write::Change(change) => batch.change(change, &mut changed),
-                Write::Park { gid, reason } => {
-                    batch.parks.push(json!([gid, reason, Time::MAX.as_millis()]));
-                    Place::Park
-                }
-            };
-            batch.places.push(place);
+            }
         }
-        batch
+        Ok(changed)
     }
+}
 
-    fn create(&mut self, definition: &Definition, state: &State, owner: &str) -> Place {
-        let created = definition.created.as_millis();
-        let ended = state.ended.map(Time::as_millis);
-        self.creates.push(json!([
-            definition.gid,
-            definition.trans_type,
-            state.status,
-            definition.query_prepared,
-            created,
-            ended,
-            definition.options,
-            definition.custom_data,
-            i64::try_from(state.interval.as_millis()).unwrap_or(i64::MAX),
-            state.due.as_millis(),
-            owner,
-            definition.ext_data,
-        ]));
-        for (branch, branch_state) in definition.branches.iter().zip(&state.branches) {
-            self.branches.push(json!([
-                definition.gid,
-                branch.branch_id,
-                branch.op,
-                branch.url,
-                hex(&branch.payload),
-                branch_state.status,
-                created,
-                branch_state.finished.map(Time::as_millis),
-            ]));
-        }
-        Place::Create(self.creates.len() - 1)
-    }
+static CREATE: LazyLock<Repeated> = LazyLock::new(|| {
+    Repeated::new(
+        "INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, update_time, \
+         finish_time, options, custom_data, next_cron_interval, next_cron_time, owner, ext_data) \
+         VALUES (?, ?, ?, ?, 'http', ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (gid) DO NOTHING;",
+    )
+});
 
-    /// An UPDATE changes a row once. The progress of a run may stand before its end in one batch: then the end's columns
-    /// hold, and the branches of both.
-    fn change<'a>(&mut self, change: &'a Change, changed: &mut HashMap<&'a str, usize>) -> Place {
-        let (finish_time, rollback_time) = change.end_times();
-        let value = json!([
-            change.gid,
-            change.from,
-            change.from_owner,
-            change.status,
-            change.owner,
-            change.interval_ms,
-            change.due.as_millis(),
-            finish_time,
-            rollback_time,
-            change.rollback_reason,
-            change.at.as_millis(),
-        ]);
-        for branch in &change.branches {
-            let at = branch.at.as_millis();
-            self.changed_branches.push(json!([change.gid, branch.branch_id, branch.op, branch.status, at]));
+static CREATE_BRANCH: LazyLock<Repeated> = LazyLock::new(|| {
+    Repeated::new(
+        "INSERT INTO trans_branch_op (gid, branch_id, op, url, bin_data, status, create_time, update_time, \
+         finish_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);",
+    )
+});
+
+// A row that is as it should become counts as changed: so the statement may be executed twice.
+static CHANGE: LazyLock<Repeated> = LazyLock::new(|| {
+    Repeated::new(
+        "UPDATE trans_global SET status = ?, owner = ?, next_cron_interval = ?, next_cron_time = ?, \
+         finish_time = ?, rollback_time = ?, rollback_reason = ?, update_time = ? \
+         WHERE gid = ? AND ((status = ? AND owner = ?) OR (status = ? AND owner = ? AND next_cron_time = ?));",
+    )
+});
+
+static CHANGE_BRANCH: LazyLock<Repeated> = LazyLock::new(|| {
+    Repeated::new(
+        "UPDATE trans_branch_op SET status = ?, finish_time = ?, update_time = ? \
+         WHERE gid = ? AND branch_id = ? AND op = ? AND status = 'prepared';",
+    )
+});
+
+static PARK: LazyLock<Repeated> = LazyLock::new(|| {
+    Repeated::new(
+        "UPDATE trans_global SET next_cron_time = ?, owner = '', result = ?, update_time = update_time WHERE gid = ?;",
+    )
+});
+
+/// Executes the writes in a transaction that is begun here, and committed by the caller.
+pub(super) async fn execute(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Vec<Outcome>, sqlx::Error> {
+    let mut to_create = Vec::new();
+    let mut to_change = Vec::new();
+    let mut to_park = Vec::new();
+    for write in writes {
+        match write {
+            Write::Create { definition, state, owner } => to_create.push((definition.as_ref(), state, owner.as_str())),
+            Write::Change(change) => to_change.push(change),
+            Write::Park { gid, reason } => to_park.push((gid.as_str(), reason.as_str())),
         }
-        let key = *changed.entry(change.gid.as_str()).or_insert(self.changes.len());
-        if key == self.changes.len() {
-            self.changes.push(value);
-        } else {
-            self.changes[key] = value;
-        }
-        Place::Change(key)
     }
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    let created = create(connection, &to_create).await?;
+    let changed = change(connection, &to_change).await?;
+    let parked = PARK
+        .execute(connection, &to_park, |query, (gid, reason)| {
+            query.bind(Time::MAX.as_millis()).bind(*reason).bind(*gid)
+        })
+        .await?;
+    let (mut created, mut changed, mut parked) = (created.into_iter(), changed.into_iter(), parked.into_iter());
+    // A statement that reported nothing changed nothing.
+    let outcomes = writes.iter().map(|write| match write {
+        Write::Create { .. } => created.next(),
+        Write::Change(_) => changed.next(),
+        Write::Park { .. } => parked.next(),
+    });
+    Ok(outcomes.map(|rows| if rows.unwrap_or(0) > 0 { Outcome::Applied } else { Outcome::Conflict }).collect())
+}
+
+async fn create(
+    connection: &mut SqliteConnection,
+    to_create: &[(&Definition, &State, &str)],
+) -> Result<Vec<u64>, sqlx::Error> {
+    let created = CREATE
+        .execute(connection, to_create, |query, (definition, state, owner)| {
+            query
+                .bind(definition.gid.as_str())
+                .bind(definition.trans_type.as_str())
+                .bind(state.status.as_str())
+                .bind(definition.query_prepared.as_str())
+                .bind(definition.created.as_millis())
+                .bind(definition.created.as_millis())
+                .bind(state.ended.map(Time::as_millis))
+                .bind(definition.options.as_str())
+                .bind(definition.custom_data.as_str())
+                .bind(interval_ms(state))
+                .bind(state.due.as_millis())
+                .bind(*owner)
+                .bind(definition.ext_data.as_str())
+        })
+        .await?;
+    let branches: Vec<(&Definition, &Branch, &BranchState)> = to_create
+        .iter()
+        .zip(&created)
+        .filter(|(_, rows)| **rows > 0)
+        .flat_map(|((definition, state, _), _)| {
+            definition.branches.iter().zip(&state.branches).map(|(branch, state)| (*definition, branch, state))
+        })
+        .collect();
+    CREATE_BRANCH
+        .execute(connection, &branches, |query, (definition, branch, state)| {
+            query
+                .bind(definition.gid.as_str())
+                .bind(branch.branch_id.as_str())
+                .bind(branch.op.as_str())
+                .bind(branch.url.as_str())
+                .bind(branch.payload.as_ref())
+                .bind(state.status.as_str())
+                .bind(definition.created.as_millis())
+                .bind(definition.created.as_millis())
+                .bind(state.finished.map(Time::as_millis))
+        })
+        .await?;
+    Ok(created)
+}
+
+async fn change(connection: &mut SqliteConnection, to_change: &[&Change]) -> Result<Vec<u64>, sqlx::Error> {
+    let changed = CHANGE
+        .execute(connection, to_change, |query, change| {
+            let (finish_time, rollback_time) = change.end_times();
+            query
+                .bind(change.status.as_str())
+                .bind(change.owner.as_str())
+                .bind(change.interval_ms)
+                .bind(change.due.as_millis())
+                .bind(finish_time)
+                .bind(rollback_time)
+                .bind(change.rollback_reason.as_str())
+                .bind(change.at.as_millis())
+                .bind(change.gid.as_str())
+                .bind(change.from.as_str())
+                .bind(change.from_owner.as_str())
+                .bind(change.status.as_str())
+                .bind(change.owner.as_str())
+                .bind(change.due.as_millis())
+        })
+        .await?;
+    // That a branch is done stays true, also if its transaction has moved on meanwhile.
+    let branches: Vec<(&Change, &BranchChange)> =
+        to_change.iter().flat_map(|change| change.branches.iter().map(|branch| (*change, branch))).collect();
+    CHANGE_BRANCH
+        .execute(connection, &branches, |query, (change, branch)| {
+            query
+                .bind(branch.status.as_str())
+                .bind(branch.at.as_millis())
+                .bind(branch.at.as_millis())
+                .bind(change.gid.as_str())
+                .bind(branch.branch_id.as_str())
+                .bind(branch.op.as_str())
+        })
+        .await?;
+    Ok(changed)
+}
+
+fn interval_ms(state: &State) -> i64 {
+    i64::try_from(state.interval.as_millis()).unwrap_or(i64::MAX)
 }
 
 pub(super) async fn take(connection: &mut SqliteConnection, take: &Take) -> Result<Vec<String>, sqlx::Error> {
