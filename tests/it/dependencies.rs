@@ -11,7 +11,9 @@ fn named(manifest: &str) -> BTreeSet<String> {
     for line in manifest.lines() {
         if let Some(table) = line.strip_prefix('[') {
             among_dependencies = table.ends_with("dependencies]");
-        } else if let Some((name, _)) = line.split_once(['.', ' ', '=']).filter(|_| among_dependencies && !line.contains("path = ")) {
+        } else if let Some((name, _)) =
+            line.split_once(['.', ' ', '=']).filter(|_| among_dependencies && !line.contains("path = "))
+        {
             names.insert(name.to_owned());
         }
     }
