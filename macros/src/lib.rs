@@ -7,6 +7,8 @@ mod check;
 mod database;
 mod errors;
 mod expand;
+#[cfg(test)]
+mod golden;
 mod krate;
 mod parse;
 mod role;

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::{Attribute, FnArg, Path};
+use syn::{Attribute, FnArg, Path, Type};
 
 use crate::branch::{Base, Branch, Role, RoutePath};
 use crate::errors::Errors;
@@ -182,18 +182,29 @@ fn mended(branch: &Branch, mut function: Function) -> TokenStream {
     sig.safety = syn::Safety::Default;
     sig.inputs = std::mem::take(&mut sig.inputs).into_iter().filter(|input| matches!(input, FnArg::Typed(_))).collect();
     let mut incomplete = false;
-    for input in &mut sig.inputs {
-        if let FnArg::Typed(typed) = input
-            && check::is_transaction_of_none(&typed.ty)
-        {
+    for (index, input) in sig.inputs.iter_mut().enumerate() {
+        let FnArg::Typed(typed) = input else { continue };
+        if check::is_transaction_of_none(&typed.ty) {
             typed.ty = syn::parse_quote!(&mut impl ::core::marker::Sized);
             incomplete = true;
+        } else if index == 0 {
+            by_reference(branch.role, &mut typed.ty);
         }
     }
     if receiver || incomplete || matches!(function.body, Body::None(_)) {
         function.body = Body::Block(unreachable_body());
     }
     quote!(#[allow(unused)] #function)
+}
+
+/// The first argument as its role takes it: then the body has nothing to complain of.
+fn by_reference(role: Role, ty: &mut Type) {
+    let inner = if let Type::Reference(reference) = &*ty { (*reference.elem).clone() } else { ty.clone() };
+    match role {
+        Role::MsgBranch if check::is_transaction(&inner) => *ty = syn::parse_quote!(&mut #inner),
+        Role::QueryPrepared if !check::is_transaction(&inner) => *ty = syn::parse_quote!(&#inner),
+        Role::MsgBranch | Role::QueryPrepared => {}
+    }
 }
 
 fn unreachable_body() -> Group {

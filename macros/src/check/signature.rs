@@ -226,7 +226,7 @@ fn transaction(sig: &Signature, first: Option<&Type>, errors: &mut Errors) -> Op
 }
 
 /// `Tx<D>`, by reference or not.
-fn is_transaction(ty: &Type) -> bool {
+pub(crate) fn is_transaction(ty: &Type) -> bool {
     tx_segment(if let Type::Reference(reference) = ty { &reference.elem } else { ty }).is_some()
 }
 

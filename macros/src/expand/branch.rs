@@ -55,9 +55,9 @@ fn marker(branch: &Branch) -> TokenStream {
         RoutePath::BelowContract(tail) => format!("`{verb} {tail}` below the contract's base"),
     };
     let about = if branch.is_remote {
-        format!("{what}, hosted elsewhere: {route}.")
+        format!(" {what}, hosted elsewhere: {route}.")
     } else {
-        format!("{what}: {route}. The function: [`{word}()`](fn@{word}).")
+        format!(" {what}: {route}. The function: [`{word}()`](fn@{word}).")
     };
     let break_after_docs = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
     quote! {

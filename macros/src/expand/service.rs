@@ -154,8 +154,8 @@ fn remote(service: &Service) -> TokenStream {
 fn method(branch: &Branch) -> TokenStream {
     let Branch { krate: bw, carried: Carried { cfgs, docs, deprecated }, vis, name, role, known, .. } = branch;
     let about = match role {
-        Role::MsgBranch => format!("The branch `{}`, for a message.", name.unraw()),
-        Role::QueryPrepared => format!("The query-prepared `{}`, for a message of its database.", name.unraw()),
+        Role::MsgBranch => format!(" The branch `{}`, for a message.", name.unraw()),
+        Role::QueryPrepared => format!(" The query-prepared `{}`, for a message of its database.", name.unraw()),
     };
     let break_after_docs = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
     // Errors of a caller show where the method is from: the function.
@@ -225,7 +225,7 @@ fn method_elsewhere(bw: &Path, carried: &Carried, vis: &syn::Visibility, name: &
 /// What a host has to do, as a trait: rustc itself then names what is missing, extra or other.
 fn contract(service: &Service) -> TokenStream {
     let promised = service.members.iter().filter_map(promise).map(|(name, cfgs, promise)| {
-        let about = format!("Hosts `{}`.", name.unraw());
+        let about = format!(" Hosts `{}`.", name.unraw());
         quote!(#(#cfgs)* #[doc = #about] #promise)
     });
     let base = match &service.base {

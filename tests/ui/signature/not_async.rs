@@ -6,7 +6,8 @@ use branchwire::prelude::*;
 pub struct BankB(sqlx::SqlitePool);
 
 #[msg_branch]
-pub fn trans_in(_: &mut Tx<BankB>) -> Result<(), Retry> {
+pub fn trans_in(tx: &mut Tx<BankB>) -> Result<(), Retry> {
+    sqlx::query("DELETE FROM account").execute(&mut *tx).await?;
     Ok(())
 }
 

@@ -6,7 +6,8 @@ use branchwire::prelude::*;
 pub struct BankB(sqlx::SqlitePool);
 
 #[msg_branch]
-pub async fn trans_in(_: &Tx<BankB>) -> Result<(), Retry> {
+pub async fn trans_in(tx: &Tx<BankB>) -> Result<(), Retry> {
+    sqlx::query("DELETE FROM account").execute(&mut *tx).await?;
     Ok(())
 }
 

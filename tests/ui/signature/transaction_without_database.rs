@@ -3,7 +3,8 @@
 use branchwire::prelude::*;
 
 #[msg_branch]
-pub async fn trans_in(_: &mut Tx) -> Result<(), Retry> {
+pub async fn trans_in(tx: &mut Tx) -> Result<(), Retry> {
+    sqlx::query("DELETE FROM account").execute(&mut *tx).await?;
     Ok(())
 }
 

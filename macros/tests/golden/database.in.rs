@@ -1,0 +1,5 @@
+#[derive(Database)]
+#[database(isolation = "serializable")]
+pub struct BankB {
+    pool: sqlx::SqlitePool,
+}

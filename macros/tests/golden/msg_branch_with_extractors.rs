@@ -1,0 +1,71 @@
+#[allow(clippy::unused_async, clippy::needless_pass_by_value)]
+#[cfg(feature = "transfers")]
+#[deprecated = "use `credit`"]
+#[tracing::instrument(skip_all)]
+pub(crate) async fn trans_in(
+    tx: &mut Tx<BankB>,
+    State(rate): State<Rate>,
+    tenant: Tenant,
+    req: TransferIn,
+) -> Result<(), Retry> {
+    credit(tx, rate, tenant, req).await
+}
+#[cfg(feature = "transfers")]
+/// A message's branch: `POST /in`. The function: [`trans_in()`](fn@trans_in).
+#[deprecated = "use `credit`"]
+#[allow(non_camel_case_types, dead_code, unreachable_pub)]
+pub(crate) struct trans_in {}
+#[cfg(feature = "transfers")]
+#[allow(deprecated)]
+const _: () = {
+    impl ::branchwire::Branch for trans_in {
+        const ROUTE: ::branchwire::Route = ::branchwire::Route {
+            name: "trans_in",
+            path: "/in",
+            role: ::branchwire::Role::MsgBranch,
+            payload: "TransferIn",
+            database: "BankB",
+            doc: "",
+        };
+        type Address = ::branchwire::MsgAddress<TransferIn>;
+        fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
+            ::branchwire::MsgAddress::new(service, Self::ROUTE.path)
+        }
+    }
+    const _: () = {
+        #[allow(unused_imports)]
+        use ::branchwire::__private::NotSo as _;
+        if ::branchwire::__private::Probe::<Tenant>::IS_PAYLOAD
+            && !::branchwire::__private::Probe::<Tenant>::IS_EXTRACTOR
+        {
+            ::core::panic!(
+                "`trans_in` takes two payloads, `Tenant` and `TransferIn`: make one struct of them"
+            );
+        }
+    };
+    impl<AnyState> ::branchwire::Hosted<AnyState> for trans_in
+    where
+        AnyState: ::branchwire::Holds<BankB>,
+        BankB: ::branchwire::Database,
+        AnyState: ::branchwire::Extracts<State<Rate>>,
+        AnyState: ::branchwire::Extracts<Tenant>,
+    {
+        fn register(
+            router: ::branchwire::__private::Router<AnyState>,
+        ) -> ::branchwire::__private::Router<AnyState> {
+            let branch = ::branchwire::__private::BranchFn {
+                run: |tx, (extractor0, extractor1), payload| ::std::boxed::Box::pin(
+                    trans_in(tx, extractor0, extractor1, payload),
+                ),
+                payload: <TransferIn as ::branchwire::Payload>::from_json,
+                outcome: <Result<(), Retry> as ::branchwire::MustSucceed>::into_outcome,
+            };
+            ::branchwire::__private::serve_branch(
+                router,
+                &<Self as ::branchwire::Branch>::ROUTE,
+                ::branchwire::protocol::Op::Action,
+                branch,
+            )
+        }
+    }
+};

@@ -1,0 +1,4 @@
+#[msg_branch]
+async fn wake(tx: &mut Tx<BankB>) -> Result<(), Retry> {
+    look_around(tx).await
+}

@@ -1,0 +1,45 @@
+#[allow(clippy::unused_async, clippy::needless_pass_by_value)]
+async fn wake(tx: &mut Tx<BankB>) -> Result<(), Retry> {
+    look_around(tx).await
+}
+/// A message's branch: `POST /wake`. The function: [`wake()`](fn@wake).
+#[allow(non_camel_case_types, dead_code, unreachable_pub)]
+struct wake {}
+#[allow(deprecated)]
+const _: () = {
+    impl ::branchwire::Branch for wake {
+        const ROUTE: ::branchwire::Route = ::branchwire::Route {
+            name: "wake",
+            path: "/wake",
+            role: ::branchwire::Role::MsgBranch,
+            payload: "",
+            database: "BankB",
+            doc: "",
+        };
+        type Address = ::branchwire::MsgBranch;
+        fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
+            ::branchwire::MsgBranch::without_payload(service, Self::ROUTE.path)
+        }
+    }
+    impl<AnyState> ::branchwire::Hosted<AnyState> for wake
+    where
+        AnyState: ::branchwire::Holds<BankB>,
+        BankB: ::branchwire::Database,
+    {
+        fn register(
+            router: ::branchwire::__private::Router<AnyState>,
+        ) -> ::branchwire::__private::Router<AnyState> {
+            let branch = ::branchwire::__private::BranchFn {
+                run: |tx, (), ()| ::std::boxed::Box::pin(wake(tx)),
+                payload: ::branchwire::__private::no_payload,
+                outcome: <Result<(), Retry> as ::branchwire::MustSucceed>::into_outcome,
+            };
+            ::branchwire::__private::serve_branch(
+                router,
+                &<Self as ::branchwire::Branch>::ROUTE,
+                ::branchwire::protocol::Op::Action,
+                branch,
+            )
+        }
+    }
+};
