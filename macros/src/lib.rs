@@ -95,6 +95,7 @@ pub fn database(item: TokenStream) -> TokenStream {
 ///   without bodies, `#[msg_branch] pub fn trans_in(req: TransferIn);`.
 /// - `#[service(implements = contracts::bank_b)]` hosts such a declaration. The paths come from it, and a branch that is
 ///   missing, extra, of another role or with another payload does not compile.
+/// - `#[service("/base", openapi)]` adds `openapi()`, the service as an OpenAPI document (feature `openapi`).
 /// - `crate = path` says where `branchwire` is, if another crate re-exports it.
 #[proc_macro_attribute]
 pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {

@@ -14,7 +14,7 @@ const ACCEPTED: Accepted = Accepted {
     attribute: "#[service]",
     text: Some("base path"),
     example: "#[service(\"/api/bank\")]",
-    flags: &["remote"],
+    flags: &["remote", "openapi"],
     paths: &["implements", "crate"],
 };
 
@@ -36,7 +36,14 @@ pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
         None => Base::Known(check::base(&options, &module.name, &mut errors)),
     };
     let is_remote = options.flag("remote").is_some() && contract.is_none();
-    let mut service = Service { krate: krate.clone(), name: module.name.clone(), base, is_remote, members: Vec::new() };
+    let mut service = Service {
+        krate: krate.clone(),
+        name: module.name.clone(),
+        base,
+        is_remote,
+        has_openapi: options.flag("openapi").is_some(),
+        members: Vec::new(),
+    };
     let items = collect(&mut service, std::mem::take(&mut module.items), &mut errors);
     check::service(&service, &module.vis, &mut errors);
     let generated = expand::service(&service);

@@ -58,7 +58,7 @@ pub struct Route {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a payload: it cannot be read from JSON",
     label = "not a payload",
-    note = "`#[derive(serde::Deserialize)]` on it; it must own its data (no references) and be `Send`"
+    note = "`#[derive(serde::Deserialize)]` on it; if it is an extractor: `#[msg_branch(no_payload)]`"
 )]
 pub trait Payload: Send + Sized + 'static {
     #[doc(hidden)]

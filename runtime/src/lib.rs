@@ -53,7 +53,7 @@
 //!
 //! # Features
 //! `sqlite` (default), `postgres`, `mysql`: the databases that a barrier can live in. `tls`: https addresses of coordinators.
-//! `auth`: calls are signed, and only signed ones run.
+//! `auth`: calls are signed, and only signed ones run. `openapi`: services described by OpenAPI.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -74,6 +74,8 @@ pub mod guide {
 mod handler;
 mod literals;
 pub mod msg;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod outcome;
 mod paths;
 pub mod protocol;

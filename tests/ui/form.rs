@@ -180,3 +180,33 @@ fn no_exception_is_one_in_name_only() {
         assert!(shown.mistake().is_some(), "{case} is in the form after all; it was excused because {reason}");
     }
 }
+
+/// The code in a text of Markdown: `` `..` `` and ``` ``..`` ```.
+fn code(text: &str) -> Vec<String> {
+    let mut code = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('`') {
+        let ticks = rest[start..].chars().take_while(|c| *c == '`').count();
+        let inner = &rest[start + ticks..];
+        let end = inner.find(&"`".repeat(ticks)).expect("code that ends");
+        code.push(inner[..end].trim().to_owned());
+        rest = &inner[end + ticks..];
+    }
+    code
+}
+
+#[test]
+fn the_guide_says_what_the_compiler_says() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runtime/docs/guide.md");
+    let guide = fs::read_to_string(guide).expect("the guide");
+    let shown = shown();
+    let mut quoted = 0;
+    for row in guide.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| mistake")) {
+        let says = row.split(" | ").nth(1).expect("three columns");
+        for code in code(says) {
+            assert!(shown.iter().any(|shown| shown.text.contains(&code)), "no case shows `{code}`: {row}");
+            quoted += 1;
+        }
+    }
+    assert!(quoted >= 50, "{quoted} texts");
+}

@@ -38,7 +38,7 @@ pub(crate) fn host(options: &Options, contract: &Path, errors: &mut Errors) {
 /// A service as a whole.
 pub(crate) fn service(service: &Service, vis: &Visibility, errors: &mut Errors) {
     for member in &service.members {
-        reserved(member, errors);
+        reserved(service, member, errors);
         visible(service, vis, member, errors);
     }
     one_path_each(&service.members, errors);
@@ -49,9 +49,9 @@ pub(crate) fn is_taken(service: &Service, name: &str) -> bool {
     service.members.iter().any(|member| member.name() == name)
 }
 
-fn reserved(member: &Member, errors: &mut Errors) {
+fn reserved(service: &Service, member: &Member, errors: &mut Errors) {
     let name = member.name();
-    if RESERVED.iter().any(|reserved| name == reserved) {
+    if RESERVED.iter().any(|reserved| name == reserved) || (service.has_openapi && name == "openapi") {
         errors.push(
             name,
             format_args!("`{name}` is a name that `#[service]` itself gives to something: name the branch otherwise"),

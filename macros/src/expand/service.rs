@@ -19,7 +19,7 @@ pub(crate) fn service(service: &Service) -> TokenStream {
     } else {
         [free("ROUTES", routes), free("Remote", remote), free("router", router)]
     };
-    parts.into_iter().flatten().chain(host_type(service)).collect()
+    parts.into_iter().flatten().chain(host_type(service)).chain(openapi(service)).collect()
 }
 
 fn routes(service: &Service) -> TokenStream {
@@ -220,6 +220,40 @@ fn method_elsewhere(bw: &Path, carried: &Carried, vis: &syn::Visibility, name: &
     };
     let vis = placed(vis, site);
     quote!(#(#cfgs)* #[doc = #about] #vis #method)
+}
+
+fn openapi(service: &Service) -> Option<TokenStream> {
+    if !service.has_openapi || check::is_taken(service, "openapi") {
+        return None;
+    }
+    let (bw, site) = (&service.krate, place(&service.name));
+    let module = placed(quote!(#bw::openapi), site);
+    let name = service.name.unraw().to_string();
+    let routes = service.members.iter().map(|member| {
+        let (branch, cfgs) = (member.name(), &member.carried().cfgs);
+        let described = |payload: TokenStream, site| {
+            let of = placed(quote!(#bw::openapi::DescribedPayload), site);
+            quote_spanned!(site=> ::core::option::Option::Some(<#payload as #of>::describe as fn() -> _))
+        };
+        let payload = match member {
+            Member::Branch(Branch { known, .. }) => {
+                let payload = known.payload.as_ref().map(|payload| described(quote!(#payload), place(payload)));
+                payload.unwrap_or_else(|| quote!(::core::option::Option::None))
+            }
+            Member::Elsewhere { name, .. } => {
+                let site = place(name);
+                described(placed(quote!(<<#name as #bw::Branch>::Address as #bw::Address>::Payload), site), site)
+            }
+        };
+        quote!(#(#cfgs)* (<#branch as #bw::Branch>::ROUTE, #payload))
+    });
+    Some(quote_spanned! {site=>
+        /// This service as OpenAPI describes it.
+        #[allow(deprecated, dead_code, unreachable_pub, clippy::pedantic)]
+        pub fn openapi() -> #module::OpenApi {
+            #module::describe(#name, ::core::env!("CARGO_PKG_VERSION"), ::std::vec![#(#routes),*])
+        }
+    })
 }
 
 /// What a host has to do, as a trait: rustc itself then names what is missing, extra or other.
