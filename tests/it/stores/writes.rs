@@ -62,25 +62,28 @@ async fn a_change_holds_only_from_the_status_and_owner_it_names(fixture: Fixture
 }
 
 async fn each_of_many_writes_has_its_own_outcome(fixture: Fixture) {
-    let (held, known) = (gid(), gid());
-    fixture.write_all(&[submitted(&message(&held, 1), US, LONG), prepared(&message(&known, 1), LONG)]).await;
+    let (held, known, bad) = (gid(), gid(), gid());
+    let known_before = [&known, &bad].map(|gid| prepared(&message(gid, 1), LONG));
+    fixture.write_all(&known_before).await;
+    fixture.write(submitted(&message(&held, 1), US, LONG)).await;
     let fresh: Vec<_> = (0..100).map(|_| gid()).collect();
     let mut writes: Vec<_> = fresh.iter().map(|gid| prepared(&message(gid, 3), LONG)).collect();
     writes.insert(50, prepared(&message(&known, 2), LONG));
     writes.push(change(&held, (Submitted, US), (Succeed, ""), LONG, &["01"]));
     writes.push(change(&gid(), (Submitted, US), (Succeed, ""), LONG, &["01"]));
     writes.push(change(&known, (Submitted, ""), (Failed, ""), LONG, &[]));
-    writes.push(Write::Park { gid: gid().into(), reason: "none".to_owned() });
+    writes.push(Write::Park { gid: bad.clone().into(), reason: "it makes no sense".to_owned() });
 
     let mut expected = vec![Applied; 100];
     expected.insert(50, Conflict);
-    expected.extend([Applied, Conflict, Conflict, Conflict]);
+    expected.extend([Applied, Conflict, Conflict, Applied]);
     assert_eq!(fixture.write_all(&writes).await, expected);
     for gid in &fresh {
         assert_eq!(fixture.row(gid).await.branches.len(), 3);
     }
     assert_eq!(fixture.row(&known).await.branches.len(), 1);
     assert_eq!(fixture.row(&held).await.status, "succeed");
+    assert_eq!(fixture.row(&bad).await.result, "it makes no sense");
 }
 
 async fn the_progress_of_a_run_and_its_end_count_both_in_one_batch(fixture: Fixture) {

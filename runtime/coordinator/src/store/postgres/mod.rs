@@ -65,19 +65,24 @@ impl PostgresStore {
         let mut options = options.options(SETTINGS).disable_statement_logging();
         let shown = format!("postgres://{}/{}", options.get_host(), options.get_database().unwrap_or_default());
         let error = |what: &str, error: &dyn std::fmt::Display| OpenError::new(&shown, format!("{what}: {error}"));
-        let mut writer = options.connect().await.map_err(|e| error("cannot be reached", &e))?;
-        check(&mut writer).await.map_err(|reason| OpenError::new(&shown, reason))?;
-        if are_in_dtm(&mut writer).await.map_err(|e| error("its tables cannot be looked for", &e))? {
+        let mut first = options.connect().await.map_err(|e| error("cannot be reached", &e))?;
+        check(&mut first).await.map_err(|reason| OpenError::new(&shown, reason))?;
+        if are_in_dtm(&mut first).await.map_err(|e| error("its tables cannot be looked for", &e))? {
             tracing::info!("the tables in the schema `dtm` are used");
             options = options.options([("search_path", "dtm")]);
-            writer = options.connect().await.map_err(|e| error("cannot be reached", &e))?;
+            first = options.connect().await.map_err(|e| error("cannot be reached", &e))?;
         }
-        create_tables(&mut writer).await.map_err(|e| error("its tables cannot be created", &e))?;
+        create_tables(&mut first).await.map_err(|e| error("its tables cannot be created", &e))?;
         let readers = PgPoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(CONNECT_TIMEOUT)
             .connect_lazy_with(options.clone());
-        Ok(Self { options, writer: Mutex::new(Some(writer)), readers })
+        // Without it each batch is planned anew, since a plan for any number of rows looks dearer than one for these few.
+        let options = options.options([("plan_cache_mode", "force_generic_plan")]);
+        if let Err(error) = first.close().await {
+            tracing::debug!(%error, "a connection was not closed in order");
+        }
+        Ok(Self { options, writer: Mutex::new(None), readers })
     }
 
     async fn write_once(&self, writes: &[Write], in_doubt: bool) -> Result<Vec<Outcome>, Failure> {

@@ -9,6 +9,9 @@ use crate::engine::{State, Time};
 use crate::store::{BranchChange, Change, KvPut, Outcome, ResetDue, Take, Write};
 
 /// Times are whole seconds in DTM's tables, and rounded up: what waits never waits too short.
+///
+/// Rows are found by `ANY` and not by a join: a join could be planned to go through the whole table, which is right as
+/// long as that is small, and is kept when it has become large.
 const WRITE: &str = "\
 WITH new AS (
     INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, update_time,
@@ -32,25 +35,34 @@ WITH new AS (
     JOIN new ON new.gid = b.gid
     ORDER BY b.n
 ), changed AS (
-    UPDATE trans_global g SET status = c.status, owner = c.owner, next_cron_interval = c.next_cron_interval,
-        next_cron_time = to_timestamp(ceil(extract(epoch FROM now()) + c.wait)),
-        finish_time = to_timestamp(c.finished), rollback_time = to_timestamp(c.rolled_back),
-        rollback_reason = c.rollback_reason, update_time = to_timestamp(c.at)
-    FROM unnest($21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::int[], $27::float8[],
-        $28::float8[], $29::float8[], $30::text[], $31::float8[], $39::bool[])
-        AS c (gid, from_status, from_owner, status, owner, next_cron_interval, wait, finished, rolled_back,
-            rollback_reason, at, takes_over)
-    WHERE g.gid = c.gid
-        AND ((g.status = c.from_status AND g.owner = c.from_owner AND (NOT c.takes_over OR g.next_cron_time <= now()))
-            OR ($40 AND g.status = c.status AND g.owner = c.owner))
+    UPDATE trans_global g SET (status, owner, next_cron_interval, next_cron_time, finish_time, rollback_time,
+            rollback_reason, update_time) = (
+        SELECT c.status, c.owner, c.next_cron_interval, to_timestamp(ceil(extract(epoch FROM now()) + c.wait)),
+            to_timestamp(c.finished), to_timestamp(c.rolled_back), c.rollback_reason, to_timestamp(c.at)
+        FROM unnest($21::text[], $24::text[], $25::text[], $26::int[], $27::float8[], $28::float8[], $29::float8[],
+            $30::text[], $31::float8[])
+            AS c (gid, status, owner, next_cron_interval, wait, finished, rolled_back, rollback_reason, at)
+        WHERE c.gid = g.gid)
+    WHERE g.gid = ANY ($21::text[]) AND (
+        SELECT (g.status = c.from_status AND g.owner = c.from_owner AND (NOT c.takes_over OR g.next_cron_time <= now()))
+            OR ($40 AND g.status = c.status AND g.owner = c.owner)
+        FROM unnest($21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $39::bool[])
+            AS c (gid, from_status, from_owner, status, owner, takes_over)
+        WHERE c.gid = g.gid)
     RETURNING g.gid
 ), changed_branches AS (
-    UPDATE trans_branch_op b SET status = c.status, finish_time = to_timestamp(c.at), update_time = to_timestamp(c.at)
-    FROM unnest($32::text[], $33::text[], $34::text[], $35::text[], $36::float8[]) AS c (gid, branch_id, op, status, at)
-    WHERE b.gid = c.gid AND b.branch_id = c.branch_id AND b.op = c.op AND b.status = 'prepared'
+    UPDATE trans_branch_op b SET (status, finish_time, update_time) = (
+        SELECT c.status, to_timestamp(c.at), to_timestamp(c.at)
+        FROM unnest($32::text[], $33::text[], $34::text[], $35::text[], $36::float8[])
+            AS c (gid, branch_id, op, status, at)
+        WHERE c.gid = b.gid AND c.branch_id = b.branch_id AND c.op = b.op LIMIT 1)
+    WHERE b.gid = ANY ($32::text[]) AND b.status = 'prepared' AND (
+        SELECT true FROM unnest($32::text[], $33::text[], $34::text[]) AS c (gid, branch_id, op)
+        WHERE c.gid = b.gid AND c.branch_id = b.branch_id AND c.op = b.op LIMIT 1)
 ), parked AS (
-    UPDATE trans_global g SET next_cron_time = to_timestamp(253402300799), owner = '', result = left(p.reason, 1024)
-    FROM unnest($37::text[], $38::text[]) AS p (gid, reason) WHERE g.gid = p.gid
+    UPDATE trans_global g SET next_cron_time = to_timestamp(253402300799), owner = '', result = (
+        SELECT left(p.reason, 1024) FROM unnest($37::text[], $38::text[]) AS p (gid, reason) WHERE p.gid = g.gid LIMIT 1)
+    WHERE g.gid = ANY ($37::text[])
     RETURNING g.gid
 )
 SELECT gid FROM new UNION ALL SELECT gid FROM changed UNION ALL SELECT gid FROM parked";
