@@ -12,8 +12,8 @@ pub enum Clock {
     /// The system's clock, which here never goes back, nor slower than the monotonic one: a lease that is counted by it
     /// never seems longer than it is.
     System,
-    /// Tokio's clock, which tests can pause and advance: this moment, at that instant.
-    Tokio(Time, tokio::time::Instant),
+    /// Tokio's clock, which tests can pause and advance: this moment, at that instant, and so many milliseconds ahead.
+    Tokio(Time, tokio::time::Instant, Arc<AtomicI64>),
     /// A time that only moves when it is told to, in milliseconds since the Unix epoch.
     Manual(Arc<AtomicI64>),
 }
@@ -21,7 +21,7 @@ pub enum Clock {
 impl Clock {
     /// Tokio's clock, which starts at `now`.
     pub fn tokio(now: Time) -> Self {
-        Self::Tokio(now, tokio::time::Instant::now())
+        Self::Tokio(now, tokio::time::Instant::now(), Arc::default())
     }
 
     /// A clock that stands at `now` until it is told otherwise. Clones are the same clock.
@@ -29,10 +29,13 @@ impl Clock {
         Self::Manual(Arc::new(AtomicI64::new(now.as_millis())))
     }
 
-    /// Moves a manual clock on; without effect on the others.
+    /// Moves a manual clock on, or lets Tokio's jump ahead; without effect on the system's. Clones are the same clock.
     pub fn advance(&self, time: std::time::Duration) {
-        if let Self::Manual(now) = self {
-            now.fetch_add(millis(time), Ordering::SeqCst);
+        match self {
+            Self::System => {}
+            Self::Tokio(.., clock) | Self::Manual(clock) => {
+                clock.fetch_add(millis(time), Ordering::SeqCst);
+            }
         }
     }
 
@@ -48,7 +51,9 @@ impl Clock {
                 let start = START_MS.fetch_max(wall - elapsed, Ordering::Relaxed).max(wall - elapsed);
                 Time::from_millis(start + elapsed)
             }
-            Self::Tokio(start, instant) => start.after(instant.elapsed()),
+            Self::Tokio(start, instant, ahead) => {
+                Time::from_millis(start.after(instant.elapsed()).as_millis() + ahead.load(Ordering::SeqCst))
+            }
             Self::Manual(now) => Time::from_millis(now.load(Ordering::SeqCst)),
         }
     }

@@ -209,6 +209,8 @@ impl Core {
                 (_, Holder::Other(_)) => return Ok(RunEnd::Unknown),
             }
             tokio::select! {
+                // In a fixed order, so that a simulation can be replayed exactly.
+                biased;
                 () = tokio::time::sleep(LOOK_ELSEWHERE) => {}
                 () = self.stopping.cancelled() => return Ok(RunEnd::Unknown),
             }

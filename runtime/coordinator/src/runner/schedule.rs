@@ -72,6 +72,8 @@ impl Core {
                 }
             };
             tokio::select! {
+                // In a fixed order, so that a simulation can be replayed exactly.
+                biased;
                 () = tokio::time::sleep(wait) => {}
                 () = self.schedule.earlier.notified() => {}
                 () = self.stopping.cancelled() => {}
