@@ -17,11 +17,12 @@ use http::request::Parts;
 use serde::Deserialize;
 use tracing::Instrument;
 
-use crate::barrier::{self, BarrierKey, Entry, QueryPreparedError};
+use crate::attempt::{self, Business, Trouble};
+use crate::barrier::{self, BarrierKey, QueryPreparedError};
 use crate::branch::{Branch, Payload, Route};
 use crate::outcome::{BranchError, Prepared, Reply, Retry};
 use crate::protocol::{BranchId, Gid, LOCAL_BRANCH, Op, TransType};
-use crate::{CommitError, Database, Fault, Holds, Tx};
+use crate::{Database, Holds, Tx};
 
 /// How often a branch's transaction is tried within one call, where the database says that trying again may help.
 const ATTEMPTS_MAX: u32 = 3;
@@ -371,24 +372,6 @@ struct Call<D, S> {
     body: Bytes,
 }
 
-/// Why an attempt did not end in an answer.
-enum Trouble {
-    /// The whole transaction may be tried again.
-    Passing(Retry),
-    /// It would end the same way now.
-    Lasting(Retry),
-}
-
-impl Trouble {
-    fn new(fault: Option<Fault>, reason: impl Into<Retry>) -> Self {
-        if fault.is_some_and(Fault::is_passing) { Self::Passing(reason.into()) } else { Self::Lasting(reason.into()) }
-    }
-
-    fn database<D: Database>(error: sqlx::Error) -> Self {
-        Self::new(Some(Fault::of::<D::Driver>(&error)), error)
-    }
-}
-
 impl<D: Database, S: Send + Sync> Call<D, S> {
     async fn run(self, branch: &dyn Prepare<D, S>) -> Reply {
         for attempt in 1..=ATTEMPTS_MAX {
@@ -415,38 +398,9 @@ impl<D: Database, S: Send + Sync> Call<D, S> {
             Ok(business) => business,
             Err(reply) => return Ok(reply),
         };
-        let (mut tx, entry) = barrier::enter(&self.db, &self.key).await.map_err(Trouble::database::<D>)?;
-        match entry {
-            Entry::Run => {}
-            Entry::NothingToUndo => return commit(tx).await,
-            Entry::Repeat => {
-                barrier::leave_repeat(tx, &self.db, &self.key).await.map_err(Trouble::database::<D>)?;
-                return Ok(Reply::Success);
-            }
-        }
-        match business(&mut tx).await {
-            Ok(()) => commit(tx).await,
-            Err(error) => {
-                let fault = tx.fault();
-                tx.rollback().await;
-                match error {
-                    BranchError::Retry(retry) => Err(Trouble::new(fault, retry)),
-                    // A lost connection or a deadlock is no reason to refuse for good, whatever was made of its error.
-                    BranchError::Refused(reason) if fault.is_some_and(Fault::is_passing) => {
-                        Err(Trouble::Passing(Retry::new(reason)))
-                    }
-                    BranchError::Refused(reason) => {
-                        tracing::info!(reason = &*reason as &dyn std::error::Error, "refused");
-                        Ok(Reply::Refused)
-                    }
-                }
-            }
-        }
+        attempt::apply(&self.db, &self.key, business).await
     }
 }
-
-/// An annotated function with the arguments of one call, waiting for its transaction.
-type Business<D> = Box<dyn for<'t> FnOnce(&'t mut Tx<D>) -> BoxFuture<'t, Result<(), BranchError>> + Send>;
 
 /// Reads a branch's arguments from a request: all that differs between the branches of one database.
 trait Prepare<D: Database, S>: Send + Sync {
@@ -455,7 +409,7 @@ trait Prepare<D: Database, S>: Send + Sync {
         parts: &'c Parts,
         state: &'c S,
         body: &'c [u8],
-    ) -> BoxFuture<'c, Result<Business<D>, Reply>>;
+    ) -> BoxFuture<'c, Result<Business<Tx<D>>, Reply>>;
 }
 
 impl<D, S, X, P, R> Prepare<D, S> for BranchFn<D, X, P, R>
@@ -471,7 +425,7 @@ where
         parts: &'c Parts,
         state: &'c S,
         body: &'c [u8],
-    ) -> BoxFuture<'c, Result<Business<D>, Reply>> {
+    ) -> BoxFuture<'c, Result<Business<Tx<D>>, Reply>> {
         Box::pin(async move {
             let payload = match (self.payload)(body) {
                 Ok(payload) => payload,
@@ -486,22 +440,10 @@ where
                 return Err(Reply::Retry);
             };
             let (run, outcome) = (self.run, self.outcome);
-            let business: Business<D> = Box::new(move |tx| run(tx, extractors, payload).map(outcome).boxed());
+            let business: Business<Tx<D>> = Box::new(move |tx| run(tx, extractors, payload).map(outcome).boxed());
             Ok(business)
         })
     }
-}
-
-async fn commit<D: Database>(tx: Tx<D>) -> Result<Reply, Trouble> {
-    tx.commit().await.map(|()| Reply::Success).map_err(|error| {
-        let fault = match &error {
-            CommitError::Failed(fault) => *fault,
-            CommitError::Refused(source) => Fault::of::<D::Driver>(source),
-            // The barrier row knows, and the next attempt asks it.
-            CommitError::Unknown(_) => Fault::Lost,
-        };
-        Trouble::new(Some(fault), error)
-    })
 }
 
 fn bad_call(route: &Route, parts: &Parts) -> Reply {

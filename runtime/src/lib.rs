@@ -61,6 +61,7 @@
 #[allow(unused_extern_crates)]
 extern crate self as branchwire;
 
+mod attempt;
 #[cfg(feature = "auth")]
 pub mod auth;
 pub mod barrier;
@@ -102,6 +103,13 @@ pub mod prelude {
         BranchContext, BranchError, BranchRouter, Client, Database, Done, Gid, NotDone, OrRefuse, OrRetry, Prepared,
         Retry, Tx, msg_branch, query_prepared,
     };
+}
+
+/// What a simulator runs on databases of its own. Not for use by hand: it changes without notice.
+#[doc(hidden)]
+pub mod __simulation {
+    pub use crate::attempt::{Business, Trouble, apply};
+    pub use crate::msg::do_and_submit;
 }
 
 /// What generated code names. Not for use by hand: it changes without notice.

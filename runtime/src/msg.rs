@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::barrier::{self, BarrierKey, Entry};
+use crate::barrier::{self, BarrierDb, BarrierKey, BarrierTx, Entry};
 use crate::branch::{MsgBranch, QueryPrepared};
 use crate::client::{Client, ClientError};
 use crate::protocol::{Gid, Status, Step, TransType, Transaction, TransactionOptions};
@@ -246,35 +246,7 @@ impl Msg {
         D: Database,
         F: AsyncFnOnce(&mut Tx<D>) -> Result<T, E>,
     {
-        let (client, gid, transaction) = self.into_transaction(query_prepared.url).map_err(NotDone::NotStarted)?;
-        client.prepare(&transaction).await.map_err(|error| NotDone::NotStarted(NotStarted::Coordinator(error)))?;
-
-        let mut tx = enter(db, &gid).await.map_err(NotDone::NotStarted)?;
-        let (in_doubt, not_done) = match business(&mut tx).await {
-            Ok(value) => match tx.commit().await {
-                Ok(()) => return Ok(hand_over(&client, gid, &transaction, value).await),
-                // Whichever of the two it is: where it has not committed, that is because the database did not.
-                Err(CommitError::Unknown(error)) => (Some(value), NotDone::NotCommitted(CommitError::Refused(error))),
-                Err(error) => (None, NotDone::NotCommitted(error)),
-            },
-            Err(error) => {
-                tx.rollback().await;
-                (None, NotDone::RolledBack(error))
-            }
-        };
-        // Asked also where the rollback is certain: the row that it leaves keeps another call with the same gid from
-        // committing after the abort.
-        match (barrier::query_prepared(db, &gid).await, in_doubt) {
-            (Ok(Prepared::Committed), Some(value)) => Ok(hand_over(&client, gid, &transaction, value).await),
-            (Ok(Prepared::RolledBack), _) => {
-                if let Err(error) = client.abort(&transaction).await {
-                    tracing::info!(%gid, error = &error as &dyn std::error::Error, "not aborted; the coordinator will ask");
-                }
-                Err(not_done)
-            }
-            (_, Some(_)) => Ok(Done::Unknown { gid }),
-            (_, None) => Err(not_done),
-        }
+        do_and_submit(self, query_prepared.url, db, business).await
     }
 
     /// The message as the coordinator takes it.
@@ -301,8 +273,54 @@ impl Msg {
     }
 }
 
+/// [`Msg::do_and_submit`], on any database that has a barrier.
+///
+/// # Errors
+/// [`NotDone`]: nothing has happened.
+#[doc(hidden)]
+pub async fn do_and_submit<B, T, E, F>(
+    message: Msg,
+    query_prepared: String,
+    db: &B,
+    business: F,
+) -> Result<Done<T>, NotDone<E>>
+where
+    B: BarrierDb,
+    F: AsyncFnOnce(&mut B::Tx) -> Result<T, E>,
+{
+    let (client, gid, transaction) = message.into_transaction(query_prepared).map_err(NotDone::NotStarted)?;
+    client.prepare(&transaction).await.map_err(|error| NotDone::NotStarted(NotStarted::Coordinator(error)))?;
+
+    let mut tx = enter(db, &gid).await.map_err(NotDone::NotStarted)?;
+    let (in_doubt, not_done) = match business(&mut tx).await {
+        Ok(value) => match tx.commit().await {
+            Ok(()) => return Ok(hand_over(&client, gid, &transaction, value).await),
+            // Whichever of the two it is: where it has not committed, that is because the database did not.
+            Err(CommitError::Unknown(error)) => (Some(value), NotDone::NotCommitted(CommitError::Refused(error))),
+            Err(error) => (None, NotDone::NotCommitted(error)),
+        },
+        Err(error) => {
+            tx.rollback().await;
+            (None, NotDone::RolledBack(error))
+        }
+    };
+    // Asked also where the rollback is certain: the row that it leaves keeps another call with the same gid from
+    // committing after the abort.
+    match (barrier::query_prepared(db, &gid).await, in_doubt) {
+        (Ok(Prepared::Committed), Some(value)) => Ok(hand_over(&client, gid, &transaction, value).await),
+        (Ok(Prepared::RolledBack), _) => {
+            if let Err(error) = client.abort(&transaction).await {
+                tracing::info!(%gid, error = &error as &dyn std::error::Error, "not aborted; the coordinator will ask");
+            }
+            Err(not_done)
+        }
+        (_, Some(_)) => Ok(Done::Unknown { gid }),
+        (_, None) => Err(not_done),
+    }
+}
+
 /// Begins the local transaction, behind its barrier.
-async fn enter<D: Database>(db: &D, gid: &Gid) -> Result<Tx<D>, NotStarted> {
+async fn enter<B: BarrierDb>(db: &B, gid: &Gid) -> Result<B::Tx, NotStarted> {
     let (tx, entry) = barrier::enter(db, &BarrierKey::local(gid.clone())).await.map_err(NotStarted::Database)?;
     match entry {
         Entry::Run => Ok(tx),

@@ -8,6 +8,7 @@
 //! acknowledged: [`check`] names the settings that it can see to be weaker.
 
 mod check;
+mod db;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
@@ -16,16 +17,18 @@ mod postgres;
 mod sqlite;
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::Pool;
 use sqlx::error::DatabaseError;
+use tokio::time::Instant;
 
 pub use check::{CheckError, WeakSetting, check, create_table};
+pub use db::{BarrierDb, BarrierTx};
 
 use crate::outcome::Prepared;
 use crate::protocol::{BranchId, Gid, Op, TransType};
-use crate::{CommitError, Database, Fault, Isolation, Tx};
+use crate::{CommitError, Fault, Isolation};
 
 /// How long query-prepared may take in all. DTM gives up on a call after 3 seconds.
 pub const QUERY_PREPARED_TIMEOUT: Duration = Duration::from_secs(1);
@@ -70,20 +73,24 @@ impl BarrierKey {
     }
 }
 
-/// One row of the barrier table, as a dialect writes it.
-#[doc(hidden)]
+/// One row of the barrier table. Its fields have the names of DTM's columns.
 #[derive(Debug, Clone, Copy)]
 pub struct BarrierRow<'a> {
+    /// The pattern; not part of the key.
     pub trans_type: &'a str,
+    /// The global transaction.
     pub gid: &'a str,
+    /// The branch within it.
     pub branch_id: &'a str,
+    /// What the row stands for: an op.
     pub op: &'a str,
+    /// Which of the business calls within the branch.
     pub barrier_id: &'a str,
+    /// Who has inserted it, the op itself or one that undoes it; not part of the key.
     pub reason: &'a str,
 }
 
 /// How long statements of a transaction wait for locks.
-#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     /// As the database is set.
@@ -184,17 +191,17 @@ pub trait Dialect: sqlx::Database + Sized {
 ///
 /// # Errors
 /// The database's own; nothing is left open.
-pub async fn enter<D: Database>(db: &D, key: &BarrierKey) -> Result<(Tx<D>, Entry), sqlx::Error> {
+pub async fn enter<B: BarrierDb>(db: &B, key: &BarrierKey) -> Result<(B::Tx, Entry), sqlx::Error> {
     let reason = key.op.as_str();
     let row = key.row(key.op, reason);
     let (tx, inserted, origin_inserted) = match key.op.origin() {
         None => {
-            let (tx, inserted) = Tx::begin_with(db, Wait::Default, row).await?;
+            let (tx, inserted) = db.begin_with(Wait::Default, row).await?;
             (tx, inserted, false)
         }
         Some(origin) => {
-            let (mut tx, origin_inserted) = Tx::begin_with(db, Wait::Default, key.row(origin, reason)).await?;
-            let inserted = D::Driver::insert(tx.conn(), row).await?;
+            let (mut tx, origin_inserted) = db.begin_with(Wait::Default, key.row(origin, reason)).await?;
+            let inserted = tx.insert(row).await?;
             (tx, inserted, origin_inserted)
         }
     };
@@ -211,10 +218,9 @@ pub async fn enter<D: Database>(db: &D, key: &BarrierKey) -> Result<(Tx<D>, Entr
 ///
 /// # Errors
 /// The database's own: do not answer success then.
-pub async fn leave_repeat<D: Database>(tx: Tx<D>, db: &D, key: &BarrierKey) -> Result<(), sqlx::Error> {
+pub async fn leave_repeat<B: BarrierDb>(tx: B::Tx, db: &B, key: &BarrierKey) -> Result<(), sqlx::Error> {
     tx.rollback().await;
-    let mut conn = db.pool().acquire().await?;
-    match D::Driver::durable_reason(&mut conn, key.row(key.op, key.op.as_str())).await? {
+    match db.durable_reason(key.row(key.op, key.op.as_str())).await? {
         Some(_) => Ok(()),
         None => Err(sqlx::Error::RowNotFound),
     }
@@ -239,7 +245,7 @@ pub enum QueryPreparedError {
 ///
 /// # Errors
 /// [`QueryPreparedError`]: ask again later.
-pub async fn query_prepared<D: Database>(db: &D, gid: &Gid) -> Result<Prepared, QueryPreparedError> {
+pub async fn query_prepared<B: BarrierDb>(db: &B, gid: &Gid) -> Result<Prepared, QueryPreparedError> {
     let asked = Instant::now();
     let answer = async {
         let mut attempts = 1..ASKS_MAX;
@@ -248,7 +254,7 @@ pub async fn query_prepared<D: Database>(db: &D, gid: &Gid) -> Result<Prepared, 
                 // Of those who wait for each other the database ends one at once, which may be this one. A conflict that
                 // comes late is the end of the wait.
                 Err(error)
-                    if Fault::of::<D::Driver>(&error) == Fault::Conflict
+                    if B::fault(&error) == Fault::Conflict
                         && asked.elapsed() < QUERY_PREPARED_TIMEOUT / 2
                         && attempts.next().is_some() => {}
                 answer => return answer,
@@ -258,15 +264,15 @@ pub async fn query_prepared<D: Database>(db: &D, gid: &Gid) -> Result<Prepared, 
     tokio::time::timeout(QUERY_PREPARED_TIMEOUT, answer)
         .await
         .map_err(|_elapsed| QueryPreparedError::Ongoing(None))?
-        .map_err(|error| match Fault::of::<D::Driver>(&error) {
+        .map_err(|error| match B::fault(&error) {
             Fault::Conflict => QueryPreparedError::Ongoing(Some(error)),
             Fault::Lost | Fault::Statement => QueryPreparedError::Unknown(error),
         })
 }
 
-async fn ask<D: Database>(db: &D, key: BarrierKey) -> Result<Prepared, sqlx::Error> {
+async fn ask<B: BarrierDb>(db: &B, key: BarrierKey) -> Result<Prepared, sqlx::Error> {
     let row = key.row(key.op, REASON_ROLLBACK);
-    let (tx, inserted) = Tx::begin_with(db, Wait::Bounded, row).await?;
+    let (tx, inserted) = db.begin_with(Wait::Bounded, row).await?;
     if inserted {
         return match tx.commit().await {
             Ok(()) => Ok(Prepared::RolledBack),
@@ -275,8 +281,7 @@ async fn ask<D: Database>(db: &D, key: BarrierKey) -> Result<Prepared, sqlx::Err
         };
     }
     tx.rollback().await;
-    let mut conn = db.pool().acquire().await?;
-    match D::Driver::durable_reason(&mut conn, row).await?.as_deref() {
+    match db.durable_reason(row).await?.as_deref() {
         Some(REASON_ROLLBACK) => Ok(Prepared::RolledBack),
         Some(reason) if reason == Op::Msg.as_str() => Ok(Prepared::Committed),
         // Rows are not removed while their message lives, and no one writes other reasons: say nothing rather than guess.

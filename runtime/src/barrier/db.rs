@@ -1,0 +1,91 @@
+//! A service's database as the barrier sees it: where a simulated one can take its place.
+
+use std::future::Future;
+
+use super::{BarrierRow, Dialect, Wait};
+use crate::{CommitError, Database, Fault, Tx};
+
+/// What the barrier, and the local transaction of a message, need of a database.
+///
+/// Every [`Database`] is one, by its dialect. The algorithms are written over this trait, so that a simulator can run
+/// them on a database of its own, with crashes at every call.
+pub trait BarrierDb: Clone + Send + Sync + 'static {
+    /// An open transaction.
+    type Tx: BarrierTx;
+
+    /// Begins a transaction with a barrier row; whether the row was not there yet. Waits as [`insert`](BarrierTx::insert).
+    ///
+    /// # Errors
+    /// The database's own; nothing is left open.
+    fn begin_with(
+        &self,
+        wait: Wait,
+        row: BarrierRow<'_>,
+    ) -> impl Future<Output = Result<(Self::Tx, bool), sqlx::Error>> + Send;
+
+    /// The reason in the row of this key, committed and durable when this returns. Not within a transaction.
+    ///
+    /// # Errors
+    /// The database's own: nothing was learned.
+    fn durable_reason(&self, row: BarrierRow<'_>) -> impl Future<Output = Result<Option<String>, sqlx::Error>> + Send;
+
+    /// What an error means.
+    fn fault(error: &sqlx::Error) -> Fault;
+}
+
+/// An open transaction of a [`BarrierDb`]. Dropped, it is rolled back.
+pub trait BarrierTx: Send {
+    /// Inserts another barrier row; whether it was not there yet. Waits for another transaction that has inserted it and is
+    /// still open.
+    ///
+    /// # Errors
+    /// The database's own; roll back.
+    fn insert(&mut self, row: BarrierRow<'_>) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// [`CommitError`]; only with [`CommitError::Unknown`] may it have taken effect.
+    fn commit(self) -> impl Future<Output = Result<(), CommitError>> + Send;
+
+    /// Rolls back; it always succeeds.
+    fn rollback(self) -> impl Future<Output = ()> + Send;
+
+    /// What has gone wrong in the transaction so far; it then only rolls back.
+    fn fault(&self) -> Option<Fault>;
+}
+
+impl<D: Database> BarrierDb for D {
+    type Tx = Tx<D>;
+
+    async fn begin_with(&self, wait: Wait, row: BarrierRow<'_>) -> Result<(Tx<D>, bool), sqlx::Error> {
+        Tx::begin_with(self, wait, row).await
+    }
+
+    async fn durable_reason(&self, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
+        let mut conn = self.pool().acquire().await?;
+        D::Driver::durable_reason(&mut conn, row).await
+    }
+
+    fn fault(error: &sqlx::Error) -> Fault {
+        Fault::of::<D::Driver>(error)
+    }
+}
+
+impl<D: Database> BarrierTx for Tx<D> {
+    async fn insert(&mut self, row: BarrierRow<'_>) -> Result<bool, sqlx::Error> {
+        D::Driver::insert(self.conn(), row).await
+    }
+
+    async fn commit(self) -> Result<(), CommitError> {
+        Tx::commit(self).await
+    }
+
+    async fn rollback(self) {
+        Tx::rollback(self).await;
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        Tx::fault(self)
+    }
+}
