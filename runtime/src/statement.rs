@@ -35,8 +35,8 @@ const REFUSED: &[&str] = &[
 
 /// The number of statements in `sql`.
 ///
-/// Looks at the first word of each, past comments. It is a guard against mistakes and not a parser: the end of the
-/// transaction is checked by the database as well.
+/// Looks at the first word of each, past comments. It is a guard against mistakes and not a parser of three dialects: the
+/// database checks as well that a transaction is still open at its end.
 ///
 /// # Errors
 /// The word that makes one of them unfit for a branch's transaction: transaction control, or DDL.
@@ -115,6 +115,15 @@ impl<'a> Text<'a> {
         self.0 = at.map_or(&[], |at| &self.0[at + end.len()..]);
     }
 
+    /// What opens a text in PostgreSQL's dollar quotes, if one begins here: `$$` or `$tag$`.
+    fn dollar_tag(&self) -> &'a [u8] {
+        let tag = self.0[1..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        match self.0.get(1 + tag) {
+            Some(b'$') if !self.0[1].is_ascii_digit() => &self.0[..tag + 2],
+            _ => &[],
+        }
+    }
+
     /// Passes the rest of this statement, with its quoted texts.
     fn skip_statement(&mut self) {
         loop {
@@ -123,9 +132,17 @@ impl<'a> Text<'a> {
                     self.0 = &self.0[1..];
                     self.skip_past(&[*quote]);
                 }
-                [b'$', b'$', ..] => {
-                    self.0 = &self.0[2..];
-                    self.skip_past(b"$$");
+                [b'$', ..] => {
+                    let tag = self.dollar_tag();
+                    self.0 = &self.0[tag.len().max(1)..];
+                    if !tag.is_empty() {
+                        self.skip_past(tag);
+                    }
+                }
+                // A whole name: one may hold a dollar sign.
+                [b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_', ..] => {
+                    let name = self.0.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$'));
+                    self.0 = &self.0[name.count()..];
                 }
                 [b'-', b'-', ..] => self.skip_past(b"\n"),
                 // An executable comment is code: look at it as at a statement.
@@ -163,6 +180,9 @@ mod tests {
             "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
             "PREPARE TRANSACTION 'x'",
             ";;commit",
+            "SELECT $t$'$t$; COMMIT; SELECT ''",
+            "SELECT 1 AS a$$; COMMIT; SELECT 1 AS b$$",
+            "SELECT $1; COMMIT; SELECT $1",
         ] {
             assert!(count(sql).is_err(), "{sql}");
         }
@@ -178,6 +198,7 @@ mod tests {
             "SET LOCAL statement_timeout = '1s'",
             "WITH commit AS (SELECT 1) SELECT * FROM commit",
             "SELECT $$; COMMIT$$",
+            "SELECT $t$; COMMIT; $$ $t$",
             "-- commit\nSELECT 1",
             "SELECT 1; SELECT 2;",
             "DELETE FROM t; -- rollback",

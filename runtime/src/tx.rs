@@ -15,7 +15,8 @@ use crate::{Database, Fault, Isolation};
 /// An open transaction in the database `D`: what a branch gets as its first argument.
 ///
 /// An sqlx executor: `sqlx::query("...").execute(&mut *tx).await?`. It marks itself failed at any error of the database,
-/// also at one that the business ignores, and can then only be rolled back: half of what was meant never commits.
+/// also at one that the business ignores, and then runs no more statements and can only be rolled back: half of what was
+/// meant never commits.
 /// Statements that would end the transaction (`COMMIT`, `ROLLBACK`, savepoints) and DDL are errors, and mark it failed.
 ///
 /// Branchwire begins and ends it around a branch. In a test of a branch's function do so yourself:
@@ -152,6 +153,12 @@ impl<D: Database> Tx<D> {
     }
 
     fn admit_sql(&mut self, sql: SqlStr) -> Result<(SqlStr, bool), sqlx::Error> {
+        if self.fault.is_some() {
+            // The database may have rolled back by itself, and would commit this one alone.
+            return Err(sqlx::Error::Configuration(
+                "an earlier statement of this transaction failed: it can only be rolled back; return that error".into(),
+            ));
+        }
         match crate::statement::count(sql.as_str()) {
             Ok(statements) => Ok((sql, statements > 1)),
             Err(word) => self.note(Err(sqlx::Error::Configuration(

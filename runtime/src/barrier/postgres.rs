@@ -11,28 +11,20 @@ impl Dialect for Postgres {
 
     async fn queue(_: &Pool<Self>) {}
 
-    /// A setting that is local to the transaction marks it, so that its end can tell whether it is still the same one.
     fn begin(isolation: Isolation, wait: Wait) -> &'static str {
         match (wait, isolation) {
-            (Wait::Default, Isolation::ReadCommitted) => {
-                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL branchwire.tx = 'open'"
-            }
-            (Wait::Default, Isolation::RepeatableRead) => {
-                "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL branchwire.tx = 'open'"
-            }
-            (Wait::Default, Isolation::Serializable) => {
-                "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL branchwire.tx = 'open'"
-            }
-            (Wait::Bounded, _) => {
-                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL branchwire.tx = 'open'; SET LOCAL lock_timeout = '700ms'"
-            }
+            (Wait::Default, Isolation::ReadCommitted) => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            (Wait::Default, Isolation::RepeatableRead) => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+            (Wait::Default, Isolation::Serializable) => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+            (Wait::Bounded, _) => "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '700ms'",
         }
     }
 
     /// After a failed statement `COMMIT` alone answers with the tag ROLLBACK and no error; a statement before it gives
-    /// 25P02. This one divides by zero (22012) in another transaction than the one that was begun.
+    /// 25P02, and this one 25P01 where no transaction is open any more. A savepoint that nothing is written in costs
+    /// least: one around the business would take a transaction id of its own.
     fn commit(_: Wait) -> &'static str {
-        "SELECT 1 / (current_setting('branchwire.tx', true) IS NOT DISTINCT FROM 'open')::int; COMMIT"
+        "SAVEPOINT bw; COMMIT"
     }
 
     fn rollback(_: Wait) -> &'static str {
@@ -86,8 +78,8 @@ impl Dialect for Postgres {
     }
 
     fn commit_was_refused(error: &(dyn DatabaseError + 'static)) -> bool {
-        // division_by_zero is our own mark of another transaction: what became of the first one is not known.
-        Self::fault(error) != Fault::Lost && error.code().as_deref() != Some("22012")
+        // no_active_sql_transaction: what became of the one that was begun is not known.
+        Self::fault(error) != Fault::Lost && error.code().as_deref() != Some("25P01")
     }
 
     async fn create_table(conn: &mut PgConnection) -> Result<(), sqlx::Error> {

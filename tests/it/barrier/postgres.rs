@@ -115,3 +115,12 @@ async fn a_row_of_a_service_in_another_language_counts() {
     let service = Service::new(&bank, |_, _| Box::pin(async { panic!("it has been applied") }));
     assert_eq!(service.call(&gid, 30).await, Reply::Success);
 }
+
+/// In PostgreSQL comments nest, so this text hides what it does from who reads it as others do.
+#[tokio::test]
+async fn a_hidden_commit_is_noticed_at_the_end() {
+    let Some(bank) = Bank::<Postgres>::open().await else { return };
+    let mut tx = Tx::begin(&bank).await.unwrap();
+    Postgres::execute(&mut tx, "/* /* */ */ COMMIT").await.unwrap();
+    assert!(matches!(tx.commit().await, Err(CommitError::Unknown(_))));
+}

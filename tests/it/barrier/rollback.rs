@@ -13,6 +13,7 @@ super::on_each_database! {
     an_error_that_the_business_ignores_never_commits,
     a_transaction_of_ones_own_says_that_it_has_failed,
     an_error_behind_what_the_business_read_never_commits,
+    after_an_error_nothing_more_runs,
     several_statements_read_to_their_end_commit,
     transaction_control_and_ddl_are_errors,
     an_error_of_the_business_rolls_back,
@@ -56,6 +57,18 @@ async fn an_error_behind_what_the_business_read_never_commits<DB: BankDriver>(ba
                 "SELECT 1; INSERT INTO user_account VALUES (3, 0); INSERT INTO user_account VALUES (1, 0)",
             )
             .await;
+            Ok(())
+        })
+    });
+    call_in_vain(&bank, service, Reply::Retry).await;
+}
+
+async fn after_an_error_nothing_more_runs<DB: BankDriver>(bank: Bank<DB>) {
+    let service = Service::new(&bank, |tx, amount| {
+        Box::pin(async move {
+            DB::execute(tx, FAILS).await.unwrap_err();
+            let error = DB::credit(tx, ACCOUNT, amount).await.unwrap_err();
+            assert!(error.to_string().contains("an earlier statement of this transaction failed"), "{error}");
             Ok(())
         })
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use branchwire::protocol::Gid;
 use branchwire::{CommitError, Database, Fault, Reply, Tx, barrier};
-use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
+use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver, OTHER_ACCOUNT};
 use branchwire_tests::service::Service;
 use futures_util::future::join_all;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -124,4 +124,32 @@ async fn a_file_that_another_process_writes_is_a_conflict_and_no_failure() {
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     assert_eq!(service.call(&gid, 30).await, Reply::Success);
     assert_eq!(service.query_prepared(&gid).await, Reply::Refused);
+}
+
+/// A name in brackets hides what the text does from who reads it as other databases do.
+#[tokio::test]
+async fn a_hidden_commit_is_noticed_at_the_end() {
+    let bank = Bank::<Sqlite>::open().await.unwrap();
+    let mut tx = Tx::begin(&bank).await.unwrap();
+    Sqlite::execute(&mut tx, "SELECT 1 AS [it's]; COMMIT; SELECT ''").await.unwrap();
+    assert!(matches!(tx.commit().await, Err(CommitError::Unknown(_))));
+}
+
+/// SQLite rolls the whole transaction back: what comes after it would commit alone.
+#[tokio::test]
+async fn a_rollback_by_a_trigger_leaves_no_half() {
+    let bank = Bank::<Sqlite>::open().await.unwrap();
+    let sql = "CREATE TRIGGER deny BEFORE UPDATE ON user_account WHEN NEW.user_id = 2 BEGIN SELECT RAISE(ROLLBACK, 'no'); END";
+    Sqlite::execute_outside(bank.pool(), sql).await.unwrap();
+    let service = Service::new(&bank, |tx, amount| {
+        Box::pin(async move {
+            Sqlite::credit(tx, OTHER_ACCOUNT, amount).await.unwrap_err();
+            Sqlite::credit(tx, ACCOUNT, amount).await.unwrap_err();
+            Ok(())
+        })
+    });
+    let gid = Gid::random();
+    assert_eq!(service.call(&gid, 30).await, Reply::Retry);
+    assert_eq!((bank.balance(ACCOUNT).await, bank.balance(OTHER_ACCOUNT).await), (0, 0));
+    assert_eq!(bank.barrier_rows(&gid).await, []);
 }
