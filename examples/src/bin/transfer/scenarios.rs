@@ -103,6 +103,13 @@ impl Stage {
             let url = process.url.clone();
             (Some(process), url)
         };
+        let client = Client::new(coordinator_url.clone())?;
+        if let Err(error) = client.version().await {
+            eprintln!(
+                "transfer: no coordinator answers at {coordinator_url}: start one there, or leave `--coordinator` away"
+            );
+            return Err(error.into());
+        }
         let relay = Relay::open(&coordinator_url).await?;
         let notary = Notary::open().await?;
         let bank_b = Process::start("bank B", dir, ["bank-b", "--database", &database_b]).await?;
@@ -116,7 +123,7 @@ impl Stage {
             relay,
             notary,
             ledger: Ledger::open(&database_a, &database_b).await?,
-            client: Client::new(coordinator_url)?,
+            client,
             http: reqwest::Client::builder().no_proxy().build()?,
         })
     }
