@@ -40,6 +40,7 @@ impl Schedule {
 
     /// The time may have moved: look at the store now.
     pub(crate) fn look_now(&self) {
+        self.next.store(0, Ordering::Release);
         self.earlier.notify_one();
     }
 
@@ -62,21 +63,36 @@ impl Core {
                 expired = self.clock.now();
                 self.slots.expire(expired);
             }
-            let wait = match self.take_due().await {
-                Ok(true) => continue,
-                // Several coordinators may share the store: then others' rows are seen at the cron's pace.
-                Ok(false) => self.clock.now().until(self.schedule.next()).min(self.settings.cron_interval),
+            match self.take_due().await {
+                Ok(true) => {}
+                Ok(false) => self.rest().await,
                 Err(error) => {
                     tracing::error!(%error, "the store cannot be asked for what is due");
-                    STORE_PAUSE
+                    tokio::select! {
+                        () = tokio::time::sleep(STORE_PAUSE) => {}
+                        () = self.stopping.cancelled() => {}
+                    }
                 }
-            };
+            }
+        }
+    }
+
+    /// Waits until something may be due. Several coordinators may share the store: others' rows are seen at the cron's
+    /// pace.
+    async fn rest(&self) {
+        let cron = tokio::time::sleep(self.settings.cron_interval);
+        tokio::pin!(cron);
+        loop {
+            let wait = self.clock.now().until(self.schedule.next());
             tokio::select! {
                 // In a fixed order, so that a simulation can be replayed exactly.
                 biased;
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(wait) => return,
+                () = &mut cron => return,
+                () = self.stopping.cancelled() => return,
+                // Something is due earlier than what was known, which is no reason to ask the store before that time: where
+                // one message comes after the other, each would cost a question.
                 () = self.schedule.earlier.notified() => {}
-                () = self.stopping.cancelled() => {}
             }
         }
     }
