@@ -12,6 +12,8 @@ use std::io::Write;
 use tokio::sync::OnceCell;
 use url::Url;
 
+use crate::database::execute;
+
 mod mysql;
 mod postgres;
 mod scratch;
@@ -20,8 +22,8 @@ mod scratch;
 #[derive(Debug)]
 pub struct Server {
     url: Url,
-    /// What ends a server that was started here.
-    watchdog: Option<scratch::Watchdog>,
+    /// Set if it was started here.
+    scratch: Option<scratch::Scratch>,
 }
 
 impl Server {
@@ -30,9 +32,28 @@ impl Server {
         &self.url
     }
 
+    /// Ends it as a crash does, and starts it again at the same address; returns when it has recovered.
+    ///
+    /// # Panics
+    /// If it was not started here, or does not start again.
+    pub async fn crash(&mut self) {
+        self.scratch.as_mut().expect("a server that was started here").crash(&self.url).await;
+    }
+
+    /// Creates an empty database; gives its address.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn create_database(&self, name: &str) -> Result<String, sqlx::Error> {
+        execute(&self.url, &format!("CREATE DATABASE {name}")).await?;
+        let mut url = self.url.clone();
+        url.set_path(name);
+        Ok(url.into())
+    }
+
     /// Whether it was started for this test process and ends with it.
     pub fn is_scratch(&self) -> bool {
-        self.watchdog.is_some()
+        self.scratch.is_some()
     }
 }
 
@@ -56,6 +77,15 @@ pub async fn mysql() -> Option<&'static Server> {
     server.as_ref().or_else(|| skip("MariaDB: install `mariadb-server` or set BRANCHWIRE_MYSQL_URL"))
 }
 
+/// A PostgreSQL for one test alone, which may crash it. Dropped, it ends. `None` if there is none, which has been
+/// reported.
+///
+/// # Panics
+/// If there is none and `CI` is `true`, or if one is installed and does not start.
+pub async fn own_postgres() -> Option<Server> {
+    postgres::start().await.or_else(|| skip("a PostgreSQL of its own: install `postgresql`"))
+}
+
 /// A MariaDB for one test alone, which may change what is one for each server: the barrier's database, and settings.
 /// Dropped, it ends. `None` if there is none, which has been reported.
 ///
@@ -70,7 +100,7 @@ async fn find(variable: &str, start: impl AsyncFnOnce() -> Option<Server>) -> Op
     match std::env::var(variable) {
         Ok(url) if !url.is_empty() => {
             let url = Url::parse(&url).unwrap_or_else(|error| panic!("{variable} is no URL: {error}"));
-            Some(Server { url, watchdog: None })
+            Some(Server { url, scratch: None })
         }
         _ => start().await,
     }

@@ -14,7 +14,7 @@ const DIRECTORIES: &[&str] =
 pub(super) async fn start() -> Option<Server> {
     let install = program("mariadb-install-db", DIRECTORIES)?;
     let mariadbd = program("mariadbd", DIRECTORIES)?;
-    let (place, mut watchdog) = Place::new(&["mysql", "nobody"], "KILL");
+    let (place, watchdog) = Place::new(&["mysql", "nobody"], "KILL");
     let password = Uuid::new_v4().simple().to_string();
 
     let mut init = place.command(&install);
@@ -30,7 +30,7 @@ pub(super) async fn start() -> Option<Server> {
         ),
     );
     let url = |port| Url::parse(&format!("mysql://branchwire:{password}@127.0.0.1:{port}/mysql")).expect("a URL");
-    let serve = |port| {
+    let serve = move |place: &Place, port| {
         let mut serve = place.command(&mariadbd);
         // Options of the machine's own server, a data directory among them, are not for this one.
         serve.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=500"]);
@@ -39,6 +39,6 @@ pub(super) async fn start() -> Option<Server> {
         serve.arg(format!("--init-file={}", users.display()));
         serve
     };
-    let url = place.serve(&mut watchdog, serve, url).await;
-    Some(Server { url, watchdog: Some(watchdog) })
+    let (scratch, url) = place.serve(watchdog, serve, url).await;
+    Some(Server { url, scratch: Some(scratch) })
 }

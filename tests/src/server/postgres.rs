@@ -20,7 +20,7 @@ pub(super) async fn start() -> Option<Server> {
     let initdb = program("initdb", DIRECTORIES)?;
     let postgres = program("postgres", DIRECTORIES)?;
     // An immediate shutdown: no checkpoint, but shared memory is given back.
-    let (place, mut watchdog) = Place::new(&["postgres", "nobody"], "QUIT");
+    let (place, watchdog) = Place::new(&["postgres", "nobody"], "QUIT");
     let password = Uuid::new_v4().simple().to_string();
 
     let mut init = place.command(&initdb);
@@ -29,12 +29,12 @@ pub(super) async fn start() -> Option<Server> {
     place.run(init);
 
     let url = |port| Url::parse(&format!("postgres://branchwire:{password}@127.0.0.1:{port}/postgres")).expect("a URL");
-    let serve = |port| {
+    let serve = move |place: &Place, port| {
         let mut serve = place.command(&postgres);
         serve.arg("-D").arg(place.path("data")).args(["-h", "127.0.0.1", "-p", &format!("{port}"), "-k", ""]);
         serve.args(["-c", "max_connections=500"]);
         serve
     };
-    let url = place.serve(&mut watchdog, serve, url).await;
-    Some(Server { url, watchdog: Some(watchdog) })
+    let (scratch, url) = place.serve(watchdog, serve, url).await;
+    Some(Server { url, scratch: Some(scratch) })
 }

@@ -1,5 +1,6 @@
 //! What a scratch server of any kind needs: its programs, a directory, a user, a port, and an end.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::TcpListener;
@@ -52,17 +53,57 @@ impl Watchdog {
     }
 }
 
+/// A server that was started here.
+pub(crate) struct Scratch {
+    watchdog: Watchdog,
+    process: Child,
+    command: Box<dyn Fn() -> Command + Send + Sync>,
+    signal: &'static str,
+}
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scratch").field("process", &self.process).finish_non_exhaustive()
+    }
+}
+
+impl Scratch {
+    /// Ends the server as a crash does, and starts it at the same address; returns when it has recovered.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub(crate) async fn crash(&mut self, url: &Url) {
+        let id = self.process.id().to_string();
+        Command::new("kill").args(["-s", self.signal, &id]).status().expect("kill");
+        self.process.wait().expect("our own child");
+        let started = Instant::now();
+        self.process = (self.command)().spawn().expect("the server's program starts");
+        self.watchdog.guard(&self.process);
+        while let Err(error) = execute(url, "SELECT 1").await {
+            assert!(started.elapsed() < START_TIMEOUT, "the server does not come back: {error}");
+            if self.process.try_wait().expect("our own child").is_some() {
+                // Something of the crashed one was still about.
+                self.process = (self.command)().spawn().expect("the server's program starts");
+                self.watchdog.guard(&self.process);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
 /// The directory of a server, and the user who runs it.
 #[derive(Debug)]
 pub(crate) struct Place {
     directory: PathBuf,
+    /// What ends the server at once.
+    signal: &'static str,
     /// User and group to change to, where the test process is root: servers refuse to be.
     user: Option<(u32, u32)>,
 }
 
 impl Place {
     /// A new directory for a server; as root, one of the first of `users` that is there.
-    pub(crate) fn new(users: &[&str], signal: &str) -> (Self, Watchdog) {
+    pub(crate) fn new(users: &[&str], signal: &'static str) -> (Self, Watchdog) {
         let directory = tempfile::Builder::new().prefix("branchwire-").tempdir().expect("a temporary directory");
         let path = directory.path().to_owned();
         let is_root = fs::metadata(&path).expect("its owner").uid() == 0;
@@ -73,7 +114,7 @@ impl Place {
         if let Some((uid, gid)) = user {
             chown(&path, Some(uid), Some(gid)).expect("root may give directories away");
         }
-        (Self { directory: path, user }, Watchdog::new(directory, signal))
+        (Self { directory: path, signal, user }, Watchdog::new(directory, signal))
     }
 
     /// A path inside the directory.
@@ -121,19 +162,23 @@ impl Place {
     /// # Panics
     /// If the server does not start; with its log.
     pub(crate) async fn serve(
-        &self,
-        watchdog: &mut Watchdog,
-        command: impl Fn(u16) -> Command,
+        self,
+        mut watchdog: Watchdog,
+        command: impl Fn(&Self, u16) -> Command + Send + Sync + 'static,
         url: impl Fn(u16) -> Url,
-    ) -> Url {
+    ) -> (Scratch, Url) {
         for _ in 0..3 {
             let port = free_port();
-            let (mut server, url) = (command(port).spawn().expect("the server's program starts"), url(port));
-            watchdog.guard(&server);
+            let (mut process, url) = (command(&self, port).spawn().expect("the server's program starts"), url(port));
+            watchdog.guard(&process);
             let started = Instant::now();
-            while server.try_wait().expect("our own child").is_none() {
+            while process.try_wait().expect("our own child").is_none() {
                 match execute(&url, "SELECT 1").await {
-                    Ok(()) => return url,
+                    Ok(()) => {
+                        let signal = self.signal;
+                        let command = Box::new(move || command(&self, port));
+                        return (Scratch { watchdog, process, command, signal }, url);
+                    }
                     Err(error) if started.elapsed() > START_TIMEOUT => panic!("{error}\n{}", self.log()),
                     // Servers do not tell when they are ready.
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
