@@ -7,4 +7,5 @@ mod conformance;
 mod coordinator;
 mod dependencies;
 mod harness;
+mod load;
 mod stores;

@@ -1,0 +1,167 @@
+//! The processes that are measured: the coordinator, and the database it uses.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::Failure;
+
+/// The first argument by which this program is our coordinator.
+pub(crate) const AS_COORDINATOR: &str = "as-coordinator";
+
+/// How the kernel counts CPU time for user programs, on every architecture that matters.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A coordinator that can be driven.
+#[derive(Debug)]
+pub(crate) struct Coordinator {
+    pub(crate) name: &'static str,
+    pub(crate) authority: String,
+    pub(crate) process: Process,
+    pub(crate) database: Option<Process>,
+    child: Option<Child>,
+}
+
+impl Coordinator {
+    /// One that runs already.
+    pub(crate) fn running(name: &'static str, url: &Url, database: Option<Process>) -> Result<Self, Failure> {
+        let authority = url.socket_addrs(|| None)?.first().ok_or("no address")?.to_string();
+        Ok(Self { name, authority, process: Process::serving(url)?, database, child: None })
+    }
+
+    /// Ours, on a free port.
+    pub(crate) fn start(store: &str, database: Option<Process>) -> Result<Self, Failure> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args([AS_COORDINATOR, "--listen", "127.0.0.1:0", "--log", "warn", "--store", store]);
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().ok_or("no output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let authority = line.trim().rsplit_once("//").map(|(_, authority)| authority.to_owned());
+        let authority = authority.ok_or("our coordinator did not start")?;
+        let process = Process { pid: child.id() };
+        Ok(Self { name: "branchwire", authority, process, database, child: Some(child) })
+    }
+
+    /// Coordinator and database.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        let database = self.database.map(Process::tree).unwrap_or_default();
+        self.process.tree().into_iter().chain(database).collect()
+    }
+}
+
+impl Drop for Coordinator {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It keeps nothing that matters; the directory goes as well.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A process with those that it started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Process {
+    pid: u32,
+}
+
+impl Process {
+    /// The one that listens on the address's port.
+    pub(crate) fn serving(url: &Url) -> Result<Self, Failure> {
+        let default = match url.scheme() {
+            "mysql" => Some(3306),
+            "postgres" | "postgresql" => Some(5432),
+            _ => url.port_or_known_default(),
+        };
+        let port = url.port().or(default).ok_or("an address without a port")?;
+        let sockets = listening(port);
+        let mut pids: Vec<u32> = pids().filter(|pid| has_any(*pid, &sockets)).collect();
+        pids.sort_unstable();
+        let pid = pids.first().ok_or_else(|| format!("no process here listens on port {port}"))?;
+        Ok(Self { pid: *pid })
+    }
+
+    /// CPU time so far, of the process and all under it.
+    pub(crate) fn cpu(self) -> Duration {
+        let ticks: u32 = self.tree().into_iter().filter_map(stat).map(|stat| stat.ticks).sum();
+        TICK * ticks
+    }
+
+    /// CPU time so far of this program itself, without what it started.
+    pub(crate) fn own_cpu() -> Duration {
+        stat(std::process::id()).map_or(Duration::ZERO, |stat| TICK * stat.own_ticks)
+    }
+
+    /// The most memory that the process had, in bytes.
+    pub(crate) fn peak_memory(self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kib.unwrap_or(0) * 1024
+    }
+
+    fn tree(self) -> Vec<u32> {
+        let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+        for pid in pids() {
+            if let Some(stat) = stat(pid) {
+                children.entry(stat.parent).or_default().push(pid);
+            }
+        }
+        let mut tree = vec![self.pid];
+        let mut next = 0;
+        while let Some(pid) = tree.get(next) {
+            tree.extend(children.remove(pid).unwrap_or_default());
+            next += 1;
+        }
+        tree
+    }
+}
+
+#[derive(Debug)]
+struct Stat {
+    parent: u32,
+    /// CPU time of the process, and of its children that have ended.
+    ticks: u32,
+    /// CPU time of the process.
+    own_ticks: u32,
+}
+
+/// What `/proc/PID/stat` says; `None` if the process is gone.
+fn stat(pid: u32) -> Option<Stat> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may contain anything.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    // utime and stime, and those of children that have ended.
+    let times: Vec<u32> = fields.get(11..15)?.iter().filter_map(|field| field.parse().ok()).collect();
+    let own_ticks = times.iter().take(2).sum();
+    Some(Stat { parent: fields.get(1)?.parse().ok()?, ticks: times.iter().sum(), own_ticks })
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// The sockets that listen on a port, as they stand in `/proc/PID/fd`.
+fn listening(port: u16) -> Vec<String> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
+    let lines = tables.iter().flat_map(|table| table.lines());
+    let inodes = lines.filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let here = fields.get(1)?.ends_with(&format!(":{port:04X}"));
+        // 0A: listening.
+        (here && *fields.get(3)? == "0A").then(|| format!("socket:[{}]", fields[9]))
+    });
+    inodes.collect()
+}
+
+fn has_any(pid: u32, sockets: &[String]) -> bool {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let mut targets = entries.filter_map(|entry| fs::read_link(entry.path()).ok());
+    targets.any(|target| sockets.iter().any(|socket| target.as_os_str() == socket.as_str()))
+}
