@@ -3,6 +3,7 @@
 mod answers;
 mod auth;
 mod barrier;
+mod chaos;
 mod conformance;
 mod coordinator;
 mod dependencies;

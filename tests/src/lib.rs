@@ -4,13 +4,15 @@
 //! - [`database`]: a database for one test, on SQLite, PostgreSQL or MySQL;
 //! - [`bank`]: accounts and a barrier table in such a database, for tests that are written once for all three;
 //! - [`proxy`]: before a database, to lose what clients and server say;
-//! - [`service`]: a branch on top of it.
+//! - [`service`]: a branch on top of it;
+//! - [`chaos`]: processes, network and disk that break under a transfer between two banks.
 //!
 //! The tests themselves are in `it/`. This crate is not published.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 pub mod bank;
+pub mod chaos;
 pub mod database;
 pub mod proxy;
 pub mod server;

@@ -1,0 +1,130 @@
+//! Breaks a transfer between two banks in every way that real processes can break, and compares the books.
+//!
+//! `cargo run --release --bin chaos -- --minutes 10`: rounds on SQLite, PostgreSQL and MariaDB in turn. It ends with an
+//! error if there is a difference.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use branchwire_tests::chaos::{self, Failure, Kind, Plan, Surroundings};
+use clap::{Parser, Subcommand};
+
+/// Breaks processes, network and disk under a transfer between two banks, and compares the books.
+#[derive(Debug, Parser)]
+#[command(name = "chaos", args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    part: Option<Part>,
+
+    /// For how long, in all.
+    #[arg(long, default_value_t = 1.0)]
+    minutes: f64,
+
+    /// How long one round lasts; then all is healed and compared.
+    #[arg(long, default_value_t = 60.0)]
+    round_seconds: f64,
+
+    /// Which faults come when; by default another one each time. Real processes make no two runs alike all the same.
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// How many customers order at once.
+    #[arg(long, default_value_t = 16)]
+    customers: usize,
+
+    /// Only this kind of database: sqlite, postgres or mysql.
+    #[arg(long, value_parser = kind)]
+    only: Option<Kind>,
+}
+
+/// The processes that are broken.
+#[derive(Debug, Subcommand)]
+#[command(hide = true)]
+enum Part {
+    /// The coordinator: the program `branchwire`, with its options.
+    #[command(disable_help_flag = true)]
+    Coordinator {
+        /// The options of `branchwire`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// A bank.
+    Bank {
+        /// Its database.
+        #[arg(long)]
+        database: String,
+        /// The coordinator; without one it only receives.
+        #[arg(long)]
+        coordinator: Option<String>,
+        /// Where it can be reached.
+        #[arg(long, default_value = "")]
+        url: String,
+        /// Where the other bank can be reached.
+        #[arg(long, default_value = "")]
+        other: String,
+    },
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    match text {
+        "sqlite" => Ok(Kind::Sqlite),
+        "postgres" => Ok(Kind::Postgres),
+        "mysql" => Ok(Kind::Mysql),
+        _ => Err("expected sqlite, postgres or mysql".to_owned()),
+    }
+}
+
+fn main() -> ExitCode {
+    let mut cli = Cli::parse();
+    let done = match cli.part.take() {
+        Some(Part::Coordinator { args }) => {
+            return branchwire_coordinator::cli::run(std::iter::once(OsString::from("branchwire")).chain(args));
+        }
+        Some(Part::Bank { database, coordinator, url, other }) => {
+            run(async { chaos::serve_bank(&database, Surroundings { coordinator, url, other }).await.map(|()| true) })
+        }
+        None => run(rounds(&cli)),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("chaos: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(part: impl Future<Output = Result<bool, Failure>>) -> Result<bool, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(part)
+}
+
+/// Round after round; whether all books were right.
+async fn rounds(cli: &Cli) -> Result<bool, Failure> {
+    let end = Instant::now() + Duration::try_from_secs_f64(cli.minutes * 60.0)?;
+    let kinds = cli.only.map_or(Kind::ALL.to_vec(), |only| vec![only]);
+    let mut seed = cli.seed.unwrap_or_else(|| fastrand::u64(..));
+    let (mut rounds, mut kills, mut bad) = (0, 0, 0);
+    for kind in kinds.into_iter().cycle() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        let plan = Plan {
+            program: std::env::current_exe()?,
+            seed,
+            length: left.min(Duration::try_from_secs_f64(cli.round_seconds)?),
+            customers: cli.customers,
+        };
+        if let Some(report) = chaos::run(kind, &plan).await? {
+            println!("{report}");
+            rounds += 1;
+            kills += report.kills();
+            bad += usize::from(!report.is_good());
+        }
+        seed = seed.wrapping_add(1);
+    }
+    println!("{rounds} rounds, {kills} kills, {bad} rounds with differences");
+    Ok(bad == 0 && rounds > 0)
+}

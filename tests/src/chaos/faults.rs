@@ -1,0 +1,115 @@
+//! What breaks, and when.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::process::{Health, Member};
+use super::{Failure, Kind, World};
+
+/// How often each fault came.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Count {
+    coordinator_kills: u64,
+    bank_kills: u64,
+    pauses: u64,
+    disks_full: u64,
+    few_files: u64,
+    not_started: u64,
+    database_crashes: u64,
+}
+
+impl Count {
+    pub(super) fn kills(&self) -> u64 {
+        self.coordinator_kills + self.bank_kills
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "coordinator killed {} times and banks {} times by SIGKILL, {} paused by SIGSTOP; started {} times on a full \
+             disk and {} times with few file descriptors ({} of these starts failed at once); database crashed {} times",
+            self.coordinator_kills,
+            self.bank_kills,
+            self.pauses,
+            self.disks_full,
+            self.few_files,
+            self.not_started,
+            self.database_crashes,
+        )
+    }
+}
+
+/// One fault after the other.
+pub(super) async fn inject_until(end: Instant, seed: u64, world: &mut World) -> Result<Count, Failure> {
+    let mut random = fastrand::Rng::with_seed(seed.wrapping_add(1));
+    let mut count = Count::default();
+    while Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(random.u64(50..700))).await;
+        match random.u8(0..100) {
+            0..8 if world.server.is_some() => {
+                count.database_crashes += 1;
+                if let Some(server) = &mut world.server {
+                    server.crash().await;
+                }
+            }
+            8..18 => {
+                count.pauses += 1;
+                let member = any(world, &mut random);
+                member.signal("STOP").await?;
+                tokio::time::sleep(Duration::from_millis(random.u64(50..2500))).await;
+                member.signal("CONT").await?;
+            }
+            18..50 => {
+                count.coordinator_kills += 1;
+                let health = health(world.kind, &mut random, &mut count);
+                restart(&mut world.coordinator, health, &mut random, &mut count).await?;
+            }
+            choice => {
+                count.bank_kills += 1;
+                let bank = if choice % 2 == 0 { &mut world.bank_a } else { &mut world.bank_b };
+                let health = if choice > 90 { few_files(&mut random, &mut count) } else { Health::Good };
+                restart(bank, health, &mut random, &mut count).await?;
+            }
+        }
+    }
+    Ok(count)
+}
+
+fn any<'a>(world: &'a World, random: &mut fastrand::Rng) -> &'a Member {
+    [&world.coordinator, &world.bank_a, &world.bank_b][random.usize(0..3)]
+}
+
+/// In bad health it has its time; if it cannot even start, it is away for that time.
+async fn restart(
+    member: &mut Member,
+    health: Health,
+    random: &mut fastrand::Rng,
+    count: &mut Count,
+) -> Result<(), Failure> {
+    if !member.restart(health).await? {
+        count.not_started += 1;
+    }
+    if health != Health::Good {
+        tokio::time::sleep(Duration::from_millis(random.u64(200..2000))).await;
+        member.restart(Health::Good).await?;
+    }
+    Ok(())
+}
+
+fn health(kind: Kind, random: &mut fastrand::Rng, count: &mut Count) -> Health {
+    match random.u8(0..10) {
+        0..2 if kind == Kind::Sqlite => {
+            count.disks_full += 1;
+            Health::DiskFull(random.u32(70..400))
+        }
+        2..4 => few_files(random, count),
+        _ => Health::Good,
+    }
+}
+
+fn few_files(random: &mut fastrand::Rng, count: &mut Count) -> Health {
+    count.few_files += 1;
+    Health::FewFiles(random.u32(14..60))
+}

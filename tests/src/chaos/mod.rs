@@ -1,0 +1,200 @@
+//! Real processes, and everything that can break them.
+//!
+//! Two banks and a coordinator run as processes of their own; all that they say to each other goes through proxies that
+//! lose, delay, double and cut it. Meanwhile processes are killed, stopped, and started again without room on the disk
+//! or without file descriptors, and databases crash. Then all is healed, everything must come to its end, and what the
+//! banks' books say is compared with what customers were told.
+
+mod audit;
+mod bank;
+mod customer;
+mod faults;
+mod process;
+mod proxy;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use bank::{Surroundings, serve as serve_bank};
+
+use self::audit::Differences;
+use self::customer::Told;
+use self::process::{Member, Program};
+use crate::server::{self, Server};
+
+/// Any error: this is a program for a terminal.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// The kind of database that coordinator and banks use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A SQLite file each.
+    Sqlite,
+    /// A database each on one PostgreSQL.
+    Postgres,
+    /// A database each on one MariaDB.
+    Mysql,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::Mysql];
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The program of which coordinator and banks are subcommands: `chaos` itself.
+    pub program: PathBuf,
+    /// Which faults come when; real processes make no two runs alike all the same.
+    pub seed: u64,
+    /// For how long things break.
+    pub length: Duration,
+    /// How many customers order at once.
+    pub customers: usize,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub struct Report {
+    kind: Kind,
+    seed: u64,
+    told: Vec<Told>,
+    faults: faults::Count,
+    proxied: proxy::Count,
+    healing: Duration,
+    differences: Differences,
+}
+
+/// Breaks things according to plan, heals them, and compares.
+///
+/// `None` if the database's server is not installed, which has been reported.
+///
+/// # Errors
+/// If it cannot be carried out: a process that does not start though all is healed, say.
+pub async fn run(kind: Kind, plan: &Plan) -> Result<Option<Report>, Failure> {
+    let server = match kind {
+        Kind::Sqlite => None,
+        Kind::Postgres => Some(server::own_postgres().await),
+        Kind::Mysql => Some(server::own_mysql().await),
+    };
+    match server {
+        None => World::new(kind, plan, None).await?.run(plan).await.map(Some),
+        Some(Some(server)) => World::new(kind, plan, Some(server)).await?.run(plan).await.map(Some),
+        Some(None) => Ok(None),
+    }
+}
+
+/// All that runs.
+struct World {
+    kind: Kind,
+    coordinator: Member,
+    bank_a: Member,
+    bank_b: Member,
+    server: Option<Server>,
+    proxies: Arc<proxy::Settings>,
+    // Dropped last: files of those above are in it.
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    async fn new(kind: Kind, plan: &Plan, server: Option<Server>) -> Result<Self, Failure> {
+        let directory = tempfile::tempdir()?;
+        let mut databases = Vec::new();
+        for name in ["coordinator", "bank_a", "bank_b"] {
+            databases.push(match &server {
+                None => format!("sqlite://{}", directory.path().join(name).with_extension("db").display()),
+                Some(server) => server.create_database(name).await?,
+            });
+        }
+        let proxies = Arc::new(proxy::Settings::new(plan.seed));
+        let program = |name: &'static str, args: &[&str]| Program {
+            name,
+            file: plan.program.clone(),
+            args: args.iter().map(ToString::to_string).collect(),
+            log: directory.path().join(name).with_extension("log"),
+        };
+        let times = ["--retry-interval=1s", "--timeout-to-fail=3s", "--request-timeout=1s", "--cron-interval=1s"];
+        let mut args = vec!["coordinator", "--listen=127.0.0.1:0", "--store", &databases[0]];
+        args.extend(times);
+        let coordinator = Member::new(program("coordinator", &args), &proxies).await?;
+        let bank_b = Member::new(program("bank-b", &["bank", "--database", &databases[2]]), &proxies).await?;
+        let bank_a = Member::absent("bank-a", &proxies).await?;
+        let args = [
+            "bank",
+            "--database",
+            &databases[1],
+            "--url",
+            &bank_a.url(),
+            "--coordinator",
+            &coordinator.url(),
+            "--other",
+            &bank_b.url(),
+        ];
+        let bank_a = bank_a.with(program("bank-a", &args)).await?;
+        Ok(Self { kind, coordinator, bank_a, bank_b, server, proxies, _directory: directory })
+    }
+
+    async fn run(mut self, plan: &Plan) -> Result<Report, Failure> {
+        let end = Instant::now() + plan.length;
+        let customers: Vec<_> = (0..plan.customers)
+            .map(|number| tokio::spawn(customer::order_until(end, self.bank_a.url(), plan.seed ^ number as u64)))
+            .collect();
+        self.proxies.begin();
+        let faults = faults::inject_until(end, plan.seed, &mut self).await?;
+        let mut told = Vec::new();
+        for customer in customers {
+            told.extend(customer.await?);
+        }
+        self.proxies.heal();
+        let healed = Instant::now();
+        for member in [&mut self.coordinator, &mut self.bank_a, &mut self.bank_b] {
+            member.restart(process::Health::Good).await?;
+        }
+        // What is on its way still has to arrive, or it would come after the comparison.
+        tokio::time::sleep(proxy::LATEST).await;
+        audit::await_the_end(&self.coordinator.direct()?).await?;
+        let healing = healed.elapsed();
+        let differences = audit::compare(&self, &told).await?;
+        let proxied = self.proxies.count();
+        Ok(Report { kind: self.kind, seed: plan.seed, told, faults, proxied, healing, differences })
+    }
+}
+
+impl Report {
+    /// Whether the books are right.
+    pub fn is_good(&self) -> bool {
+        self.differences.count() == 0
+    }
+
+    /// How many customers were told that their order is carried out.
+    pub fn told_done(&self) -> usize {
+        self.told.iter().filter(|told| told.answer == customer::Answer::Done).count()
+    }
+
+    /// How often a process was killed.
+    pub fn kills(&self) -> u64 {
+        self.faults.kills()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |answer| self.told.iter().filter(|told| told.answer == answer).count();
+        writeln!(f, "{:?}, seed {}:", self.kind, self.seed)?;
+        writeln!(
+            f,
+            "  orders {}: told done {}, told nothing happened {}, not told {}",
+            self.told.len(),
+            count(customer::Answer::Done),
+            count(customer::Answer::Nothing),
+            count(customer::Answer::Unknown),
+        )?;
+        writeln!(f, "  processes: {}", self.faults)?;
+        writeln!(f, "  network: {}", self.proxied)?;
+        writeln!(f, "  all at its end {:.1} s after the last fault", self.healing.as_secs_f64())?;
+        write!(f, "  {}", self.differences)
+    }
+}

@@ -1,0 +1,160 @@
+//! The processes: started behind a proxy, killed, stopped, and started again in bad health.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::Failure;
+use super::proxy::{Proxy, Settings};
+
+/// How long a process that is in good health may take to start; its database may have to start first.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// What a process may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Health {
+    /// Anything.
+    Good,
+    /// No file grows beyond so many blocks, of 512 bytes or a few times that: a full disk.
+    DiskFull(u32),
+    /// So many file descriptors.
+    FewFiles(u32),
+}
+
+impl Health {
+    fn command(self, program: &Program) -> Command {
+        let (script, limit) = match self {
+            Self::Good => {
+                let mut command = Command::new(&program.file);
+                command.args(&program.args);
+                return command;
+            }
+            // Ignored, the signal leaves an error of the write behind, as a full disk does.
+            Self::DiskFull(blocks) => (r#"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, blocks),
+            Self::FewFiles(files) => (r#"ulimit -n "$0"; exec "$@""#, files),
+        };
+        let mut command = Command::new("sh");
+        command.args(["-c", script, &limit.to_string()]).arg(&program.file).args(&program.args);
+        command
+    }
+}
+
+/// What a process runs.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) name: &'static str,
+    pub(super) file: PathBuf,
+    /// It says `listening on http://ADDRESS` once it does.
+    pub(super) args: Vec<String>,
+    pub(super) log: PathBuf,
+}
+
+/// A process with the proxy before it.
+#[derive(Debug)]
+pub(super) struct Member {
+    program: Option<Program>,
+    proxy: Proxy,
+    child: Option<Child>,
+    address: Option<SocketAddr>,
+}
+
+impl Member {
+    /// One whose address is known before it is started.
+    pub(super) async fn absent(name: &'static str, settings: &Arc<Settings>) -> Result<Self, Failure> {
+        let proxy = Proxy::open(settings).await.map_err(|error| format!("{name}: {error}"))?;
+        Ok(Self { program: None, proxy, child: None, address: None })
+    }
+
+    pub(super) async fn new(program: Program, settings: &Arc<Settings>) -> Result<Self, Failure> {
+        Self::absent(program.name, settings).await?.with(program).await
+    }
+
+    /// Starts it.
+    pub(super) async fn with(mut self, program: Program) -> Result<Self, Failure> {
+        self.program = Some(program);
+        self.restart(Health::Good).await?;
+        Ok(self)
+    }
+
+    /// Where others reach it: its proxy.
+    pub(super) fn url(&self) -> String {
+        self.proxy.url()
+    }
+
+    /// Where it is itself.
+    pub(super) fn direct(&self) -> Result<String, Failure> {
+        let address = self.address.ok_or("a process that does not run")?;
+        Ok(format!("http://{address}"))
+    }
+
+    /// Kills it, with no time for a last word.
+    pub(super) async fn kill(&mut self) -> Result<(), Failure> {
+        self.proxy.lead_to(None);
+        self.address = None;
+        if let Some(mut child) = self.child.take() {
+            child.kill().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends it a signal that is no end: `STOP` or `CONT`.
+    pub(super) async fn signal(&self, signal: &str) -> Result<(), Failure> {
+        if let Some(id) = self.child.as_ref().and_then(Child::id) {
+            Command::new("kill").args(["-s", signal, &id.to_string()]).status().await?;
+        }
+        Ok(())
+    }
+
+    /// Kills it, and starts it in this health. Whether it then runs: in bad health it may be unable to.
+    pub(super) async fn restart(&mut self, health: Health) -> Result<bool, Failure> {
+        self.kill().await?;
+        let started = Instant::now();
+        loop {
+            if self.launch(health).await? {
+                return Ok(true);
+            }
+            if health != Health::Good {
+                return Ok(false);
+            }
+            if started.elapsed() > START_TIMEOUT {
+                return Err(self.does_not_start().into());
+            }
+            // Its database is not there yet.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    fn does_not_start(&self) -> String {
+        let Some(program) = &self.program else { return "nothing to start".to_owned() };
+        let log = fs::read_to_string(&program.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(20).collect();
+        let last: String = lines.iter().rev().flat_map(|line| [*line, "\n"]).collect();
+        format!("{} does not start; the end of its log:\n{last}", program.name)
+    }
+
+    async fn launch(&mut self, health: Health) -> Result<bool, Failure> {
+        let program = self.program.as_ref().ok_or("nothing to start")?;
+        let log = File::options().create(true).append(true).open(&program.log)?;
+        let mut command = health.command(program);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+        let mut child = command.spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().ok_or("a child without output")?).lines();
+        while let Some(line) = lines.next_line().await? {
+            if let Some((_, address)) = line.split_once("listening on http://") {
+                let address = address.trim().parse()?;
+                self.address = Some(address);
+                self.proxy.lead_to(Some(address));
+                self.child = Some(child);
+                return Ok(true);
+            }
+        }
+        child.wait().await?;
+        Ok(false)
+    }
+}
