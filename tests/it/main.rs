@@ -7,6 +7,7 @@ mod chaos;
 mod conformance;
 mod coordinator;
 mod dependencies;
+mod foreign;
 mod harness;
 mod load;
 mod stores;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A global transaction as `prepare`, `submit` and `abort` carry it.
 ///
@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct Transaction {
     /// The name of the transaction.
+    #[serde(deserialize_with = "or_default")]
     pub gid: String,
     /// The pattern: the word of a [`TransType`](super::TransType).
+    #[serde(deserialize_with = "or_default")]
     pub trans_type: String,
     /// The branches, in order. `null` counts as none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,16 +23,16 @@ pub struct Transaction {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payloads: Option<Vec<String>>,
     /// The address that answers whether the local transaction has committed.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub query_prepared: String,
     /// JSON in a string: `{"delay":seconds}` for a message.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub custom_data: String,
     /// Empty or `http`; `grpc` and `json-rpc` are other transports.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub protocol: String,
     /// Why it is aborted; for the record only.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub rollback_reason: String,
     /// How it is to be carried out.
     #[serde(flatten)]
@@ -42,28 +44,34 @@ pub struct Transaction {
 #[serde(default)]
 pub struct TransactionOptions {
     /// `submit` answers only after one full run over the branches.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "std::ops::Not::not")]
     pub wait_result: bool,
     /// Seconds after which a prepared transaction is asked after. DTM's own: 35.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     pub timeout_to_fail: i64,
     /// Seconds that one call to a branch may take. DTM's own: 3.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     pub request_timeout: i64,
     /// Seconds until the first repetition of a call. DTM's own: 10.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     pub retry_interval: i64,
     /// Headers sent with every call to a branch and to query-prepared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch_headers: Option<BTreeMap<String, String>>,
     /// All branches at once instead of one after another.
+    #[serde(deserialize_with = "or_default")]
     pub concurrent: bool,
     /// Saga: that many repetitions of actions in all, then it is rolled back.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     pub retry_limit: i64,
     /// Saga: the repetitions so far.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     pub retry_count: i64,
+}
+
+/// `null` stands for a field that is not there, as Go reads JSON: clients in other languages send it.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(field: D) -> Result<T, D::Error> {
+    Option::deserialize(field).map(Option::unwrap_or_default)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
@@ -76,10 +84,10 @@ fn is_zero(n: &i64) -> bool {
 #[serde(default)]
 pub struct Step {
     /// The branch's URL, or `topic://NAME`; an empty one counts as done.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub action: String,
     /// Saga: the URL that undoes it.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub compensate: String,
 }
 
@@ -118,4 +126,19 @@ pub struct BranchRecord {
     pub url: String,
     /// The word of a [`Status`](super::Status).
     pub status: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_stands_for_a_field_that_is_not_there() {
+        let sent = r#"{"gid": "g", "trans_type": null, "steps": [{"action": null, "compensate": null}], "payloads": null,
+            "query_prepared": null, "custom_data": null, "protocol": null, "rollback_reason": null, "wait_result": null,
+            "timeout_to_fail": null, "request_timeout": null, "retry_interval": null, "branch_headers": null,
+            "concurrent": null, "retry_limit": null, "retry_count": null}"#;
+        let expected = Transaction { gid: "g".into(), steps: Some(vec![Step::default()]), ..Transaction::default() };
+        assert_eq!(serde_json::from_str::<Transaction>(sent).unwrap(), expected);
+    }
 }

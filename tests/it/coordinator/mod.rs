@@ -15,15 +15,15 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A coordinator that serves, until it is stopped.
-struct Running {
-    url: String,
+pub(crate) struct Running {
+    pub(crate) url: String,
     client: Client,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<std::io::Result<()>>,
 }
 
 impl Running {
-    async fn start(builder: Builder) -> Self {
+    pub(crate) async fn start(builder: Builder) -> Self {
         let coordinator = builder.start().await.expect("the coordinator starts");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("its address"));
@@ -36,7 +36,7 @@ impl Running {
         Self::start(Coordinator::builder().store(store)).await
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         drop(self.stop);
         self.serving.await.expect("no panic").expect("an orderly stop");
     }
@@ -57,7 +57,7 @@ impl Running {
         assert_eq!(status, 200, "{route}: {}", answer.text().await.unwrap_or_default());
     }
 
-    async fn query(&self, gid: &str) -> Value {
+    pub(crate) async fn query(&self, gid: &str) -> Value {
         let query = [("gid", gid)];
         let url = url::Url::parse_with_params(&format!("{}/api/dtmsvr/query", self.url), query).expect("an address");
         self.client.get(url).send().await.expect("an answer").json().await.expect("JSON")
@@ -78,7 +78,7 @@ impl Running {
         tokio::time::timeout(limit, seen).await.unwrap_or_else(|_| panic!("{gid} does not get where it should"))
     }
 
-    async fn wait_status(&self, gid: &str, status: &str) -> Value {
+    pub(crate) async fn wait_status(&self, gid: &str, status: &str) -> Value {
         self.wait(gid, |seen| seen["transaction"]["status"] == status).await
     }
 

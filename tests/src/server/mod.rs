@@ -115,7 +115,7 @@ fn skip<T>(needs: &str) -> Option<T> {
 }
 
 /// Writes a line to the terminal, past the test harness, which shows only what failed tests print.
-pub(crate) fn say(line: &str) {
+pub fn say(line: &str) {
     // Whoever closed the terminal does not want to know.
     let _ = writeln!(std::io::stderr(), "{line}");
 }
