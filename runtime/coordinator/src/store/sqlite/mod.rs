@@ -5,6 +5,7 @@
 
 mod read;
 mod statements;
+mod writer;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -12,10 +13,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
-use tokio::sync::Mutex;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{ConnectOptions, SqlitePool};
 
+use self::writer::{Link, Writer};
 use super::attempt::{Failure, until_certain};
 use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write};
 use crate::engine::Time;
@@ -24,11 +25,10 @@ use crate::engine::Time;
 const READERS: u32 = 4;
 
 /// A SQLite file as a store.
+// Dropped from top to bottom: the file is given back after the last write.
 #[derive(Debug)]
 pub struct SqliteStore {
-    options: SqliteConnectOptions,
-    /// The one connection that writes; none after an error that leaves its state in doubt.
-    writer: Mutex<Option<SqliteConnection>>,
+    writer: Writer,
     readers: SqlitePool,
     /// Held until the store is closed; the system gives it back, however the process ends.
     lock: File,
@@ -43,60 +43,30 @@ impl SqliteStore {
     pub async fn open(file: impl AsRef<Path>) -> Result<Self, OpenError> {
         let file = file.as_ref();
         let shown = file.display();
-        let error = |what: &str, error: &dyn std::fmt::Display| OpenError::new(&shown, format!("{what}: {error}"));
         let lock = lock(file)?;
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            // Without effect but on macOS, where an ordinary fsync leaves the data in the disk's own cache.
-            .pragma("fullfsync", "1")
-            .pragma("checkpoint_fullfsync", "1")
-            .busy_timeout(Duration::from_secs(5))
-            .disable_statement_logging();
-        let mut writer = options.connect().await.map_err(|e| error("cannot be opened", &e))?;
-        check_durability(&mut writer).await.map_err(|reason| OpenError::new(&shown, reason))?;
-        sqlx::raw_sql(include_str!("schema.sql"))
-            .execute(&mut writer)
-            .await
-            .map_err(|e| error("its tables cannot be created", &e))?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options.clone());
-        Ok(Self { options, writer: Mutex::new(Some(writer)), readers, lock })
+        let path = file.to_owned();
+        let writer = tokio::task::spawn_blocking(move || Writer::open(&path)).await;
+        let writer = writer.unwrap_or_else(|panic| Err(panic.to_string()));
+        let writer = writer.map_err(|reason| OpenError::new(&shown, reason))?;
+        let options =
+            SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(5)).disable_statement_logging();
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
+        Ok(Self { writer, readers, lock })
     }
 
-    /// Does `work` on the writing connection, connecting anew if need be.
-    async fn connected<'a>(
+    /// Does `work` on the writing connection.
+    async fn on_writer<T: Send + 'static>(
         &self,
-        slot: &'a mut Option<SqliteConnection>,
-    ) -> Result<&'a mut SqliteConnection, StoreError> {
-        if slot.is_none() {
-            let mut connection = self.options.connect().await.map_err(unavailable)?;
-            check_durability(&mut connection).await.map_err(StoreError::Unavailable)?;
-            *slot = Some(connection);
-        }
-        slot.as_mut().ok_or_else(|| StoreError::Unavailable("no connection".to_owned()))
+        work: impl FnOnce(&mut rusqlite::Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.run(|link| work(link.connection()?).map_err(|error| classify(&error))).await?
     }
 
     async fn write_once(&self, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
-        let mut slot = self.writer.lock().await;
-        let connection = self.connected(&mut slot).await.map_err(Failure::Certain)?;
-        let outcomes = match statements::execute(connection, writes).await {
-            Ok(outcomes) => outcomes,
-            Err(error) => {
-                if sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await.is_err() {
-                    discard(&mut slot).await;
-                }
-                return Err(Failure::Certain(classify(&error)));
-            }
-        };
-        match sqlx::raw_sql("COMMIT").execute(connection).await {
-            Ok(_) => Ok(outcomes),
-            Err(error) => {
-                // It may be on the disk, or not. A new connection reads what is there.
-                discard(&mut slot).await;
-                Err(Failure::Doubt(error.to_string()))
-            }
+        let writes = writes.to_vec();
+        match self.writer.run(move |link| write(link, &writes)).await {
+            Ok(done) => done,
+            Err(error) => Err(Failure::Doubt(error.to_string())),
         }
     }
 
@@ -105,9 +75,8 @@ impl SqliteStore {
         if next_due.is_none_or(|due| due > take.now) {
             return Ok(Taken { rows: Vec::new(), next_due });
         }
-        let mut slot = self.writer.lock().await;
-        let gids = statements::take(self.connected(&mut slot).await?, take).await.map_err(unavailable)?;
-        drop(slot);
+        let wanted = take.clone();
+        let gids = self.on_writer(move |connection| statements::take(connection, &wanted)).await?;
         let rows = read::load_all(&self.readers, &gids).await.map_err(unavailable)?;
         let next_due = read::next_due(&self.readers).await.map_err(unavailable)?;
         Ok(Taken { rows, next_due })
@@ -133,11 +102,7 @@ impl Store for SqliteStore {
 
     fn release_all(&self, now: Time) -> BoxFuture<'_, Result<(), StoreError>> {
         // The lock file says that nobody else runs what is held.
-        async move {
-            let mut slot = self.writer.lock().await;
-            statements::release_all(self.connected(&mut slot).await?, now).await.map_err(unavailable)
-        }
-        .boxed()
+        self.on_writer(move |connection| statements::release_all(connection, now)).boxed()
     }
 
     fn list<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
@@ -145,12 +110,7 @@ impl Store for SqliteStore {
     }
 
     fn reset_due(&self, now: Time, later_than: Time, limit: u32) -> BoxFuture<'_, Result<ResetDue, StoreError>> {
-        async move {
-            let mut slot = self.writer.lock().await;
-            let connection = self.connected(&mut slot).await?;
-            statements::reset_due(connection, now, later_than, limit).await.map_err(unavailable)
-        }
-        .boxed()
+        self.on_writer(move |connection| statements::reset_due(connection, now, later_than, limit)).boxed()
     }
 
     fn kv_get<'a>(&'a self, cat: &'a str, k: &'a str) -> BoxFuture<'a, Result<Option<KvRow>, StoreError>> {
@@ -162,11 +122,8 @@ impl Store for SqliteStore {
     }
 
     fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>> {
-        async move {
-            let mut slot = self.writer.lock().await;
-            statements::kv_put(self.connected(&mut slot).await?, put).await.map_err(|error| classify(&error))
-        }
-        .boxed()
+        let put = put.clone();
+        self.on_writer(move |connection| statements::kv_put(connection, &put)).boxed()
     }
 
     fn sweep<'a>(&'a self, sweep: &'a Sweep) -> BoxFuture<'a, Result<Option<i64>, StoreError>> {
@@ -174,8 +131,7 @@ impl Store for SqliteStore {
             let rows = read::by_id(&self.readers, sweep).await.map_err(unavailable)?;
             let (ids, last) = sweep.choose(&rows);
             if !ids.is_empty() {
-                let mut slot = self.writer.lock().await;
-                statements::remove(self.connected(&mut slot).await?, &ids).await.map_err(unavailable)?;
+                self.on_writer(move |connection| statements::remove(connection, &ids)).await?;
             }
             Ok(last)
         }
@@ -190,9 +146,7 @@ impl Store for SqliteStore {
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
             self.readers.close().await;
-            if let Some(writer) = self.writer.lock().await.take()
-                && let Err(error) = writer.close().await
-            {
+            if let Ok(Err(error)) = self.writer.run(Link::close).await {
                 tracing::warn!(%error, "the store was not closed in order");
             }
             if let Err(error) = self.lock.unlock() {
@@ -203,10 +157,25 @@ impl Store for SqliteStore {
     }
 }
 
-async fn discard(slot: &mut Option<SqliteConnection>) {
-    if let Some(connection) = slot.take() {
-        // Closing ends a transaction that is still open; an error adds nothing to what is known.
-        let _ = connection.close_hard().await;
+/// Carries out the writes by one commit.
+fn write(link: &mut Link, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
+    let connection = link.connection().map_err(Failure::Certain)?;
+    let outcomes = match statements::execute(connection, writes) {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            if connection.execute_batch("ROLLBACK").is_err() {
+                link.discard();
+            }
+            return Err(Failure::Certain(classify(&error)));
+        }
+    };
+    match connection.execute_batch("COMMIT") {
+        Ok(()) => Ok(outcomes),
+        Err(error) => {
+            // It may be on the disk, or not. A new connection reads what is there.
+            link.discard();
+            Err(Failure::Doubt(error.to_string()))
+        }
     }
 }
 
@@ -227,39 +196,17 @@ fn lock(file: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Reads back what was asked for: some file systems refuse WAL, and then SQLite says nothing.
-async fn check_durability(connection: &mut SqliteConnection) -> Result<(), String> {
-    let mode: String = pragma(connection, "PRAGMA journal_mode").await?;
-    let synchronous: i64 = pragma(connection, "PRAGMA synchronous").await?;
-    if mode == "wal" && synchronous == 2 {
-        Ok(())
-    } else {
-        Err(format!("it runs with journal_mode={mode} and synchronous={synchronous}, not WAL and 2 (FULL)"))
-    }
-}
-
-async fn pragma<T>(connection: &mut SqliteConnection, sql: &'static str) -> Result<T, String>
-where
-    T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
-{
-    sqlx::query_scalar(sql).fetch_one(connection).await.map_err(|e| format!("{sql}: {e}"))
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn unavailable(error: sqlx::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
 /// Tells errors of the data, which come back at every attempt, from those of the moment.
-fn classify(error: &sqlx::Error) -> StoreError {
-    let code = match error {
-        sqlx::Error::Database(database) => database.code().and_then(|code| code.parse::<i32>().ok()),
-        sqlx::Error::Encode(_) => return StoreError::Data(error.to_string()),
-        _ => None,
+fn classify(error: &rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
+    let is_of_the_data = match error {
+        rusqlite::Error::ToSqlConversionFailure(_) => true,
+        error => matches!(error.sqlite_error_code(), Some(ConstraintViolation | TooBig | TypeMismatch)),
     };
-    // Extended codes carry the primary one in their low byte: TOOBIG, CONSTRAINT, MISMATCH.
-    match code.map(|code| code & 0xff) {
-        Some(18..=20) => StoreError::Data(error.to_string()),
-        _ => StoreError::Unavailable(error.to_string()),
-    }
+    if is_of_the_data { StoreError::Data(error.to_string()) } else { StoreError::Unavailable(error.to_string()) }
 }

@@ -1,0 +1,199 @@
+//! The one connection that writes, on a thread of its own.
+//!
+//! A whole batch is one message to the thread and one back: passing each statement from one thread to another costs
+//! several times what the statement does. That is why this connection is rusqlite's; those that read are sqlx's.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::store::StoreError;
+
+/// How many statements stay prepared: all there are.
+const STATEMENTS: usize = 32;
+
+type Job = Box<dyn FnOnce(&mut Link) + Send>;
+
+/// The writing thread. Dropped, it first ends what it has been asked for.
+pub(super) struct Writer {
+    /// `None` once it is being dropped.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+/// The thread's connection; none after an error that leaves its state in doubt.
+pub(super) struct Link {
+    file: PathBuf,
+    connection: Option<Connection>,
+}
+
+impl Writer {
+    /// Opens `file`, and creates it with its tables if it is not there.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(super) fn open(file: &Path) -> Result<Self, String> {
+        let connection = connect(file)?;
+        connection
+            .execute_batch(include_str!("schema.sql"))
+            .map_err(|error| format!("its tables cannot be created: {error}"))?;
+        let mut link = Link { file: file.to_owned(), connection: Some(connection) };
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let thread = Builder::new().name("sqlite-writer".to_owned());
+        let thread = thread.spawn(move || queue.into_iter().for_each(|job| link.carry_out(job)));
+        let thread = thread.map_err(|error| format!("no thread can be started: {error}"))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Does `work` on the thread, after what was asked for before.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if it panicked.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Link) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (done, result) = oneshot::channel();
+        // Where nobody waits any more nobody hears of it; the work is done all the same.
+        let job = Box::new(move |link: &mut Link| drop(done.send(work(link))));
+        let broken = || StoreError::Unknown("the writing thread broke off".to_owned());
+        self.jobs.as_ref().ok_or_else(broken)?.send(job).map_err(|_| broken())?;
+        result.await.map_err(|_| broken())
+    }
+}
+
+impl Drop for Writer {
+    /// Waits for the thread: who opens the file next must not meet a write of ours that is still on its way.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // It has no panics: they end in `carry_out`.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Link {
+    fn carry_out(&mut self, job: Job) {
+        // A panic is reported by its hook, and to who waits as an unknown outcome. The thread lives on.
+        if catch_unwind(AssertUnwindSafe(|| job(self))).is_err() {
+            self.discard();
+        }
+    }
+
+    /// The connection; a new one if need be.
+    pub(super) fn connection(&mut self) -> Result<&mut Connection, StoreError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect(&self.file).map_err(StoreError::Unavailable)?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// Closes the connection, and with it a transaction that is still open.
+    pub(super) fn discard(&mut self) {
+        self.connection = None;
+    }
+
+    /// Closes the connection in order; the last one of a file carries the log over into it.
+    pub(super) fn close(&mut self) -> Result<(), rusqlite::Error> {
+        self.connection.take().map_or(Ok(()), |connection| connection.close().map_err(|(_, error)| error))
+    }
+}
+
+fn connect(file: &Path) -> Result<Connection, String> {
+    let connection = Connection::open(file).map_err(|error| format!("it cannot be opened: {error}"))?;
+    set_up(&connection).map_err(|error| format!("it cannot be set up: {error}"))?;
+    check_durability(&connection)?;
+    Ok(connection)
+}
+
+fn set_up(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // fullfsync is without effect but on macOS, where an ordinary fsync leaves the data in the disk's own cache.
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1; \
+         PRAGMA foreign_keys = ON;",
+    )
+}
+
+/// Reads back what was asked for: some file systems refuse WAL, and then SQLite says nothing.
+fn check_durability(connection: &Connection) -> Result<(), String> {
+    let mode: String = pragma(connection, "journal_mode")?;
+    let synchronous: i64 = pragma(connection, "synchronous")?;
+    if mode == "wal" && synchronous == 2 {
+        Ok(())
+    } else {
+        Err(format!("it runs with journal_mode={mode} and synchronous={synchronous}, not WAL and 2 (FULL)"))
+    }
+}
+
+fn pragma<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> Result<T, String> {
+    connection.pragma_query_value(None, name, |row| row.get(0)).map_err(|error| format!("PRAGMA {name}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_discarded_connection_leaves_nothing_behind_and_another_one_takes_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = Writer::open(&directory.path().join("a.db")).unwrap();
+        let count = async |sql: &'static str| {
+            writer
+                .run(move |link| link.connection().unwrap().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap())
+                .await
+                .unwrap()
+        };
+        let insert = "INSERT INTO kv (cat, k, v, version, create_time, update_time) VALUES ('a', 'b', 'c', 1, 0, 0)";
+        writer
+            .run(move |link| {
+                link.connection().unwrap().execute_batch(&format!("BEGIN IMMEDIATE; {insert};")).unwrap();
+                link.discard();
+            })
+            .await
+            .unwrap();
+        assert_eq!(count("SELECT count(*) FROM kv").await, 0);
+        writer.run(move |link| link.connection().unwrap().execute_batch(insert).unwrap()).await.unwrap();
+        assert_eq!(count("SELECT count(*) FROM kv").await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_unknown_outcome_and_what_comes_after_is_done() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = Writer::open(&directory.path().join("a.db")).unwrap();
+        let panicked = writer.run(|_| -> () { panic!("on purpose") }).await;
+        assert!(matches!(panicked, Err(StoreError::Unknown(_))), "{panicked:?}");
+        assert!(writer.run(|link| link.connection().is_ok()).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_done_before_the_file_is_free() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a.db");
+        let writer = Writer::open(&file).unwrap();
+        let (start, started) = mpsc::channel();
+        let slow = writer.run(move |link| {
+            started.recv().unwrap();
+            link.connection().unwrap().execute_batch("CREATE TABLE late (a)").unwrap();
+        });
+        assert!(futures_util::FutureExt::now_or_never(slow).is_none());
+        start.send(()).unwrap();
+        drop(writer);
+        connect(&file).unwrap().execute_batch("SELECT * FROM late").unwrap();
+    }
+}
