@@ -372,8 +372,7 @@ async fn submit(client: &Client, transaction: &Transaction) -> Submit {
         Ok(Some(Ok(Status::Succeed))) => Submit::Acknowledged { finished: transaction.options.wait_result },
         Ok(Some(Ok(Status::Submitted | Status::Aborting))) => Submit::Acknowledged { finished: false },
         Ok(Some(Ok(Status::Failed))) => Submit::Ended,
-        // A request without an answer may still be on its way.
-        Ok(Some(Ok(Status::Prepared)) | None) if !matches!(error, ClientError::NoAnswer(_)) => Submit::NotTaken(error),
+        Ok(Some(Ok(Status::Prepared)) | None) if !error.may_still_be_done() => Submit::NotTaken(error),
         _ => Submit::Unknown(error),
     }
 }
@@ -477,6 +476,7 @@ mod tests {
         Ok("debited")
     }
 
+    const NOTHING_THERE: &str = r#"{"transaction":null,"branches":[]}"#;
     const PREPARED: &str = r#"{"transaction":{"gid":"g","status":"prepared"},"branches":[]}"#;
     const SUBMITTED: &str = r#"{"transaction":{"gid":"g","status":"submitted"},"branches":[]}"#;
     const FAILED: &str = r#"{"transaction":{"gid":"g","status":"failed"},"branches":[]}"#;
@@ -598,6 +598,13 @@ mod tests {
     async fn a_submit_without_an_answer_is_unknown_and_one_that_was_not_sent_is_not_started() {
         let (client, _) = Scripted::client(&[("submit", 0, ""), ("query", 0, "")]);
         assert!(matches!(client.msg(branch()).submit().await, Ok(Done::Unknown { .. })));
+        // Not there yet: it may still come.
+        for status in [0, 502, 504] {
+            let (client, _) = Scripted::client(&[("submit", status, ""), ("query", 200, NOTHING_THERE)]);
+            assert!(matches!(client.msg(branch()).submit().await, Ok(Done::Unknown { .. })), "{status}");
+        }
+        let (client, _) = Scripted::client(&[("submit", 500, ""), ("query", 200, NOTHING_THERE)]);
+        assert!(matches!(client.msg(branch()).submit().await, Err(NotDone::NotStarted(_))));
         let (client, _) = Scripted::client(&[("submit", 1, "")]);
         assert!(matches!(client.msg(branch()).submit().await, Err(NotDone::NotStarted(_))));
         let (client, _) = Scripted::client(&[]);

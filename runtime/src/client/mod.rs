@@ -94,6 +94,17 @@ pub enum ClientError {
     Unreadable(#[source] serde_json::Error),
 }
 
+impl ClientError {
+    /// Whether it may be carried out later, though it is not yet: there was no answer, or a proxy said so of its server,
+    /// or the coordinator of its store.
+    pub(crate) fn may_still_be_done(&self) -> bool {
+        match self {
+            Self::NoAnswer(_) | Self::Unreadable(_) | Self::Failed { status: 502 | 504, .. } => true,
+            Self::NotSent(_) | Self::Refused { .. } | Self::Ongoing | Self::Failed { .. } => false,
+        }
+    }
+}
+
 impl Client {
     /// A client of the coordinator at this address: `http://127.0.0.1:36789`, with or without `/api/dtmsvr`.
     ///

@@ -49,6 +49,11 @@ impl Refused {
         Self { status: StatusCode::BAD_REQUEST, ..self }
     }
 
+    /// It may be carried out, or not: 504, as from a proxy whose server has not answered.
+    fn unknown(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::GATEWAY_TIMEOUT, ..Self::error(message) }
+    }
+
     /// Too much at present: 503, to be sent again after a second.
     pub(super) fn busy(message: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::error(message) }
@@ -93,6 +98,8 @@ impl From<RequestError> for Refused {
         match error {
             RequestError::Refused(refusal) => refusal.into(),
             RequestError::Busy | RequestError::Journal(JournalError::Full) => Self::busy(error.to_string()),
+            RequestError::Journal(JournalError::Store(error)) | RequestError::Store(error) => error.into(),
+            RequestError::Panicked => Self::unknown(error.to_string()),
             error => Self::error(error.to_string()),
         }
     }
@@ -106,7 +113,10 @@ impl From<TopicError> for Refused {
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
-        Self::error(error.to_string())
+        match error {
+            StoreError::Unknown(_) => Self::unknown(error.to_string()),
+            StoreError::Data(_) | StoreError::Unavailable(_) => Self::error(error.to_string()),
+        }
     }
 }
 
@@ -159,5 +169,22 @@ pub(super) fn run_end(end: RunEnd) -> Result<(), Refused> {
         }),
         RunEnd::Unknown => Err(Refused::error("submitted; a branch gave no clear answer and will be called again")),
         RunEnd::Failed => Err(Refused::failure("the transaction was stopped. FAILURE")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_carried_out_is_told_apart_from_what_is_not() {
+        let status = |error: StoreError| {
+            let asked = Refused::from(RequestError::Store(error.clone())).status;
+            assert_eq!(asked, Refused::from(RequestError::Journal(JournalError::Store(error))).status);
+            asked
+        };
+        assert_eq!(status(StoreError::Unknown(String::new())), StatusCode::GATEWAY_TIMEOUT);
+        assert_eq!(status(StoreError::Unavailable(String::new())), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(status(StoreError::Data(String::new())), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }
