@@ -415,3 +415,73 @@ fn wait_for(loaded: &mut Loaded, wait: bool) -> Ending {
         Ending::Known(RunEnd::Ongoing)
     }
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use branchwire::protocol::{TransType, TransactionOptions};
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::engine::Timing;
+    use crate::store::Take;
+    use crate::store::sqlite::SqliteStore;
+    use crate::transport::{Call, Heard, NoAnswer};
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Transport for Nobody {
+        fn call(&self, _: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
+            panic!("a coordinator that stops calls nobody")
+        }
+    }
+
+    fn prepared(gid: &Gid, now: Time) -> Definition {
+        Definition {
+            gid: gid.clone(),
+            trans_type: TransType::Msg,
+            created: now,
+            query_prepared: "http://bank-a/prepared".to_owned(),
+            branches: Vec::new(),
+            concurrent: false,
+            timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
+            headers: BTreeMap::new(),
+            options: "{}".to_owned(),
+            custom_data: String::new(),
+            ext_data: String::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_prepared_message_taken_while_the_coordinator_stops_is_given_back() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("coordinator.db");
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(file.to_str().expect("UTF-8")).await.expect("a store"));
+        let (metrics, clock) = (Arc::new(Metrics::new()), Clock::manual(Time::from_millis(0)));
+        let (journal, _) = Journal::start(store.clone(), metrics.clone(), CancellationToken::new());
+        let settings = Settings {
+            defaults: Defaults::default(),
+            cron_interval: Duration::from_secs(3),
+            runs_max: 1,
+            idle_max: 1,
+            in_memory_max: 1,
+            retention: None,
+            branch_progress_sync: false,
+        };
+        let core = Core::new(store.clone(), journal, Arc::new(Nobody), clock.clone(), metrics, settings);
+        let gid = Gid::random();
+        core.open(prepared(&gid, clock.now()), Opening::Prepare).await.expect("prepared");
+
+        clock.advance(Duration::from_mins(1));
+        let until = clock.now().after(core.lease);
+        let take = Take { now: clock.now(), until, owner: core.owner.clone(), limit: 1 };
+        let row = store.take_due(&take).await.expect("a store").rows.remove(0);
+        core.stop(Duration::ZERO).await;
+        let due = tokio::time::timeout(Duration::from_secs(10), core.clone().due(row, until));
+        due.await.expect("it comes to an end");
+        let row = store.load(gid.as_str()).await.expect("a store").expect("a row");
+        assert_eq!((row.status.as_str(), row.owner.as_str()), ("prepared", ""), "due for whoever comes next");
+    }
+}

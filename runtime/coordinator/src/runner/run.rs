@@ -117,14 +117,17 @@ impl Core {
         let mut calls = FuturesUnordered::new();
         loop {
             let stopping = self.stopping.is_cancelled();
-            let held_back = stopping && !commands.is_empty();
             if !stopping {
                 calls.extend(commands.drain(..).map(|command| self.call(&definition, command, lease)));
             }
             let event = match calls.next().await {
                 Some(event) => event,
-                None if held_back => Event::Stop,
-                None => return,
+                None if commands.is_empty() => return,
+                // Held back, and now given up.
+                None => {
+                    commands.clear();
+                    Event::Stop
+                }
             };
             let mut held = slot.lock().await;
             // Taken from us, or stopped by somebody: the answers that are still to come mean nothing.
