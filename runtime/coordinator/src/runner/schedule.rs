@@ -69,6 +69,7 @@ impl Core {
                 Err(error) => {
                     tracing::error!(%error, "the store cannot be asked for what is due");
                     tokio::select! {
+                        biased;
                         () = tokio::time::sleep(STORE_PAUSE) => {}
                         () = self.stopping.cancelled() => {}
                     }
