@@ -2,6 +2,7 @@
 
 mod answers;
 mod auth;
+mod bad_input;
 mod barrier;
 mod chaos;
 mod conformance;
