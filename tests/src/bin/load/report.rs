@@ -16,6 +16,8 @@ pub(crate) struct Row {
     branches: usize,
     in_flight: usize,
     messages: usize,
+    /// Requests that were answered by a 5xx, and sent again.
+    repeated: u64,
     per_second: f64,
     p50_ms: f64,
     p99_ms: f64,
@@ -40,6 +42,7 @@ impl Row {
             branches: cell.branches,
             in_flight: cell.in_flight,
             messages,
+            repeated: done.repeated,
             per_second: count / done.length.as_secs_f64(),
             p50_ms: ms(500),
             p99_ms: ms(990),
@@ -89,13 +92,13 @@ impl fmt::Display for Table {
         writeln!(
             f,
             "| coordinator | branches | in flight | messages/s | p50 / p99 / p999 ms | CPU us: coordinator / database / \
-             harness | flushes | peak MiB |"
+             harness | flushes | peak MiB | 5xx |"
         )?;
-        writeln!(f, "|---|---|---|---|---|---|---|---|")?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|---|")?;
         for row in &self.rows {
             writeln!(
                 f,
-                "| {} | {} | {} | {:.0} | {:.2} / {:.2} / {:.2} | {:.0} / {} / {:.0} | {} | {:.0} |",
+                "| {} | {} | {} | {:.0} | {:.2} / {:.2} / {:.2} | {:.0} / {} / {:.0} | {} | {:.0} | {} |",
                 row.coordinator,
                 row.branches,
                 row.in_flight,
@@ -108,6 +111,7 @@ impl fmt::Display for Table {
                 row.harness_cpu_us,
                 row.flushes.map_or("-".to_owned(), |flushes| format!("{flushes:.2}")),
                 row.peak_mib,
+                row.repeated,
             )?;
         }
         let mut first = true;

@@ -40,6 +40,8 @@ pub(crate) struct Done {
     pub(crate) times: Vec<Duration>,
     /// How long all of it took.
     pub(crate) length: Duration,
+    /// How many requests were answered by a 5xx, and sent again.
+    pub(crate) repeated: u64,
     /// Some of the gids.
     gids: Vec<String>,
 }
@@ -96,15 +98,17 @@ async fn drive(
     }
     let mut times = Vec::new();
     let mut gids = Vec::new();
+    let mut repeated = 0;
     while let Some(worker) = workers.join_next().await {
-        let (name, worker_times) = worker??;
+        let (name, worker_times, client) = worker??;
+        repeated += client.repeated();
         gids.extend((0..worker_times.len()).map(|number| gid(&name, number)));
         times.extend(worker_times);
     }
     let length = start.elapsed();
     times.sort_unstable();
     let every = (gids.len() / LOOKED_AT_MAX).max(1);
-    Ok(Done { times, length, gids: gids.into_iter().step_by(every).collect() })
+    Ok(Done { times, length, repeated, gids: gids.into_iter().step_by(every).collect() })
 }
 
 /// One message after another.
@@ -114,7 +118,7 @@ async fn work(
     branches: usize,
     name: String,
     until: Arc<Until>,
-) -> Result<(String, Vec<Duration>), Failure> {
+) -> Result<(String, Vec<Duration>, Client), Failure> {
     let mut times = Vec::new();
     while until.goes_on() {
         let gid = gid(&name, times.len());
@@ -128,7 +132,7 @@ async fn work(
             .map_err(|_| format!("the branches of {gid} were not called within {CALL_TIMEOUT:?}"))??;
         times.push(start.elapsed());
     }
-    Ok((name, times))
+    Ok((name, times, client))
 }
 
 /// No gid begins with another one: there are coordinators that mix the branches of such up.
