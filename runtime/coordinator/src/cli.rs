@@ -39,6 +39,11 @@ struct Options {
         allow_hyphen_values = true)]
     time_zone: i32,
 
+    /// How large a SQLite store may become, in MiB, beside its log. Past that new transactions are refused, and the disk
+    /// keeps its room for others.
+    #[arg(long, env = "BRANCHWIRE_SQLITE_MIB_MAX", value_name = "N")]
+    sqlite_mib_max: Option<u32>,
+
     /// How long a prepared transaction waits for its submit before it is asked after.
     #[arg(long, env = "BRANCHWIRE_TIMEOUT_TO_FAIL", default_value = "35s", value_parser = duration, value_name = "TIME")]
     timeout_to_fail: Duration,
@@ -150,7 +155,10 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         .call_limits(CallLimits { in_all: options.calls_max, per_host: options.calls_per_host })
         .in_memory_max(options.in_memory_max)
         .store(options.store)
-        .store_options(store::Options { time_zone_s: options.time_zone })
+        .store_options(store::Options {
+            time_zone_s: options.time_zone,
+            sqlite_bytes_max: options.sqlite_mib_max.map(|mib| u64::from(mib) << 20),
+        })
         .timeout_to_fail(options.timeout_to_fail)
         .retry_interval(options.retry_interval)
         .request_timeout(options.request_timeout)

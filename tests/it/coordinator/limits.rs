@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use branchwire_coordinator::{Coordinator, Retention};
+use branchwire_coordinator::{Coordinator, Retention, store};
 use branchwire_tests::database::TestDatabase;
 use serde_json::{Value, json};
 
@@ -116,4 +116,47 @@ async fn what_has_ended_is_removed_after_its_time_and_nothing_else() {
         assert_eq!(coordinator.query(&kept).await["transaction"]["status"], "prepared");
         coordinator.stop().await;
     }
+}
+
+#[tokio::test]
+async fn past_its_size_a_sqlite_store_refuses_what_is_new_and_loses_nothing() {
+    let database = TestDatabase::sqlite();
+    let host = Host::start().await;
+    let builder = |bytes_max| {
+        let options = store::Options { sqlite_bytes_max: Some(bytes_max), ..store::Options::default() };
+        Coordinator::builder().store(database.url()).store_options(options)
+    };
+    let coordinator = Running::start(builder(256 << 10)).await;
+    let (mut taken, mut refused) = (Vec::new(), Vec::new());
+    while refused.len() < 3 {
+        let gid = gid();
+        host.script(&gid, std::collections::BTreeMap::new());
+        let mut message = message(&gid, &[format!("{}/{gid}/in", host.url)]);
+        message["payloads"] = json!(["x".repeat(4 << 10)]);
+        let answer = coordinator.post("submit", &message).await;
+        if answer.status() == 200 {
+            taken.push(gid);
+        } else {
+            let status = answer.status();
+            assert!(status.is_server_error(), "{status}: {}", answer.text().await.expect("text"));
+            refused.push((gid, message));
+        }
+        assert!(taken.len() < 100, "the store has grown too large");
+    }
+    assert!(taken.len() > 10, "only {} were taken", taken.len());
+    for (gid, _) in &refused {
+        assert!(coordinator.query(gid).await["transaction"].is_null(), "nothing is recorded");
+    }
+    coordinator.stop().await;
+
+    // The last ones may find no room for their end either; they come to it as soon as there is some.
+    let coordinator = Running::start(builder(8 << 20)).await;
+    for gid in &taken {
+        coordinator.wait_status(gid, "succeed").await;
+    }
+    for (gid, message) in &refused {
+        coordinator.done("submit", message).await;
+        coordinator.wait_status(gid, "succeed").await;
+    }
+    coordinator.stop().await;
 }

@@ -45,7 +45,8 @@ async fn times_are_in_the_zone_that_is_given() {
     let Some(database) = TestDatabase::mysql().await else { return };
     // Shanghai, and the east of Canada.
     for time_zone_s in [28_800, -12_600] {
-        let store = store::open(database.url(), &Options { time_zone_s }).await.expect("the store opens");
+        let store =
+            store::open(database.url(), &Options { time_zone_s, ..Options::default() }).await.expect("the store opens");
         let fixture = Fixture { store: Arc::clone(&store), database: TestDatabase::sqlite() };
         let gid = gid();
         fixture.write(submitted(&message(&gid, 1), "", Duration::ZERO)).await;
@@ -82,7 +83,9 @@ async fn times_are_in_the_zone_that_is_given() {
 #[tokio::test]
 async fn a_zone_by_which_rows_were_changed_in_the_future_is_refused() {
     let Some(database) = TestDatabase::mysql().await else { return };
-    let store = store::open(database.url(), &Options { time_zone_s: 28_800 }).await.expect("the store opens");
+    let store = store::open(database.url(), &Options { time_zone_s: 28_800, ..Options::default() })
+        .await
+        .expect("the store opens");
     store.write(&[prepared(&message(&gid(), 1), LONG)]).await.expect("it is written");
     let error = store::open(database.url(), &Options::default()).await.err().expect("it is refused");
     assert!(error.to_string().contains("time zone"), "{error}");

@@ -458,7 +458,7 @@ mod tests {
     async fn a_prepared_message_taken_while_the_coordinator_stops_is_given_back() {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("coordinator.db");
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(file.to_str().expect("UTF-8")).await.expect("a store"));
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&file, None).await.expect("a store"));
         let (metrics, clock) = (Arc::new(Metrics::new()), Clock::manual(Time::from_millis(0)));
         let (journal, _) = Journal::start(store.clone(), metrics.clone(), CancellationToken::new());
         let settings = Settings {

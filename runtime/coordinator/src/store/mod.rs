@@ -380,18 +380,21 @@ pub struct Options {
     /// The time zone of the times in a MySQL or MariaDB database, in seconds east of UTC: that of the DTM server that
     /// wrote them, or will read them. The other stores have times without a zone.
     pub time_zone_s: i32,
+    /// How large a SQLite file may become, in bytes, beside its log; not given, as large as the disk allows. What then
+    /// finds no room is refused with an error of the moment: a coordinator cannot fill a disk that it shares.
+    pub sqlite_bytes_max: Option<u64>,
 }
 
 /// Opens the store that `address` names: `sqlite://FILE`, `postgres://...` or `mysql://...`, as sqlx takes them.
 ///
 /// # Errors
 /// [`OpenError`] if the address is of no known kind, or the store cannot be used.
-#[cfg_attr(not(feature = "mysql"), expect(unused_variables, reason = "only MySQL has options"))]
+#[cfg_attr(not(any(feature = "sqlite", feature = "mysql")), expect(unused_variables, reason = "PostgreSQL has none"))]
 pub async fn open(address: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
     let (scheme, rest) = address.split_once(':').unwrap_or((address, ""));
     match scheme {
         #[cfg(feature = "sqlite")]
-        "sqlite" => Ok(Arc::new(sqlite::SqliteStore::open(file_of(rest)).await?)),
+        "sqlite" => Ok(Arc::new(sqlite::SqliteStore::open(file_of(rest), options.sqlite_bytes_max).await?)),
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => Ok(Arc::new(postgres::PostgresStore::open(address).await?)),
         #[cfg(feature = "mysql")]

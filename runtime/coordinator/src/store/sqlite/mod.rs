@@ -35,17 +35,17 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens `file`, and creates it with its tables if it is not there.
+    /// Opens `file`, and creates it with its tables if it is not there. It becomes no larger than `bytes_max`.
     ///
     /// # Errors
     /// [`OpenError`] if another coordinator has it open, it is not a database that can be written, or it does not keep
     /// its promise of durability.
-    pub async fn open(file: impl AsRef<Path>) -> Result<Self, OpenError> {
+    pub async fn open(file: impl AsRef<Path>, bytes_max: Option<u64>) -> Result<Self, OpenError> {
         let file = file.as_ref();
         let shown = file.display();
         let lock = lock(file)?;
         let path = file.to_owned();
-        let writer = tokio::task::spawn_blocking(move || Writer::open(&path)).await;
+        let writer = tokio::task::spawn_blocking(move || Writer::open(&path, bytes_max)).await;
         let writer = writer.unwrap_or_else(|panic| Err(panic.to_string()));
         let writer = writer.map_err(|reason| OpenError::new(&shown, reason))?;
         let options =

@@ -36,20 +36,21 @@ impl fmt::Debug for Writer {
 /// The thread's connection; none after an error that leaves its state in doubt.
 pub(super) struct Link {
     file: PathBuf,
+    bytes_max: Option<u64>,
     connection: Option<Connection>,
 }
 
 impl Writer {
-    /// Opens `file`, and creates it with its tables if it is not there.
+    /// Opens `file`, and creates it with its tables if it is not there. It becomes no larger than `bytes_max`.
     ///
     /// # Errors
     /// What is wrong, in words.
-    pub(super) fn open(file: &Path) -> Result<Self, String> {
-        let connection = connect(file)?;
+    pub(super) fn open(file: &Path, bytes_max: Option<u64>) -> Result<Self, String> {
+        let connection = connect(file, bytes_max)?;
         connection
             .execute_batch(include_str!("schema.sql"))
             .map_err(|error| format!("its tables cannot be created: {error}"))?;
-        let mut link = Link { file: file.to_owned(), connection: Some(connection) };
+        let mut link = Link { file: file.to_owned(), bytes_max, connection: Some(connection) };
         let (jobs, queue) = mpsc::channel::<Job>();
         let thread = Builder::new().name("sqlite-writer".to_owned());
         let thread = thread.spawn(move || queue.into_iter().for_each(|job| link.carry_out(job)));
@@ -97,7 +98,7 @@ impl Link {
     pub(super) fn connection(&mut self) -> Result<&mut Connection, StoreError> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => connect(&self.file).map_err(StoreError::Unavailable)?,
+            None => connect(&self.file, self.bytes_max).map_err(StoreError::Unavailable)?,
         };
         Ok(self.connection.insert(connection))
     }
@@ -113,9 +114,15 @@ impl Link {
     }
 }
 
-fn connect(file: &Path) -> Result<Connection, String> {
+fn connect(file: &Path, bytes_max: Option<u64>) -> Result<Connection, String> {
     let connection = Connection::open(file).map_err(|error| format!("it cannot be opened: {error}"))?;
     set_up(&connection).map_err(|error| format!("it cannot be set up: {error}"))?;
+    if let Some(bytes_max) = bytes_max {
+        // It holds for this connection only, which is the one that writes.
+        let page: i64 = pragma(&connection, "page_size")?;
+        let pages = (bytes_max / u64::try_from(page).unwrap_or(4096).max(1)).clamp(1, u64::from(u32::MAX - 1));
+        let _: i64 = pragma(&connection, &format!("max_page_count = {pages}"))?;
+    }
     check_durability(&connection)?;
     Ok(connection)
 }
@@ -142,7 +149,9 @@ fn check_durability(connection: &Connection) -> Result<(), String> {
 }
 
 fn pragma<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> Result<T, String> {
-    connection.pragma_query_value(None, name, |row| row.get(0)).map_err(|error| format!("PRAGMA {name}: {error}"))
+    connection
+        .query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
+        .map_err(|error| format!("PRAGMA {name}: {error}"))
 }
 
 #[cfg(test)]
@@ -152,7 +161,7 @@ mod tests {
     #[tokio::test]
     async fn a_discarded_connection_leaves_nothing_behind_and_another_one_takes_its_place() {
         let directory = tempfile::tempdir().unwrap();
-        let writer = Writer::open(&directory.path().join("a.db")).unwrap();
+        let writer = Writer::open(&directory.path().join("a.db"), None).unwrap();
         let count = async |sql: &'static str| {
             writer
                 .run(move |link| link.connection().unwrap().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap())
@@ -175,7 +184,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_unknown_outcome_and_what_comes_after_is_done() {
         let directory = tempfile::tempdir().unwrap();
-        let writer = Writer::open(&directory.path().join("a.db")).unwrap();
+        let writer = Writer::open(&directory.path().join("a.db"), None).unwrap();
         let panicked = writer.run(|_| -> () { panic!("on purpose") }).await;
         assert!(matches!(panicked, Err(StoreError::Unknown(_))), "{panicked:?}");
         assert!(writer.run(|link| link.connection().is_ok()).await.unwrap());
@@ -185,7 +194,7 @@ mod tests {
     async fn what_nobody_waits_for_any_more_is_done_before_the_file_is_free() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("a.db");
-        let writer = Writer::open(&file).unwrap();
+        let writer = Writer::open(&file, None).unwrap();
         let (start, started) = mpsc::channel();
         let slow = writer.run(move |link| {
             started.recv().unwrap();
@@ -194,6 +203,6 @@ mod tests {
         assert!(futures_util::FutureExt::now_or_never(slow).is_none());
         start.send(()).unwrap();
         drop(writer);
-        connect(&file).unwrap().execute_batch("SELECT * FROM late").unwrap();
+        connect(&file, None).unwrap().execute_batch("SELECT * FROM late").unwrap();
     }
 }
