@@ -3,6 +3,7 @@
 mod durability;
 mod instances;
 mod limits;
+mod outage;
 mod processes;
 mod takeover;
 
