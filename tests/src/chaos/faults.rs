@@ -6,13 +6,27 @@ use std::time::{Duration, Instant};
 use super::process::{Health, Member};
 use super::{Failure, Kind, World};
 
+/// Whether the coordinator's SQLite file is on a disk that can be filled.
+#[derive(Debug, Clone, Copy, Default)]
+enum Disk {
+    /// It has no SQLite file.
+    #[default]
+    None,
+    Small,
+    /// Mounting one is not allowed.
+    Skipped,
+}
+
 /// How often each fault came.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Count {
     coordinator_kills: u64,
     bank_kills: u64,
     pauses: u64,
+    file_limits: u64,
+    small_files: u64,
     disks_full: u64,
+    disk: Disk,
     few_files: u64,
     not_started: u64,
     database_crashes: u64,
@@ -28,23 +42,34 @@ impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "coordinator killed {} times and banks {} times by SIGKILL, {} paused by SIGSTOP; started {} times on a full \
-             disk and {} times with few file descriptors ({} of these starts failed at once); database crashed {} times",
+            "coordinator killed {} times and banks {} times by SIGKILL, {} paused by SIGSTOP; started {} times with few \
+             file descriptors, {} times with files that may not grow (RLIMIT_FSIZE), {} times with a store that may not \
+             (max_page_count), of which {} failed at once; ",
             self.coordinator_kills,
             self.bank_kills,
             self.pauses,
-            self.disks_full,
             self.few_files,
+            self.file_limits,
+            self.small_files,
             self.not_started,
-            self.database_crashes,
-        )
+        )?;
+        match self.disk {
+            Disk::None => write!(f, "database crashed {} times", self.database_crashes),
+            Disk::Small => write!(f, "disk filled up {} times", self.disks_full),
+            Disk::Skipped => write!(f, "disk never filled up: skipped, mounting a small one is not allowed here"),
+        }
     }
 }
 
 /// One fault after the other.
 pub(super) async fn inject_until(end: Instant, seed: u64, world: &mut World) -> Result<Count, Failure> {
     let mut random = fastrand::Rng::with_seed(seed.wrapping_add(1));
-    let mut count = Count::default();
+    let disk = match (world.kind, &world.disk) {
+        (Kind::Sqlite, None) => Disk::Skipped,
+        (Kind::Sqlite, Some(_)) => Disk::Small,
+        _ => Disk::None,
+    };
+    let mut count = Count { disk, ..Count::default() };
     while Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(random.u64(50..700))).await;
         match random.u8(0..100) {
@@ -52,6 +77,14 @@ pub(super) async fn inject_until(end: Instant, seed: u64, world: &mut World) -> 
                 count.database_crashes += 1;
                 if let Some(server) = &mut world.server {
                     server.crash().await;
+                }
+            }
+            0..8 if world.disk.is_some() => {
+                count.disks_full += 1;
+                if let Some(disk) = &world.disk {
+                    disk.fill()?;
+                    tokio::time::sleep(Duration::from_millis(random.u64(200..2000))).await;
+                    disk.empty()?;
                 }
             }
             8..18 => {
@@ -101,10 +134,15 @@ async fn restart(
 fn health(kind: Kind, random: &mut fastrand::Rng, count: &mut Count) -> Health {
     match random.u8(0..10) {
         0..2 if kind == Kind::Sqlite => {
-            count.disks_full += 1;
-            Health::DiskFull(random.u32(70..400))
+            count.file_limits += 1;
+            Health::FileLimit(random.u32(70..400))
         }
-        2..4 => few_files(random, count),
+        2..4 if kind == Kind::Sqlite => {
+            count.small_files += 1;
+            // It is larger already, most often: then it grows no more.
+            Health::SmallFile(random.u32(0..2))
+        }
+        4..6 => few_files(random, count),
         _ => Health::Good,
     }
 }

@@ -8,6 +8,7 @@
 mod audit;
 mod bank;
 mod customer;
+mod disk;
 mod faults;
 mod process;
 mod proxy;
@@ -21,6 +22,7 @@ pub use bank::{Surroundings, serve as serve_bank};
 
 use self::audit::Differences;
 use self::customer::Told;
+use self::disk::SmallDisk;
 use self::process::{Member, Program};
 use crate::server::{self, Server};
 
@@ -95,6 +97,8 @@ struct World {
     bank_b: Member,
     server: Option<Server>,
     proxies: Arc<proxy::Settings>,
+    /// That of the coordinator's SQLite file, where mounting is allowed.
+    disk: Option<SmallDisk>,
     // Dropped last: files of those above are in it.
     _directory: tempfile::TempDir,
 }
@@ -102,10 +106,13 @@ struct World {
 impl World {
     async fn new(kind: Kind, plan: &Plan, server: Option<Server>) -> Result<Self, Failure> {
         let directory = tempfile::tempdir()?;
+        let small = directory.path().join("small");
+        let disk = if server.is_none() { SmallDisk::mount(&small)? } else { None };
         let mut databases = Vec::new();
         for name in ["coordinator", "bank_a", "bank_b"] {
+            let place = if name == "coordinator" && disk.is_some() { &small } else { directory.path() };
             databases.push(match &server {
-                None => format!("sqlite://{}", directory.path().join(name).with_extension("db").display()),
+                None => format!("sqlite://{}", place.join(name).with_extension("db").display()),
                 Some(server) => server.create_database(name).await?,
             });
         }
@@ -134,7 +141,7 @@ impl World {
             &bank_b.url(),
         ];
         let bank_a = bank_a.with(program("bank-a", &args)).await?;
-        Ok(Self { kind, coordinator, bank_a, bank_b, server, proxies, _directory: directory })
+        Ok(Self { kind, coordinator, bank_a, bank_b, server, proxies, disk, _directory: directory })
     }
 
     async fn run(mut self, plan: &Plan) -> Result<Report, Failure> {

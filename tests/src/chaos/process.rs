@@ -21,25 +21,31 @@ const START_TIMEOUT: Duration = Duration::from_mins(1);
 pub(super) enum Health {
     /// Anything.
     Good,
-    /// No file grows beyond so many blocks, of 512 bytes or a few times that: a full disk.
-    DiskFull(u32),
+    /// No file grows beyond so many blocks, of 512 bytes or a few times that: `RLIMIT_FSIZE`.
+    FileLimit(u32),
+    /// Its SQLite file grows to no more than so many MiB: `PRAGMA max_page_count`.
+    SmallFile(u32),
     /// So many file descriptors.
     FewFiles(u32),
 }
 
 impl Health {
     fn command(self, program: &Program) -> Command {
+        let mut command = Command::new(&program.file);
         let (script, limit) = match self {
             Self::Good => {
-                let mut command = Command::new(&program.file);
                 command.args(&program.args);
                 return command;
             }
+            Self::SmallFile(mib) => {
+                command.args(&program.args).env("BRANCHWIRE_SQLITE_MIB_MAX", mib.to_string());
+                return command;
+            }
             // Ignored, the signal leaves an error of the write behind, as a full disk does.
-            Self::DiskFull(blocks) => (r#"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, blocks),
+            Self::FileLimit(blocks) => (r#"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, blocks),
             Self::FewFiles(files) => (r#"ulimit -n "$0"; exec "$@""#, files),
         };
-        let mut command = Command::new("sh");
+        command = Command::new("sh");
         command.args(["-c", script, &limit.to_string()]).arg(&program.file).args(&program.args);
         command
     }
