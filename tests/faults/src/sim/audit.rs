@@ -1,0 +1,186 @@
+//! The auditor: what it sees it holds against a model of its own, which knows nothing of how any of this works.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::database::{Database, Effect};
+use super::fate::Fate;
+use super::store::Disk;
+use super::workload::Transfer;
+
+/// What a client was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Committed, and the coordinator has it.
+    Submitted {
+        /// Every branch has been applied.
+        finished: bool,
+    },
+    /// Committed.
+    Committed,
+    /// Committed, and ended all the same.
+    Stopped,
+    /// Not known.
+    Unknown,
+    /// Nothing has happened.
+    NotDone,
+}
+
+/// Sees all that is promised, and at the end all that is there.
+#[derive(Debug)]
+pub struct Auditor {
+    fate: Arc<Fate>,
+    store: Arc<Disk>,
+    banks: BTreeMap<&'static str, Arc<Database>>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    wanted: BTreeMap<String, Transfer>,
+    /// What each run of a message was told; nothing, if it still runs or its process died.
+    runs: BTreeMap<(String, u32), Option<Told>>,
+    acknowledged: Vec<(String, String)>,
+    violations: Vec<String>,
+}
+
+impl Auditor {
+    /// An auditor with access to all books.
+    pub fn new(fate: Arc<Fate>, store: Arc<Disk>, banks: BTreeMap<&'static str, Arc<Database>>) -> Arc<Self> {
+        Arc::new(Self { fate, store, banks, seen: Mutex::default() })
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody is about to send this.
+    pub fn wanted(&self, transfer: &Transfer) {
+        self.seen().wanted.insert(transfer.gid.clone(), transfer.clone());
+    }
+
+    /// It is sent; `run` says which of those that send it this is.
+    pub fn begins(&self, transfer: &Transfer, run: u32) {
+        self.fate.note(format_args!("{} run {run} begins", transfer.gid));
+        self.seen().runs.insert((transfer.gid.clone(), run), None);
+    }
+
+    /// A client was told this.
+    pub fn told(&self, transfer: &Transfer, run: u32, told: Told) {
+        self.fate.note(format_args!("{} run {run} is told {told:?}", transfer.gid));
+        if told == (Told::Submitted { finished: true }) && self.applied(&transfer.gid).len() != transfer.branches.len()
+        {
+            self.violation(format!("{}: told that it is finished, and not all is applied", transfer.gid));
+        }
+        self.seen().runs.insert((transfer.gid.clone(), run), Some(told));
+    }
+
+    /// A coordinator said yes to a request.
+    pub fn acknowledged(&self, request: &str, gid: &str) {
+        self.fate.note(format_args!("{gid}: {request} is acknowledged"));
+        let status = self.store.row(gid).map(|row| row.status);
+        let holds = match (request, status.as_deref()) {
+            ("prepare", Some(_)) | ("submit", Some("submitted" | "succeed")) | ("abort", Some("failed")) => true,
+            ("prepare" | "submit" | "abort", _) => false,
+            _ => return,
+        };
+        if !holds {
+            self.violation(format!("{gid}: {request} was acknowledged, and on disk it is {status:?}"));
+        }
+        self.seen().acknowledged.push((gid.to_owned(), request.to_owned()));
+    }
+
+    fn violation(&self, what: String) {
+        self.fate.note(format_args!("VIOLATION {what}"));
+        self.seen().violations.push(what);
+    }
+
+    /// The effects of a message's branches.
+    fn applied(&self, gid: &str) -> Vec<Effect> {
+        let effects = self.banks.values().flat_map(|bank| bank.effects());
+        effects.filter(|effect| effect.gid == gid && effect.branch_id != "00").collect()
+    }
+
+    /// Whether everything that was recorded has come to its end.
+    pub fn all_ended(&self) -> bool {
+        self.store.all_ended()
+    }
+
+    /// Looks through the books, once all is quiet. Gives what is wrong, and how many messages succeeded and failed.
+    ///
+    /// A network that repeats a submit after its answer can make a message of one that was refused: no client can know.
+    pub fn conclude(&self, submitted_twice: &BTreeSet<String>) -> (Vec<String>, u64, u64) {
+        let (mut succeeded, mut failed) = (0, 0);
+        let mut violations = self.seen().violations.clone();
+        violations.extend(self.banks.values().flat_map(|bank| bank.violations()));
+        let effects: Vec<_> = self.banks.values().flat_map(|bank| bank.effects()).collect();
+        let seen = self.seen();
+        for (gid, transfer) in &seen.wanted {
+            let mut wrong = |what: String| violations.push(format!("{gid}: {what}"));
+            let of_this = |branch_id: String| effects.iter().filter(move |e| e.gid == *gid && e.branch_id == branch_id);
+            let status = self.store.row(gid).map(|row| row.status);
+            let local: Vec<_> = of_this("00".to_owned()).collect();
+            if local.len() > 1 {
+                wrong(format!("the local transaction has committed {} times", local.len()));
+            }
+            let recorded = status.is_some();
+            let is_to_be = if transfer.local { !local.is_empty() } else { recorded };
+            match status.as_deref() {
+                Some("succeed") => succeeded += 1,
+                Some("failed") => failed += 1,
+                None => {}
+                Some(other) => wrong(format!("it has not ended: {other}")),
+            }
+            let expected = if is_to_be { Some("succeed") } else { Some("failed").filter(|_| recorded) };
+            if status.as_deref() != expected {
+                wrong(format!("it is {status:?}, and should be {expected:?}"));
+            }
+            for (number, (host, amount)) in (1..).zip(&transfer.branches) {
+                let there: Vec<_> = of_this(format!("{number:02}")).collect();
+                if there.len() != usize::from(is_to_be) {
+                    wrong(format!("branch {number:02} was applied {} times, committed: {is_to_be}", there.len()));
+                }
+                let at_home = self.banks[host].effects().iter().filter(|e| there.contains(e)).count();
+                if there.iter().any(|effect| effect.amount != *amount) || at_home != there.len() {
+                    wrong(format!("branch {number:02} did something else: {there:?}"));
+                }
+            }
+            let runs: Vec<_> =
+                seen.runs.iter().filter(|((of, _), _)| of == gid).map(|((_, r), told)| (*r, *told)).collect();
+            for (run, told) in runs.iter().filter_map(|(run, told)| Some((*run, (*told)?))) {
+                let by_this_run = local.iter().any(|effect| effect.run == run);
+                // Two that send one gid send one message: "committed" says that it has, whichever of them it was.
+                let holds = match told {
+                    Told::Submitted { .. } => is_to_be && recorded,
+                    Told::Committed => is_to_be,
+                    Told::Stopped => false,
+                    Told::Unknown => true,
+                    Told::NotDone if transfer.local => !by_this_run,
+                    // Somebody else's, who was not told that nothing has happened.
+                    Told::NotDone if submitted_twice.contains(gid) => true,
+                    Told::NotDone => !recorded || runs.iter().any(|(_, told)| *told != Some(Told::NotDone)),
+                };
+                if !holds {
+                    wrong(format!(
+                        "run {run} was told {told:?}; committed: {is_to_be}, by it: {by_this_run}, {status:?}"
+                    ));
+                }
+            }
+        }
+        for (gid, request) in &seen.acknowledged {
+            if self.store.row(gid).is_none() {
+                violations.push(format!("{gid}: {request} was acknowledged, and then forgotten"));
+            }
+        }
+        let sum: i64 = effects.iter().map(|effect| effect.amount).sum();
+        let without_payer: i64 = effects
+            .iter()
+            .filter(|e| e.branch_id != "00" && seen.wanted.get(&e.gid).is_some_and(|transfer| !transfer.local))
+            .map(|effect| effect.amount)
+            .sum();
+        if sum != without_payer {
+            violations.push(format!("money is not conserved: {} too much", sum - without_payer));
+        }
+        (violations, succeeded, failed)
+    }
+}

@@ -1,0 +1,95 @@
+//! The services: banks whose branches, query-prepared and local transactions run on the real barrier.
+
+use std::sync::Arc;
+
+use branchwire::__simulation::{Business, Trouble, apply};
+use branchwire::barrier::{BarrierKey, QueryPreparedError, query_prepared};
+use branchwire::protocol::{BranchId, Gid, LOCAL_BRANCH, Op, TransType};
+use branchwire::{BranchError, Prepared, Reply, Retry};
+use branchwire_coordinator::transport::Heard;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use super::database::{Connection, Database, Effect, Transaction};
+use super::fate::{Fate, Fault};
+use super::network::{Handler, Request};
+use super::process::Life;
+
+/// How often a branch's transaction is tried within one call, as in a service's route.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// What a branch is asked for.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Credit {
+    /// How much.
+    pub(super) amount: i64,
+}
+
+/// What a bank does with requests to its routes.
+pub(super) fn handler(fate: &Arc<Fate>, database: &Arc<Database>, life: &Life) -> Handler {
+    let (fate, connection) = (fate.clone(), database.connect(life));
+    Arc::new(move |request| {
+        let (fate, connection) = (fate.clone(), connection.clone());
+        async move {
+            let reply = match key(&request) {
+                None => Reply::BadCall,
+                Some(key) if key.branch_id.as_str() == LOCAL_BRANCH => ask(&connection, &key.gid).await,
+                Some(key) => serve(&fate, &connection, key, &request.body).await,
+            };
+            Heard { status: reply.status().as_u16(), body: Bytes::from_static(reply.body().as_bytes()) }
+        }
+        .boxed()
+    })
+}
+
+fn key(request: &Request) -> Option<BarrierKey> {
+    let query = request.uri.query()?;
+    let value = |name: &str| url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, v)| v);
+    Some(BarrierKey {
+        gid: Gid::new(value("gid")?).ok()?,
+        branch_id: BranchId::new(value("branch_id")?).ok()?,
+        op: value("op")?.parse::<Op>().ok()?,
+        trans_type: value("trans_type")?.parse::<TransType>().ok()?,
+    })
+}
+
+async fn ask(connection: &Connection, gid: &Gid) -> Reply {
+    match query_prepared(connection, gid).await {
+        Ok(Prepared::Committed) => Reply::Success,
+        Ok(Prepared::RolledBack) => Reply::Refused,
+        Ok(Prepared::Ongoing) | Err(QueryPreparedError::Ongoing(_)) => Reply::Ongoing,
+        Err(QueryPreparedError::Unknown(_)) => Reply::Retry,
+    }
+}
+
+async fn serve(fate: &Arc<Fate>, connection: &Connection, key: BarrierKey, body: &[u8]) -> Reply {
+    let Ok(Credit { amount }) = serde_json::from_slice(body) else { return Reply::BadPayload };
+    let effect = Effect { gid: key.gid.to_string(), branch_id: key.branch_id.to_string(), run: 0, amount };
+    for _ in 0..ATTEMPTS_MAX {
+        let (fate, effect) = (fate.clone(), effect.clone());
+        let business: Business<Transaction> = Box::new(move |tx| credit(tx, fate, effect));
+        match apply(connection, &key, business).await {
+            Ok(reply) => return reply,
+            Err(Trouble::Passing(_)) => {}
+            Err(Trouble::Lasting(_)) => return Reply::Retry,
+        }
+    }
+    Reply::Retry
+}
+
+fn credit(tx: &mut Transaction, fate: Arc<Fate>, effect: Effect) -> BoxFuture<'_, Result<(), BranchError>> {
+    async move {
+        if fate.happens(Fault::BusinessFails) {
+            return Err(Retry::new("simulated").into());
+        }
+        tx.apply(effect).await?;
+        // Also after it has changed something.
+        if fate.happens(Fault::BusinessFails) {
+            return Err(Retry::new("simulated").into());
+        }
+        Ok(())
+    }
+    .boxed()
+}

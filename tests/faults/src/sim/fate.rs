@@ -1,0 +1,298 @@
+//! What goes wrong, and when: drawn from one seed.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::future::pending;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::process::Life;
+
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// A process dies before a call that it is about to make has any effect.
+    CrashBefore,
+    /// A process dies after a call had its effect, and before it hears of that.
+    CrashUnheard,
+    /// A process dies when it has just heard the answer to a call.
+    CrashAfter,
+    /// A process dies at any moment.
+    CrashAnywhere,
+    /// A process is stopped in an orderly way.
+    Stop,
+    /// A database dies: open transactions are gone, and what was not on disk.
+    DatabaseCrash,
+    /// A request never arrives.
+    RequestLost,
+    /// A request has its effect, and the answer never arrives.
+    ResponseLost,
+    /// The answer is cut in the middle.
+    ResponseCut,
+    /// A packet takes seconds.
+    Delay,
+    /// A request arrives twice, the second time much later.
+    Duplicate,
+    /// Two processes cannot reach each other for a while.
+    Partition,
+    /// Something between them answers in a branch's place.
+    StrangeAnswer,
+    /// A branch's business fails, and is to be called again.
+    BusinessFails,
+    /// The store is not available.
+    StoreUnavailable,
+    /// The store's answer is lost; the write has taken effect.
+    StoreUnheard,
+    /// The store's answer is lost, and so is the write.
+    StoreLost,
+    /// The store's answer is lost, and the write takes effect later.
+    StoreLate,
+    /// A connection to a database is lost before a statement.
+    ConnectionLost,
+    /// A database picks a transaction as the victim of a deadlock.
+    Deadlock,
+    /// The answer to a COMMIT is lost; it has taken effect.
+    CommitUnheard,
+    /// A COMMIT is lost, and so is its answer.
+    CommitLost,
+    /// The answer to a COMMIT is lost, and it takes effect later.
+    CommitLate,
+    /// A COMMIT is refused.
+    CommitRefused,
+    /// A coordinator's clock jumps ahead.
+    ClockJump,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 25] = [
+        Self::CrashBefore,
+        Self::CrashUnheard,
+        Self::CrashAfter,
+        Self::CrashAnywhere,
+        Self::Stop,
+        Self::DatabaseCrash,
+        Self::RequestLost,
+        Self::ResponseLost,
+        Self::ResponseCut,
+        Self::Delay,
+        Self::Duplicate,
+        Self::Partition,
+        Self::StrangeAnswer,
+        Self::BusinessFails,
+        Self::StoreUnavailable,
+        Self::StoreUnheard,
+        Self::StoreLost,
+        Self::StoreLate,
+        Self::ConnectionLost,
+        Self::Deadlock,
+        Self::CommitUnheard,
+        Self::CommitLost,
+        Self::CommitLate,
+        Self::CommitRefused,
+        Self::ClockJump,
+    ];
+}
+
+/// Where in a call a process can die.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Before it has any effect.
+    Before,
+    /// After its effect, before the caller hears of it.
+    Unheard,
+    /// After the caller has heard of it.
+    After,
+}
+
+/// A crash at one place, instead of faults by chance: a fail point.
+#[derive(Debug, Clone)]
+pub struct FailPoint {
+    /// The process that dies.
+    pub process: &'static str,
+    /// The call at which it does.
+    pub call: &'static str,
+    /// Where in the call.
+    pub phase: Phase,
+}
+
+/// The fate of one run.
+#[derive(Debug)]
+pub struct Fate {
+    start: Instant,
+    drawn: Mutex<Drawn>,
+}
+
+#[derive(Debug)]
+struct Drawn {
+    rng: fastrand::Rng,
+    /// Of a thousand occasions; what this run does not have is not in it.
+    odds: BTreeMap<Fault, u32>,
+    fail_point: Option<FailPoint>,
+    counts: BTreeMap<Fault, u64>,
+    /// A digest of all that happened: equal runs have equal ones.
+    digest: u64,
+    events: u64,
+    trace: Option<Vec<String>>,
+}
+
+impl Fate {
+    /// The fate that `seed` stands for. Which faults there are is drawn as well, and how frequent.
+    pub fn of_seed(seed: u64, trace: bool) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut odds = BTreeMap::new();
+        // Some runs have nearly all faults, some have few: a rare one is seen best where it is alone.
+        let presence = [15, 30, 60][rng.usize(..3)];
+        for fault in Fault::ALL {
+            if rng.u32(..100) < presence {
+                odds.insert(fault, [3, 10, 40][rng.usize(..3)]);
+            }
+        }
+        Self::new(rng, odds, None, trace)
+    }
+
+    /// Nothing goes wrong but at one place, once.
+    pub fn of_fail_point(fail_point: Option<FailPoint>, trace: bool) -> Self {
+        Self::new(fastrand::Rng::with_seed(0), BTreeMap::new(), fail_point, trace)
+    }
+
+    fn new(rng: fastrand::Rng, odds: BTreeMap<Fault, u32>, fail_point: Option<FailPoint>, trace: bool) -> Self {
+        let (counts, trace) = (BTreeMap::new(), trace.then(Vec::new));
+        let drawn = Drawn { rng, odds, fail_point, counts, digest: 0xcbf2_9ce4_8422_2325, events: 0, trace };
+        Self { start: Instant::now(), drawn: Mutex::new(drawn) }
+    }
+
+    fn drawn(&self) -> std::sync::MutexGuard<'_, Drawn> {
+        self.drawn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this run has such faults at all.
+    pub fn has(&self, fault: Fault) -> bool {
+        self.drawn().odds.contains_key(&fault)
+    }
+
+    /// Whether it happens now; counted if it does.
+    pub fn happens(&self, fault: Fault) -> bool {
+        let mut drawn = self.drawn();
+        let Some(odds) = drawn.odds.get(&fault).copied() else { return false };
+        let happens = drawn.rng.u32(..1000) < odds;
+        if happens {
+            *drawn.counts.entry(fault).or_default() += 1;
+        }
+        happens
+    }
+
+    /// One that was decided elsewhere.
+    pub fn count(&self, fault: Fault) {
+        *self.drawn().counts.entry(fault).or_default() += 1;
+    }
+
+    /// A number below `limit`, by chance.
+    pub fn below(&self, limit: u64) -> u64 {
+        self.drawn().rng.u64(..limit.max(1))
+    }
+
+    /// Whether something ordinary is so, in `of_a_hundred` cases.
+    pub fn chance(&self, of_a_hundred: u64) -> bool {
+        self.below(100) < of_a_hundred
+    }
+
+    /// A time between the two, in milliseconds.
+    pub fn between(&self, from_ms: u64, to_ms: u64) -> Duration {
+        Duration::from_millis(from_ms + self.below(to_ms - from_ms))
+    }
+
+    /// From now on nothing goes wrong.
+    pub fn heal(&self) {
+        let mut drawn = self.drawn();
+        drawn.odds.clear();
+        drawn.fail_point = None;
+    }
+
+    /// Writes down that something happened.
+    pub fn note(&self, what: impl Display) {
+        let line = format!("{:9.3} {what}", self.start.elapsed().as_secs_f64());
+        let mut drawn = self.drawn();
+        drawn.events += 1;
+        // FNV-1a.
+        drawn.digest =
+            line.bytes().fold(drawn.digest, |digest, byte| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        if let Some(trace) = &mut drawn.trace {
+            trace.push(line);
+        }
+    }
+
+    /// The digest of all that happened, and how much that was.
+    pub fn digest(&self) -> (u64, u64) {
+        let drawn = self.drawn();
+        (drawn.digest, drawn.events)
+    }
+
+    /// How often each fault happened.
+    pub fn counts(&self) -> BTreeMap<Fault, u64> {
+        self.drawn().counts.clone()
+    }
+
+    /// What happened, line by line, if that was asked for.
+    pub fn trace(&self) -> Vec<String> {
+        self.drawn().trace.clone().unwrap_or_default()
+    }
+
+    /// The way to wherever a call has its effect. A process that dies, or is dead, never gets there.
+    pub async fn before(&self, life: &Life, call: &str) {
+        self.stage(life, call, Phase::Before, Fault::CrashBefore).await;
+    }
+
+    /// The way back of an answer.
+    pub async fn after(&self, life: &Life, call: &str) {
+        self.stage(life, call, Phase::Unheard, Fault::CrashUnheard).await;
+        if self.crashes(life, call, Phase::After, Fault::CrashAfter) {
+            // What it heard leads a little way on, or not at all.
+            let (life, steps) = (life.clone(), self.below(6));
+            tokio::spawn(async move {
+                for _ in 0..steps {
+                    tokio::task::yield_now().await;
+                }
+                life.die();
+            });
+        }
+    }
+
+    async fn stage(&self, life: &Life, call: &str, phase: Phase, crash: Fault) {
+        life.lives().await;
+        // So that what happens at one time does not always happen in one order.
+        sleep(self.between(0, 3)).await;
+        life.lives().await;
+        if self.crashes(life, call, phase, crash) {
+            life.die();
+            pending::<()>().await;
+        }
+    }
+
+    /// Whether the process dies here.
+    fn crashes(&self, life: &Life, call: &str, phase: Phase, crash: Fault) -> bool {
+        let crashes = self.fails_here(life, call, phase, crash) || self.happens(crash);
+        if crashes {
+            self.note(format_args!("{} dies {phase:?} {call}", life.name()));
+        }
+        crashes
+    }
+
+    fn fails_here(&self, life: &Life, call: &str, phase: Phase, crash: Fault) -> bool {
+        let mut drawn = self.drawn();
+        let here =
+            drawn.fail_point.as_ref().is_some_and(|p| p.process == life.name() && p.call == call && p.phase == phase);
+        if here {
+            drawn.fail_point = None;
+            *drawn.counts.entry(crash).or_default() += 1;
+        }
+        here
+    }
+
+    /// Whether the fail point was reached.
+    pub fn has_failed(&self) -> bool {
+        self.drawn().fail_point.is_none()
+    }
+}

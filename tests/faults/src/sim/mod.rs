@@ -1,0 +1,116 @@
+//! The simulation: coordinators and services in one process, on one clock, from one seed.
+//!
+//! The coordinator is the real one, from its HTTP routes to its journal, and so are the client's side of a message and
+//! the barrier. Behind their traits stand a network, a store and databases that belong to the simulation, and fail as
+//! real ones do. One thread, Tokio's paused clock, every choice by the seed: what a seed does, it does again.
+//!
+//! A run is: transfers, and faults of the kinds that the seed has drawn; then the faults end, and everything must finish;
+//! then the auditor looks through the books.
+
+mod audit;
+mod bank;
+mod database;
+mod fate;
+mod network;
+mod process;
+mod store;
+mod workload;
+mod world;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use branchwire_coordinator::engine::Time;
+
+pub use self::fate::{FailPoint, Fate, Fault, Phase};
+pub use self::workload::Transfer;
+use self::world::World;
+
+/// When every run begins.
+const EPOCH: Time = Time::from_millis(1_800_000_000_000);
+
+/// How long the faults last, at most.
+const FAULTS_LAST: Duration = Duration::from_mins(2);
+
+/// How long everything may take to finish once they are over. No interval can have grown longer than this by then.
+const REST: Duration = Duration::from_hours(48);
+
+/// A mistake put in on purpose: a simulation that does not find it proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// The store acknowledges what is not on disk yet.
+    AcknowledgeBeforeDurable,
+    /// Query-prepared leaves no barrier row.
+    QueryPreparedLeavesNoRow,
+    /// No answer from query-prepared is taken for a "no".
+    UnknownIsFailure,
+    /// The coordinator's restart forgets what was due.
+    RestartDropsDue,
+    /// A branch's barrier never finds its own row.
+    BranchSkipsItsRow,
+    /// A barrier row that can be read counts, whether it is on disk or not.
+    ReadsWhatIsNotOnDisk,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::AcknowledgeBeforeDurable,
+        Self::QueryPreparedLeavesNoRow,
+        Self::UnknownIsFailure,
+        Self::RestartDropsDue,
+        Self::BranchSkipsItsRow,
+        Self::ReadsWhatIsNotOnDisk,
+    ];
+}
+
+/// What came of a run.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Messages that somebody wanted.
+    pub transactions: u64,
+    /// Those that succeeded.
+    pub succeeded: u64,
+    /// Those that failed, as they should.
+    pub failed: u64,
+    /// The faults that happened.
+    pub faults: BTreeMap<Fault, u64>,
+    /// What must never happen, and did.
+    pub violations: Vec<String>,
+    /// A digest of all that happened.
+    pub digest: u64,
+    /// How much happened.
+    pub events: u64,
+    /// How much time passed in it.
+    pub time: Duration,
+    /// What happened, if that was asked for.
+    pub trace: Vec<String>,
+    /// Whether the fail point, if there was one, was reached.
+    pub failed_there: bool,
+}
+
+/// Runs what `seed` stands for.
+pub fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Report {
+    on_own_clock(async move {
+        let fate = Fate::of_seed(seed, trace);
+        let coordinators = if fate.chance(30) { 2 } else { 1 };
+        let world = World::new(fate, coordinators, bug);
+        world.clone().live_through().await;
+        world.conclude()
+    })
+}
+
+/// Carries out one transfer, with a crash at one place and no other fault.
+pub fn run_to(fail_point: Option<FailPoint>, transfer: &Transfer, trace: bool) -> Report {
+    let transfer = transfer.clone();
+    on_own_clock(async move {
+        let world = World::new(Fate::of_fail_point(fail_point, trace), 1, None);
+        world.clone().carry_out(transfer).await;
+        world.conclude()
+    })
+}
+
+fn on_own_clock(run: impl Future<Output = Report>) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime without a network needs nothing").block_on(run)
+}

@@ -1,0 +1,264 @@
+//! The network: it delivers late, never, twice, in any order, and to whoever is there at the time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::future::pending;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use branchwire::client::{Channel, ChannelError};
+use branchwire::protocol::Answer;
+use branchwire_coordinator::transport::{Call, Heard, NoAnswer, Transport};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::Uri;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Bug;
+use super::fate::{Fate, Fault};
+use super::process::Life;
+
+/// How long a client waits for the coordinator.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A request, whoever sends it.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    /// Its method.
+    pub(super) method: http::Method,
+    /// Its path and query.
+    pub(super) uri: Uri,
+    /// Its body.
+    pub(super) body: Bytes,
+}
+
+impl Request {
+    /// What a coordinator is asked for.
+    pub(super) fn call(&self) -> &str {
+        self.uri.path().rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The gid in its body, if it has one.
+    pub(super) fn gid(&self) -> String {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        body["gid"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// What a process does with a request.
+pub(super) type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Heard> + Send + Sync>;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    /// Nobody was there: the request was not sent.
+    NotSent,
+    /// It was cut off.
+    Cut,
+}
+
+/// The network, with the processes that listen.
+pub(super) struct Network {
+    fate: Arc<Fate>,
+    hosts: Mutex<BTreeMap<&'static str, (Life, Handler)>>,
+    partitions: Mutex<BTreeMap<(&'static str, &'static str), Instant>>,
+    /// The messages whose submit arrives twice.
+    submitted_twice: Mutex<BTreeSet<String>>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").finish_non_exhaustive()
+    }
+}
+
+impl Network {
+    /// A network where nobody is.
+    pub(super) fn new(fate: Arc<Fate>) -> Arc<Self> {
+        Arc::new(Self {
+            fate,
+            hosts: Mutex::default(),
+            partitions: Mutex::default(),
+            submitted_twice: Mutex::default(),
+        })
+    }
+
+    /// From now on this life of a process listens under its name.
+    pub(super) fn listen(&self, life: &Life, handler: Handler) {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.insert(life.name(), (life.clone(), handler));
+    }
+
+    /// From now on, and for this long, the two cannot reach each other.
+    pub(super) fn part(&self, one: &'static str, other: &'static str, time: Duration) {
+        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        partitions.insert((one, other), Instant::now() + time);
+        partitions.insert((other, one), Instant::now() + time);
+    }
+
+    /// Everybody can reach everybody.
+    pub(super) fn heal(&self) {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The messages whose submit has arrived twice, or would have.
+    pub(super) fn submitted_twice(&self) -> BTreeSet<String> {
+        self.submitted_twice.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn is_parted(&self, one: &'static str, other: &'static str) -> bool {
+        let partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        partitions.get(&(one, other)).is_some_and(|until| Instant::now() < *until)
+    }
+
+    fn host(&self, name: &str) -> Option<(Life, Handler)> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.get(name).filter(|(life, _)| life.is_alive()).cloned()
+    }
+
+    /// Carries a request to a process, and its answer back. Where it gets lost this never returns: the caller has to have
+    /// some patience, and not too much.
+    async fn carry(&self, from: &'static str, to: &str, request: Request) -> Result<Heard, Lost> {
+        let fate = &self.fate;
+        sleep(fate.between(0, 5)).await;
+        if fate.happens(Fault::Delay) {
+            sleep(fate.between(100, 15_000)).await;
+        }
+        let Some((life, handler)) = self.host(to) else { return Err(Lost::NotSent) };
+        if self.is_parted(from, life.name()) || fate.happens(Fault::RequestLost) {
+            pending::<()>().await;
+        }
+        if fate.happens(Fault::Duplicate) {
+            if request.call() == "submit" {
+                self.submitted_twice.lock().unwrap_or_else(PoisonError::into_inner).insert(request.gid());
+            }
+            let (life, handler, request) = (life.clone(), handler.clone(), request.clone());
+            let lag = fate.between(1, 20_000);
+            let fate = fate.clone();
+            tokio::spawn(async move {
+                sleep(lag).await;
+                fate.note(format_args!("again: {} to {}", request.uri, life.name()));
+                life.spawn(handler(request).map(drop));
+            });
+        }
+        let (answer, answered) = oneshot::channel();
+        life.spawn(async move {
+            // Whoever asked may have gone.
+            let _ = answer.send(handler(request).await);
+        });
+        let heard = answered.await.map_err(|_| Lost::Cut)?;
+        if fate.happens(Fault::ResponseCut) {
+            return Err(Lost::Cut);
+        }
+        if self.is_parted(from, life.name()) || fate.happens(Fault::ResponseLost) {
+            pending::<()>().await;
+        }
+        sleep(fate.between(0, 5)).await;
+        if fate.happens(Fault::Delay) {
+            sleep(fate.between(100, 15_000)).await;
+        }
+        Ok(heard)
+    }
+}
+
+/// How a coordinator calls branches.
+pub(super) struct Calls {
+    /// The network.
+    pub(super) network: Arc<Network>,
+    /// The coordinator.
+    pub(super) life: Life,
+    /// A mistake to make.
+    pub(super) bug: Option<Bug>,
+}
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calls").field("life", &self.life).finish_non_exhaustive()
+    }
+}
+
+impl Transport for Calls {
+    fn call(&self, call: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
+        let (network, life, bug) = (self.network.clone(), self.life.clone(), self.bug);
+        async move {
+            let fate = network.fate.clone();
+            let query =
+                |name: &str| call.url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+            let (gid, branch_id) = (query("gid").unwrap_or_default(), query("branch_id").unwrap_or_default());
+            let is_question = branch_id == "00";
+            let name = format!("call {branch_id}");
+            fate.before(&life, &name).await;
+            let host = call.url.host_str().unwrap_or_default().to_owned();
+            let uri =
+                call.url[url::Position::BeforePath..url::Position::AfterQuery].parse().expect("an address was checked");
+            let request = Request { method: call.method, uri, body: call.body };
+            let heard = timeout(call.timeout, network.carry(life.name(), &host, request)).await;
+            let mut heard = heard.ok().and_then(Result::ok);
+            if fate.happens(Fault::StrangeAnswer) {
+                heard = Some(strange_answer(&fate, is_question));
+            }
+            if heard.is_none() && is_question && bug == Some(Bug::UnknownIsFailure) {
+                heard = Some(Heard { status: 409, body: Bytes::new() });
+            }
+            let answer = heard.as_ref().map_or(Answer::Unknown, Heard::answer);
+            fate.note(format_args!("{} hears {answer:?} from {gid} {branch_id}", life.name()));
+            fate.after(&life, &name).await;
+            heard.ok_or_else(|| NoAnswer("simulated".to_owned()))
+        }
+        .boxed()
+    }
+}
+
+/// What a proxy, or a service in trouble, may say. Never that a local transaction has not committed: that is decided by
+/// the database alone.
+fn strange_answer(fate: &Fate, is_question: bool) -> Heard {
+    const ANSWERS: [(u16, &[u8]); 8] = [
+        (502, b"Bad Gateway"),
+        (503, b""),
+        (404, b"not here"),
+        (301, b""),
+        (204, b""),
+        (425, b"{\"dtm_result\":\"ONGOING\"}"),
+        (409, b"{\"dtm_result\":\"FAILURE\"}"),
+        (500, b"\xff\xfe FAILURE"),
+    ];
+    let (status, body) = ANSWERS[usize::try_from(fate.below(if is_question { 6 } else { 8 })).unwrap_or(0)];
+    Heard { status, body: Bytes::from_static(body) }
+}
+
+/// How a client asks coordinators: any of them, each time.
+#[derive(Debug, Clone)]
+pub(super) struct Requests {
+    /// The network.
+    pub(super) network: Arc<Network>,
+    /// The client's process.
+    pub(super) life: Life,
+    /// The coordinators.
+    pub(super) coordinators: Vec<&'static str>,
+}
+
+impl Channel for Requests {
+    fn exchange(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, ChannelError>> {
+        async move {
+            let fate = &self.network.fate;
+            let name = format!("ask {}", request.uri().path().rsplit('/').next().unwrap_or_default());
+            fate.before(&self.life, &name).await;
+            let index = usize::try_from(fate.below(self.coordinators.len() as u64)).unwrap_or(0);
+            let (parts, body) = request.into_parts();
+            let request = Request { method: parts.method, uri: parts.uri, body };
+            let carried = self.network.carry(self.life.name(), self.coordinators[index], request);
+            let heard = timeout(CLIENT_TIMEOUT, carried).await.unwrap_or(Err(Lost::Cut));
+            fate.after(&self.life, &name).await;
+            match heard {
+                Ok(Heard { status, body }) => {
+                    Ok(http::Response::builder().status(status).body(body).expect("a status and bytes"))
+                }
+                Err(Lost::NotSent) => Err(ChannelError::NotSent("simulated".into())),
+                Err(Lost::Cut) => Err(ChannelError::NoAnswer("simulated".into())),
+            }
+        }
+        .boxed()
+    }
+}

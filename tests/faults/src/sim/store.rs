@@ -1,0 +1,434 @@
+//! The coordinator's store: rows of which a part is on disk.
+//!
+//! Embedded, it belongs to one coordinator, as a SQLite file does; shared, it is a server with a clock of its own. Writes
+//! hold to the same conditions as those of the real stores.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use branchwire::protocol::Status;
+use branchwire_coordinator::engine::{Definition, State, Time};
+use branchwire_coordinator::store::{
+    BranchRow, Filter, KvPut, KvRow, Outcome, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write,
+};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, sleep};
+
+use super::fate::{Fate, Fault};
+use super::process::Life;
+use super::{Bug, EPOCH};
+
+/// The rows, and the machine that they are on.
+pub struct Disk {
+    fate: Arc<Fate>,
+    bug: Option<Bug>,
+    /// Whether several coordinators share it. It has a clock of its own then.
+    shared: bool,
+    start: Instant,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    rows: BTreeMap<String, Row>,
+    /// What a crash leaves; the same as `rows`, but for the bug of acknowledging too early.
+    durable: BTreeMap<String, Row>,
+    /// The rows that differ.
+    dirty: BTreeSet<String>,
+    up: bool,
+    starts: u64,
+}
+
+impl Tables {
+    /// All that was changed is on disk.
+    fn sync(&mut self) {
+        for gid in std::mem::take(&mut self.dirty) {
+            if let Some(row) = self.rows.get(&gid) {
+                self.durable.insert(gid, row.clone());
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+impl Disk {
+    /// An empty one.
+    pub fn new(shared: bool, fate: Arc<Fate>, bug: Option<Bug>) -> Arc<Self> {
+        let tables = Tables { up: true, ..Tables::default() };
+        Arc::new(Self { fate, bug, shared, start: Instant::now(), tables: Mutex::new(tables) })
+    }
+
+    /// How a coordinator sees it.
+    pub fn open(self: &Arc<Self>, life: &Life) -> OpenStore {
+        OpenStore { disk: self.clone(), life: life.clone() }
+    }
+
+    /// Whether several coordinators share it.
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// What is on disk of a transaction.
+    pub fn row(&self, gid: &str) -> Option<Row> {
+        self.tables().durable.get(gid).cloned()
+    }
+
+    /// Whether all that is on disk has come to its end.
+    pub fn all_ended(&self) -> bool {
+        !self.tables().durable.values().any(is_open)
+    }
+
+    /// The machine dies: what is not on disk is gone. An embedded store dies with its coordinator.
+    pub fn crash(&self) {
+        let mut tables = self.tables();
+        tables.rows = tables.durable.clone();
+        tables.dirty.clear();
+        tables.up = !self.shared;
+        tables.starts += 1;
+        drop(tables);
+        self.fate.note("the store crashes");
+    }
+
+    /// It is started again.
+    pub fn start(&self) {
+        self.tables().up = true;
+        self.fate.note("the store is up");
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time by the store's own clock; `asker` is the time by that of the coordinator.
+    fn now(&self, asker: Time) -> Time {
+        if self.shared { EPOCH.after(self.start.elapsed()) } else { asker }
+    }
+
+    /// Carries out the writes, all of them durable at once.
+    fn commit(&self, writes: &[Write]) -> Vec<Outcome> {
+        let mut tables = self.tables();
+        let outcomes = writes.iter().map(|write| self.execute(&mut tables.rows, write)).collect();
+        tables.dirty.extend(writes.iter().map(|write| write.gid().to_owned()));
+        if self.bug != Some(Bug::AcknowledgeBeforeDurable) {
+            tables.sync();
+        }
+        outcomes
+    }
+
+    /// What is acknowledged but not on disk gets there, much later.
+    fn flush(&self, starts: u64) {
+        let mut tables = self.tables();
+        if tables.starts == starts {
+            tables.sync();
+        }
+    }
+
+    fn execute(&self, rows: &mut BTreeMap<String, Row>, write: &Write) -> Outcome {
+        match write {
+            Write::Create { definition, state, owner } => {
+                if rows.contains_key(definition.gid.as_str()) {
+                    return Outcome::Conflict;
+                }
+                let id = i64::try_from(rows.len()).unwrap_or(0) + 1;
+                let row = self.row_of(id, definition, state, owner);
+                self.fate.note(format_args!("durable: {} {}", row.gid, row.status));
+                rows.insert(row.gid.clone(), row);
+                Outcome::Applied
+            }
+            Write::Change(change) => {
+                let Some(row) = rows.get_mut(change.gid.as_str()) else { return Outcome::Conflict };
+                // That a branch is done stays true, also if its transaction has moved on meanwhile.
+                for done in &change.branches {
+                    let branch = row.branches.iter_mut().find(|b| b.branch_id == done.branch_id.as_str());
+                    if let Some(branch) = branch.filter(|branch| branch.status == Status::Prepared.as_str()) {
+                        branch.status = done.status.to_string();
+                        branch.finish_time = Some(done.at.as_millis());
+                    }
+                }
+                let now = self.now(change.at);
+                let due = now.after(change.at.until(change.due)).as_millis();
+                let due = if self.shared { due } else { change.due.as_millis() };
+                let takes_over = change.from == change.status
+                    && !change.owner.is_empty()
+                    && change.owner != change.from_owner
+                    && change.from_owner.starts_with("branchwire-");
+                let is_free = !self.shared || !takes_over || row.next_cron_time <= now.as_millis();
+                let stands = row.status == change.from.as_str() && row.owner == change.from_owner && is_free;
+                let is_so = row.status == change.status.as_str()
+                    && row.owner == change.owner
+                    && row.next_cron_time == due
+                    && !self.shared;
+                if !stands && !is_so {
+                    return Outcome::Conflict;
+                }
+                let ended = change.ended.map(Time::as_millis);
+                row.status = change.status.to_string();
+                row.owner.clone_from(&change.owner);
+                row.next_cron_interval_ms = change.interval_ms;
+                row.next_cron_time = due;
+                row.rollback_reason.clone_from(&change.rollback_reason);
+                row.update_time = change.at.as_millis();
+                (row.finish_time, row.rollback_time) =
+                    if change.status == Status::Failed { (None, ended) } else { (ended, None) };
+                self.fate.note(format_args!("durable: {} {} {}", row.gid, row.status, row.next_cron_time));
+                Outcome::Applied
+            }
+            Write::Park { gid, reason } => {
+                let Some(row) = rows.get_mut(gid) else { return Outcome::Conflict };
+                row.next_cron_time = Time::MAX.as_millis();
+                row.owner.clear();
+                row.result.clone_from(reason);
+                Outcome::Applied
+            }
+        }
+    }
+
+    fn row_of(&self, id: i64, definition: &Definition, state: &State, owner: &str) -> Row {
+        let created = definition.created.as_millis();
+        let due = self.now(definition.created).after(definition.created.until(state.due));
+        let branches = definition.branches.iter().zip(&state.branches).map(|(branch, state)| BranchRow {
+            branch_id: branch.branch_id.to_string(),
+            op: branch.op.to_string(),
+            url: branch.url.clone(),
+            bin_data: branch.payload.to_vec(),
+            status: state.status.to_string(),
+            finish_time: state.finished.map(Time::as_millis),
+            create_time: created,
+            update_time: created,
+            ..BranchRow::default()
+        });
+        Row {
+            id,
+            gid: definition.gid.to_string(),
+            trans_type: definition.trans_type.to_string(),
+            status: state.status.to_string(),
+            query_prepared: definition.query_prepared.clone(),
+            protocol: "http".to_owned(),
+            create_time: created,
+            update_time: created,
+            finish_time: state.ended.map(Time::as_millis),
+            options: definition.options.clone(),
+            custom_data: definition.custom_data.clone(),
+            next_cron_interval_ms: i64::try_from(state.interval.as_millis()).unwrap_or(i64::MAX),
+            next_cron_time: due.as_millis(),
+            owner: owner.to_owned(),
+            ext_data: definition.ext_data.clone(),
+            branches: branches.collect(),
+            ..Row::default()
+        }
+    }
+
+    /// The row as a coordinator reads it.
+    fn read(&self, row: &Row) -> Row {
+        let now = self.shared.then(|| self.now(EPOCH).as_millis());
+        Row { now, ..row.clone() }
+    }
+
+    /// Whether there is something to take.
+    fn is_due(&self, asker: Time) -> bool {
+        let now = self.now(asker).as_millis();
+        let tables = self.tables();
+        !tables.up || tables.rows.values().any(|row| is_open(row) && row.next_cron_time <= now)
+    }
+
+    fn take(&self, take: &Take) -> Taken {
+        let mut tables = self.tables();
+        let now = self.now(take.now);
+        let until = now.after(take.now.until(take.until));
+        let mut due: Vec<_> =
+            tables.rows.values().filter(|row| is_open(row)).map(|r| (r.next_cron_time, r.gid.clone())).collect();
+        due.sort();
+        let mut taken = Vec::new();
+        for (time, gid) in due {
+            if time <= now.as_millis() && taken.len() < usize::try_from(take.limit).unwrap_or(usize::MAX) {
+                let row = tables.rows.get_mut(&gid).expect("it was listed");
+                row.next_cron_time = until.as_millis();
+                row.owner.clone_from(&take.owner);
+                taken.push(self.read(row));
+                tables.dirty.insert(gid);
+            }
+        }
+        if self.bug != Some(Bug::AcknowledgeBeforeDurable) {
+            tables.sync();
+        }
+        let next = tables.rows.values().filter(|row| is_open(row)).map(|row| row.next_cron_time).min();
+        let next = next.map(Time::from_millis).filter(|next| *next < Time::MAX);
+        let next_due = next.map(|next| if self.shared { take.now.after(now.until(next)) } else { next });
+        Taken { rows: taken, next_due }
+    }
+}
+
+fn is_open(row: &Row) -> bool {
+    row.status != Status::Succeed.as_str() && row.status != Status::Failed.as_str()
+}
+
+/// A coordinator's connections to the store.
+#[derive(Debug, Clone)]
+pub struct OpenStore {
+    disk: Arc<Disk>,
+    life: Life,
+}
+
+impl OpenStore {
+    async fn reach(&self, call: &str) -> Result<(), StoreError> {
+        let fate = &self.disk.fate;
+        fate.before(&self.life, call).await;
+        let up = self.disk.tables().up;
+        if !up {
+            sleep(fate.between(1, 500)).await;
+        }
+        if !up || fate.happens(Fault::StoreUnavailable) {
+            return Err(StoreError::Unavailable("simulated".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn write_all(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+        let (disk, fate) = (&self.disk, &self.disk.fate);
+        let call = name_of(writes);
+        self.reach(&call).await?;
+        let unknown = || StoreError::Unknown("simulated".to_owned());
+        if fate.happens(Fault::StoreLost) {
+            return Err(unknown());
+        }
+        if fate.happens(Fault::StoreLate) {
+            let (disk, writes, late) = (disk.clone(), writes.to_vec(), fate.between(1, 5000));
+            tokio::spawn(async move {
+                sleep(late).await;
+                disk.commit(&writes);
+            });
+            return Err(unknown());
+        }
+        // What a disk takes.
+        sleep(fate.between(0, 8)).await;
+        self.life.lives().await;
+        let outcomes = disk.commit(writes);
+        if disk.bug == Some(Bug::AcknowledgeBeforeDurable) {
+            let (disk, starts) = (disk.clone(), disk.tables().starts);
+            tokio::spawn(async move {
+                sleep(Duration::from_secs(2)).await;
+                disk.flush(starts);
+            });
+        }
+        if fate.happens(Fault::StoreUnheard) {
+            return Err(unknown());
+        }
+        fate.after(&self.life, &call).await;
+        Ok(outcomes)
+    }
+}
+
+/// What a write is called: the status that it makes durable.
+fn name_of(writes: &[Write]) -> String {
+    match writes {
+        [Write::Create { state, .. }, ..] => format!("write {}", state.status),
+        [Write::Change(change), ..] if change.status == Status::Submitted && !change.branches.is_empty() => {
+            "write progress".to_owned()
+        }
+        [Write::Change(change), ..] => format!("write {}", change.status),
+        _ => "write".to_owned(),
+    }
+}
+
+impl Store for OpenStore {
+    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+        self.write_all(writes).boxed()
+    }
+
+    fn load<'a>(&'a self, gid: &'a str) -> BoxFuture<'a, Result<Option<Row>, StoreError>> {
+        async move {
+            self.reach("load").await?;
+            let row = self.disk.tables().rows.get(gid).map(|row| self.disk.read(row));
+            self.disk.fate.after(&self.life, "load").await;
+            Ok(row)
+        }
+        .boxed()
+    }
+
+    fn take_due<'a>(&'a self, take: &'a Take) -> BoxFuture<'a, Result<Taken, StoreError>> {
+        async move {
+            // Of the many looks at a store that has nothing to do few are of interest.
+            if !self.disk.is_due(take.now) && !self.disk.fate.chance(5) {
+                self.life.lives().await;
+                return Ok(self.disk.take(take));
+            }
+            self.reach("take").await?;
+            let taken = self.disk.take(take);
+            for row in &taken.rows {
+                self.disk.fate.note(format_args!("{} takes {} {}", self.life.name(), row.gid, row.status));
+            }
+            if self.disk.fate.happens(Fault::StoreUnheard) {
+                return Err(StoreError::Unknown("simulated".to_owned()));
+            }
+            self.disk.fate.after(&self.life, "take").await;
+            Ok(taken)
+        }
+        .boxed()
+    }
+
+    fn release_all(&self, now: Time) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            self.reach("release").await?;
+            let disk = &self.disk;
+            if !disk.shared {
+                let mut tables = disk.tables();
+                let Tables { rows, dirty, .. } = &mut *tables;
+                for row in rows.values_mut().filter(|row| is_open(row)) {
+                    if disk.bug == Some(Bug::RestartDropsDue) {
+                        row.next_cron_time = Time::MAX.as_millis();
+                    } else if !row.owner.is_empty() {
+                        row.owner.clear();
+                        row.next_cron_time = now.as_millis();
+                    }
+                    dirty.insert(row.gid.clone());
+                }
+                tables.sync();
+            }
+            disk.fate.after(&self.life, "release").await;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn list<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        async move {
+            self.reach("list").await?;
+            let tables = self.disk.tables();
+            let rows = tables.rows.values().filter(|row| filter.gid.is_empty() || row.gid == filter.gid);
+            Ok(rows.map(|row| self.disk.read(row)).collect())
+        }
+        .boxed()
+    }
+
+    fn reset_due(&self, _: Time, _: Time, _: u32) -> BoxFuture<'_, Result<ResetDue, StoreError>> {
+        async { Err(StoreError::Unavailable("no administrator is simulated".to_owned())) }.boxed()
+    }
+
+    fn kv_get<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Option<KvRow>, StoreError>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn kv_scan<'a>(&'a self, _: &'a str, _: i64, _: u32) -> BoxFuture<'a, Result<Vec<KvRow>, StoreError>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+
+    fn kv_put<'a>(&'a self, _: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>> {
+        async { Err(StoreError::Unavailable("no topics are simulated".to_owned())) }.boxed()
+    }
+
+    fn sweep<'a>(&'a self, _: &'a Sweep) -> BoxFuture<'a, Result<Option<i64>, StoreError>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async {}.boxed()
+    }
+}

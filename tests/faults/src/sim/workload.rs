@@ -1,0 +1,116 @@
+//! What the clients want: transfers, told to nobody but the auditor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use branchwire::__simulation::do_and_submit;
+use branchwire::msg::Msg;
+use branchwire::{Client, Done, Gid, MsgBranch, NotDone};
+use tokio::time::sleep;
+
+use super::audit::{Auditor, Told};
+use super::bank::Credit;
+use super::database::{Connection, Effect};
+use super::fate::Fate;
+
+/// One message that somebody wants.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other, and drawn one by one")]
+pub struct Transfer {
+    /// Its name.
+    pub gid: String,
+    /// The host of each branch, and what it is to get.
+    pub branches: Vec<(&'static str, i64)>,
+    /// Whether the branches are called at once.
+    pub concurrent: bool,
+    /// Whether there is a local transaction.
+    pub local: bool,
+    /// Whether the business says no.
+    pub refuses: bool,
+    /// Whether the client waits for the end of the run.
+    pub waits: bool,
+    /// How long the business takes.
+    pub business: Duration,
+    /// Seconds.
+    pub timeout_to_fail: u64,
+    /// Seconds.
+    pub retry_interval: u64,
+    /// Seconds by which the branches are held back.
+    pub delay: u64,
+}
+
+impl Transfer {
+    /// One by chance.
+    pub fn draw(fate: &Fate, number: u64) -> Self {
+        let hosts = ["bank-b", "bank-c"];
+        let count = [1, 1, 2, 2, 3][usize::try_from(fate.below(5)).unwrap_or(0)];
+        let mut branches = Vec::new();
+        for _ in 0..count {
+            branches.push((hosts[usize::from(fate.chance(50))], i64::try_from(fate.below(100)).unwrap_or(0) + 1));
+        }
+        Self {
+            gid: format!("g{number}"),
+            branches,
+            concurrent: fate.chance(30),
+            local: fate.chance(85),
+            refuses: fate.chance(15),
+            waits: fate.chance(20),
+            business: if fate.chance(80) { Duration::ZERO } else { fate.between(0, 8000) },
+            timeout_to_fail: fate.below(8) + 1,
+            retry_interval: fate.below(4) + 1,
+            delay: if fate.chance(85) { 0 } else { fate.below(20) },
+        }
+    }
+
+    /// What the sender pays in all.
+    pub fn sum(&self) -> i64 {
+        self.branches.iter().map(|(_, amount)| amount).sum()
+    }
+
+    fn message(&self, client: &Client) -> Msg {
+        let branches = self.branches.iter().map(|(host, amount)| {
+            MsgBranch::url(&format!("http://{host}/trans-in"), &Credit { amount: *amount }).expect("an address")
+        });
+        let mut message = client.msg_all(branches).expect("at least one branch");
+        message = message.gid(Gid::new(self.gid.clone()).expect("a letter and a number"));
+        message = message.timeout_to_fail(Duration::from_secs(self.timeout_to_fail));
+        message = message.retry_interval(Duration::from_secs(self.retry_interval));
+        if self.concurrent {
+            message = message.concurrent();
+        }
+        if self.waits {
+            message = message.wait_result();
+        }
+        if self.delay > 0 {
+            message = message.delay(Duration::from_secs(self.delay));
+        }
+        message
+    }
+
+    /// Sends it; `run` says which of those that send it this is.
+    pub async fn send(&self, client: &Client, bank: &Connection, run: u32, auditor: &Arc<Auditor>) {
+        let message = self.message(client);
+        let told = if self.local {
+            let effect = Effect { gid: self.gid.clone(), branch_id: "00".to_owned(), run, amount: -self.sum() };
+            let business = async |tx: &mut super::database::Transaction| {
+                tx.apply(effect).await.map_err(|_| ())?;
+                sleep(self.business).await;
+                if self.refuses { Err(()) } else { Ok(()) }
+            };
+            of(&do_and_submit(message, "http://bank-a/prepared".to_owned(), bank, business).await)
+        } else {
+            of(&message.submit().await)
+        };
+        auditor.told(self, run, told);
+    }
+}
+
+fn of<T, E>(result: &Result<Done<T>, NotDone<E>>) -> Told {
+    match result {
+        Ok(Done::Submitted { finished, .. }) => Told::Submitted { finished: *finished },
+        Ok(Done::Committed { .. }) => Told::Committed,
+        Ok(Done::Stopped { .. }) => Told::Stopped,
+        Ok(Done::Unknown { .. }) => Told::Unknown,
+        Err(_) => Told::NotDone,
+    }
+}

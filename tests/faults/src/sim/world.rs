@@ -1,0 +1,303 @@
+//! The world: processes, what they stand on, and what happens to them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use branchwire::Client;
+use branchwire_coordinator::transport::Heard;
+use branchwire_coordinator::{Clock, Coordinator, Retention};
+use futures_util::FutureExt;
+use tokio::time::{Instant, sleep, timeout};
+use tower::ServiceExt;
+
+use super::audit::Auditor;
+use super::database::Database;
+use super::fate::{Fate, Fault};
+use super::network::{Calls, Handler, Network, Requests};
+use super::process::Life;
+use super::store::Disk;
+use super::workload::Transfer;
+use super::{Bug, EPOCH, FAULTS_LAST, REST, Report, bank};
+
+const COORDINATORS: [&str; 2] = ["coordinator", "coordinator-2"];
+
+const BANKS: [&str; 3] = ["bank-a", "bank-b", "bank-c"];
+
+/// All there is.
+#[derive(Debug)]
+pub(super) struct World {
+    fate: Arc<Fate>,
+    bug: Option<Bug>,
+    network: Arc<Network>,
+    disk: Arc<Disk>,
+    databases: BTreeMap<&'static str, Arc<Database>>,
+    auditor: Arc<Auditor>,
+    coordinators: Vec<&'static str>,
+    start: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lives: BTreeMap<&'static str, Life>,
+    clocks: BTreeMap<&'static str, Clock>,
+    /// To be stopped in an orderly way.
+    stops: BTreeMap<&'static str, Arc<tokio::sync::Notify>>,
+    transactions: u64,
+}
+
+impl World {
+    /// A world in which everybody is up.
+    pub(super) fn new(fate: Fate, coordinators: usize, bug: Option<Bug>) -> Arc<Self> {
+        let fate = Arc::new(fate);
+        let network = Network::new(fate.clone());
+        let disk = Disk::new(coordinators > 1, fate.clone(), bug);
+        let databases: BTreeMap<_, _> =
+            BANKS.into_iter().map(|name| (name, Database::new(name, fate.clone(), bug))).collect();
+        let auditor = Auditor::new(fate.clone(), disk.clone(), databases.clone());
+        let coordinators = COORDINATORS[..coordinators].to_vec();
+        let (start, state) = (Instant::now(), Mutex::default());
+        let world = Self { fate, bug, network, disk, databases, auditor, coordinators, start, state };
+        let world = Arc::new(world);
+        for name in world.coordinators.clone() {
+            tokio::spawn(world.clone().keep_up(name, true));
+        }
+        for name in BANKS {
+            tokio::spawn(world.clone().keep_up(name, false));
+        }
+        world
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a process, again and again.
+    async fn keep_up(self: Arc<Self>, name: &'static str, is_coordinator: bool) {
+        loop {
+            let life = Life::new(name);
+            self.fate.note(format_args!("{name} starts"));
+            self.state().lives.insert(name, life.clone());
+            if is_coordinator {
+                let stop = Arc::new(tokio::sync::Notify::new());
+                self.state().stops.insert(name, stop.clone());
+                // Outside of the process: what a dead coordinator does has no effect any more.
+                tokio::spawn(self.clone().run_coordinator(life.clone(), stop));
+            } else {
+                self.network.listen(&life, bank::handler(&self.fate, &self.databases[name], &life));
+            }
+            life.death().await;
+            self.fate.note(format_args!("{name} is dead"));
+            if is_coordinator && !self.disk.is_shared() {
+                self.disk.crash();
+            }
+            let pause = if self.fate.chance(70) { self.fate.between(1, 500) } else { self.fate.between(500, 20_000) };
+            sleep(pause).await;
+        }
+    }
+
+    /// The coordinator's process, until it is stopped in an orderly way.
+    async fn run_coordinator(self: Arc<Self>, life: Life, stop: Arc<tokio::sync::Notify>) {
+        // Clocks differ, and one that was set back while the process was away starts earlier than it ended.
+        let skew = if self.fate.has(Fault::ClockJump) { self.fate.between(0, 60_000) } else { Duration::ZERO };
+        let clock = Clock::tokio(EPOCH.after(self.start.elapsed()).after(skew));
+        self.state().clocks.insert(life.name(), clock.clone());
+        let calls = Calls { network: self.network.clone(), life: life.clone(), bug: self.bug };
+        let coordinator = Coordinator::builder()
+            .with_store(Arc::new(self.disk.open(&life)))
+            .with_transport(Arc::new(calls))
+            .with_clock(clock)
+            .retention(Retention::ForEver)
+            .branch_progress_sync(self.fate.chance(30))
+            .start()
+            .await;
+        let coordinator = match coordinator {
+            Ok(coordinator) => coordinator,
+            Err(error) => {
+                self.fate.note(format_args!("{} does not start: {error}", life.name()));
+                return life.die();
+            }
+        };
+        self.network.listen(&life, self.clone().api(&life, &coordinator));
+        stop.notified().await;
+        self.fate.note(format_args!("{} stops", life.name()));
+        coordinator.stop().await;
+        life.die();
+    }
+
+    /// The coordinator's API, behind the network.
+    fn api(self: Arc<Self>, life: &Life, coordinator: &Coordinator) -> Handler {
+        let (router, life) = (coordinator.router(), life.clone());
+        Arc::new(move |request| {
+            let (router, life, world) = (router.clone(), life.clone(), self.clone());
+            async move {
+                let (call, gid) = (request.call().to_owned(), request.gid());
+                let request = http::Request::builder()
+                    .method(request.method)
+                    .uri(request.uri)
+                    .body(Body::from(request.body))
+                    .expect("it was a request before");
+                let Ok(response) = router.oneshot(request).await;
+                let status = response.status().as_u16();
+                let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap_or_default();
+                world.fate.before(&life, &format!("answer {call}")).await;
+                if status == 200 {
+                    world.auditor.acknowledged(&call, &gid);
+                }
+                Heard { status, body }
+            }
+            .boxed()
+        })
+    }
+
+    /// A client of the coordinators in this process.
+    fn client(&self, life: &Life) -> Client {
+        let (network, coordinators) = (self.network.clone(), self.coordinators.clone());
+        Client::with_channel(Requests { network, life: life.clone(), coordinators })
+    }
+
+    /// The present life of a process, once it has one.
+    async fn life(&self, name: &str) -> Life {
+        loop {
+            let life = self.state().lives.get(name).filter(|life| life.is_alive()).cloned();
+            match life {
+                Some(life) => return life,
+                None => sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    /// Sends a transfer from the process of bank A as it is now.
+    async fn send(&self, transfer: Transfer, run: u32) {
+        let life = self.life("bank-a").await;
+        let (client, bank, auditor) =
+            (self.client(&life), self.databases["bank-a"].connect(&life), self.auditor.clone());
+        self.auditor.begins(&transfer, run);
+        life.spawn(async move { transfer.send(&client, &bank, run, &auditor).await });
+    }
+
+    fn wanted(&self, transfer: &Transfer) {
+        self.auditor.wanted(transfer);
+        self.state().transactions += 1;
+    }
+
+    /// Transfers and faults, until the faults are over.
+    pub(super) async fn live_through(self: Arc<Self>) {
+        // Everybody is up before the first request.
+        sleep(Duration::from_secs(1)).await;
+        let faults = tokio::spawn(self.clone().disturb());
+        for number in 0..5 + self.fate.below(20) {
+            let transfer = Transfer::draw(&self.fate, number);
+            self.wanted(&transfer);
+            let (world, begin) = (self.clone(), self.fate.between(0, 60_000));
+            tokio::spawn(async move {
+                sleep(begin).await;
+                world.send(transfer.clone(), 1).await;
+                // Somebody who does not trust the first one, or has not heard of it.
+                if world.fate.chance(20) {
+                    sleep(world.fate.between(0, 30_000)).await;
+                    world.send(transfer, 2).await;
+                }
+            });
+        }
+        sleep(self.fate.between(60_000, u64::try_from(FAULTS_LAST.as_millis()).unwrap_or(u64::MAX))).await;
+        faults.abort();
+        self.heal();
+        self.finish().await;
+    }
+
+    /// One transfer, and then whatever it takes.
+    pub(super) async fn carry_out(self: Arc<Self>, transfer: Transfer) {
+        sleep(Duration::from_secs(1)).await;
+        self.wanted(&transfer);
+        self.send(transfer, 1).await;
+        sleep(Duration::from_mins(2)).await;
+        self.finish().await;
+    }
+
+    /// What happens to processes and their surroundings, and not to a call.
+    async fn disturb(self: Arc<Self>) {
+        let processes: Vec<_> = self.coordinators.iter().chain(&BANKS).copied().collect();
+        let pick = |names: &[&'static str]| names[usize::try_from(self.fate.below(names.len() as u64)).unwrap_or(0)];
+        loop {
+            sleep(self.fate.between(50, 500)).await;
+            if self.fate.happens(Fault::CrashAnywhere) {
+                let life = self.life(pick(&processes)).await;
+                self.fate.note(format_args!("{} dies", life.name()));
+                life.die();
+            }
+            if self.fate.happens(Fault::Stop) {
+                let stop = self.state().stops.get(pick(&self.coordinators)).cloned();
+                if let Some(stop) = stop {
+                    stop.notify_one();
+                }
+            }
+            if self.fate.happens(Fault::Partition) {
+                let (one, other, time) = (pick(&processes), pick(&processes), self.fate.between(500, 20_000));
+                self.fate.note(format_args!("{one} and {other} are parted for {time:?}"));
+                self.network.part(one, other, time);
+            }
+            if self.fate.happens(Fault::ClockJump) {
+                let (name, time) = (pick(&self.coordinators), self.fate.between(100, 40_000));
+                self.fate.note(format_args!("the clock of {name} jumps by {time:?}"));
+                self.state().clocks.get(name).iter().for_each(|clock| clock.advance(time));
+            }
+            if self.fate.happens(Fault::DatabaseCrash) {
+                let number = usize::try_from(self.fate.below(BANKS.len() as u64 + 1)).unwrap_or(0);
+                let pause = self.fate.between(10, 10_000);
+                if let Some(name) = BANKS.get(number) {
+                    self.databases[name].crash();
+                    sleep(pause).await;
+                    self.databases[name].start();
+                } else if self.disk.is_shared() {
+                    self.disk.crash();
+                    sleep(pause).await;
+                    self.disk.start();
+                }
+            }
+        }
+    }
+
+    /// Nothing goes wrong any more, and whoever was down comes up.
+    fn heal(&self) {
+        self.fate.note("the faults are over");
+        self.fate.heal();
+        self.network.heal();
+        self.databases.values().for_each(|database| database.start());
+        self.disk.start();
+    }
+
+    /// Waits until all has ended.
+    async fn finish(&self) {
+        // Whatever was on its way arrives, and whoever waits for an answer gets one or gives up.
+        sleep(Duration::from_mins(2)).await;
+        let ended = async {
+            while !self.auditor.all_ended() || !self.databases.values().all(|database| database.is_quiet()) {
+                sleep(Duration::from_secs(5)).await;
+            }
+        };
+        if timeout(REST, ended).await.is_err() {
+            self.fate.note("it does not end");
+        }
+    }
+
+    /// The result.
+    pub(super) fn conclude(&self) -> Report {
+        let (violations, succeeded, failed) = self.auditor.conclude(&self.network.submitted_twice());
+        let (digest, events) = self.fate.digest();
+        Report {
+            transactions: self.state().transactions,
+            succeeded,
+            failed,
+            faults: self.fate.counts(),
+            violations,
+            digest,
+            events,
+            time: self.start.elapsed(),
+            trace: self.fate.trace(),
+            failed_there: self.fate.has_failed(),
+        }
+    }
+}
