@@ -19,9 +19,30 @@ use proc_macro::TokenStream;
 
 /// Makes an async function a step of a message: a route that applies exactly once, however often it is called.
 ///
-/// ```ignore
-/// #[msg_branch]
-/// pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> { .. }
+/// ```
+/// use branchwire::prelude::*;
+///
+/// #[derive(Clone, Database)]
+/// pub struct BankB(sqlx::SqlitePool);
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// pub struct TransferIn {
+///     pub user_id: i64,
+///     pub amount: i64,
+/// }
+///
+/// #[msg_branch("/api/bank-b/trans-in")]
+/// pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
+///     let credit = "UPDATE account SET balance = balance + ? WHERE user_id = ?";
+///     sqlx::query(credit).bind(req.amount).bind(req.user_id).execute(&mut *tx).await?;
+///     Ok(())
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let routes: axum::Router<BankB> = axum::Router::new().branch::<trans_in>();
+/// let call = branchwire::at::<trans_in>("http://bank-b:8080")?.with(&TransferIn { user_id: 2, amount: 30 });
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// The function stays as it is. Beside it stands a type of the same name, which names the branch:
@@ -42,16 +63,31 @@ pub fn msg_branch(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Without a body the barrier answers; that is right for every message sent by `do_and_submit`:
 ///
-/// ```ignore
+/// ```
+/// # use branchwire::prelude::*;
+/// # #[derive(Clone, Database)]
+/// # pub struct BankA(sqlx::SqlitePool);
 /// #[query_prepared]
 /// pub fn transfer_prepared(db: BankA);
+/// # fn main() {}
 /// ```
 ///
 /// With a body it decides by itself, from what the local transaction left in the database:
 ///
-/// ```ignore
+/// ```
+/// # use branchwire::prelude::*;
+/// # #[derive(Clone, Database)]
+/// # pub struct Orders(sqlx::SqlitePool);
 /// #[query_prepared]
-/// pub async fn order_paid(db: &Orders, gid: Gid) -> Result<Prepared, Retry> { .. }
+/// pub async fn order_paid(db: &Orders, gid: Gid) -> Result<Prepared, Retry> {
+///     // The order's row stands before its payment starts, and a closed order is not paid any more.
+///     let close = "UPDATE orders SET state = 'closed' WHERE gid = ? AND state = 'open'";
+///     let closed = sqlx::query(close).bind(gid.as_str()).execute(&db.0).await?.rows_affected() == 1;
+///     let paid = "SELECT state = 'paid' FROM orders WHERE gid = ?";
+///     let paid = !closed && sqlx::query_scalar(paid).bind(gid.as_str()).fetch_one(&db.0).await?;
+///     Ok(if paid { Prepared::Committed } else { Prepared::RolledBack })
+/// }
+/// # fn main() {}
 /// ```
 ///
 /// Such a body must not only look: an answer `RolledBack` holds for good, so it has to keep a local transaction that is
@@ -72,15 +108,32 @@ pub fn database(item: TokenStream) -> TokenStream {
 
 /// Makes an inline module a service: its annotated functions are its branches.
 ///
-/// ```ignore
+/// ```
+/// # use branchwire::prelude::*;
+/// # #[derive(Clone, Database)]
+/// # pub struct BankB(sqlx::SqlitePool);
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// # pub struct TransferIn { pub user_id: i64, pub amount: i64 }
 /// #[branchwire::service("/api/bank-b")]
 /// pub mod bank_b {
 ///     use super::*;
 ///
 ///     /// Credits an account.
 ///     #[msg_branch]
-///     pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> { .. }
+///     pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
+///         let credit = "UPDATE account SET balance = balance + ? WHERE user_id = ?";
+///         sqlx::query(credit).bind(req.amount).bind(req.user_id).execute(&mut *tx).await?;
+///         Ok(())
+///     }
 /// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let routes: axum::Router<BankB> = bank_b::router();
+/// let bank_b = bank_b::at("http://bank-b:8080")?;
+/// let call = bank_b.trans_in(&TransferIn { user_id: 2, amount: 30 });
+/// assert_eq!(bank_b::ROUTES[0].path, "/api/bank-b/trans-in");
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// Into the module come

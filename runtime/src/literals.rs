@@ -40,8 +40,30 @@ macro_rules! url {
 
 /// The routes of several services in one router; two branches with one path do not compile.
 ///
-/// ```ignore
-/// let app = branchwire::services![bank_a, bank_b].with_state(state);
+/// ```
+/// # use branchwire::prelude::*;
+/// # #[derive(Clone, Database)]
+/// # pub struct Bank(sqlx::SqlitePool);
+/// #[branchwire::service("/api/bank-a")]
+/// mod bank_a {
+///     # use super::*;
+///     #[query_prepared]
+///     pub fn transfer_prepared(db: Bank);
+/// }
+///
+/// #[branchwire::service("/api/bank-b")]
+/// mod bank_b {
+///     # use super::*;
+///     #[msg_branch]
+///     pub async fn trans_in(tx: &mut Tx<Bank>) -> Result<(), Retry> {
+///         Ok(())
+///     }
+/// }
+///
+/// fn app(bank: Bank) -> axum::Router {
+///     branchwire::services![bank_a, bank_b].with_state(bank)
+/// }
+/// # fn main() {}
 /// ```
 ///
 /// Merging them by hand does the same, but axum then finds two equal paths at start, and panics.
