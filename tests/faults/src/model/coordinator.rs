@@ -226,6 +226,10 @@ impl World {
         event: &Event,
     ) -> Option<(Option<State>, Result<Step, EngineError>)> {
         let memory = &mut self.coordinators[name].memory;
+        // Another coordinator may have carried on with it; who prepares again wants to know.
+        if matches!(event, Event::Prepare) {
+            memory.take_if(|state| !state.is_running());
+        }
         if memory.is_none() {
             let Some(row) = &self.row else {
                 let opening = match event {
