@@ -4,6 +4,9 @@
 #[doc(hidden)]
 pub const DIFFERENCES: &str = include_str!("differences.md");
 
+#[doc = include_str!("boundaries.md")]
+pub mod boundaries {}
+
 #[doc = include_str!("differences.md")]
 pub mod differences {}
 

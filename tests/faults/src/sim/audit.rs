@@ -101,6 +101,27 @@ impl Auditor {
         effects.filter(|effect| effect.gid == gid && effect.branch_id != "00").collect()
     }
 
+    /// What is durable of each message.
+    pub fn all_durable(&self) -> BTreeMap<String, String> {
+        let gids: Vec<_> = self.seen().wanted.keys().cloned().collect();
+        gids.into_iter().map(|gid| (gid.clone(), self.durable(&gid))).collect()
+    }
+
+    /// What is durable of a message: its status, its local transaction or the row that says that there never will be one,
+    /// its branches.
+    fn durable(&self, gid: &str) -> String {
+        let mut words: Vec<_> = self.store.row(gid).map(|row| row.status).into_iter().collect();
+        let effects = self.banks.values().flat_map(|bank| bank.effects()).filter(|effect| effect.gid == gid);
+        for effect in effects {
+            let is_local = effect.branch_id == "00";
+            words.push(if is_local { "committed".to_owned() } else { format!("{} applied", effect.branch_id) });
+        }
+        if self.banks.values().any(|bank| bank.has_given_up(gid)) {
+            words.push("given up".to_owned());
+        }
+        if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+    }
+
     /// Whether everything that was recorded has come to its end.
     pub fn all_ended(&self) -> bool {
         self.store.all_ended()

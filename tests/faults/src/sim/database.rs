@@ -127,6 +127,13 @@ impl Database {
         state.log[..state.durable].iter().flat_map(|writes| writes.effects.clone()).collect()
     }
 
+    /// Whether a question after this message's local transaction was answered no, on disk.
+    pub fn has_given_up(&self, gid: &str) -> bool {
+        let state = self.state();
+        let mut rows = state.log[..state.durable].iter().flat_map(|writes| &writes.barrier);
+        rows.any(|(key, reason)| key[0] == gid && reason == "rollback")
+    }
+
     /// What must never happen, and did.
     pub fn violations(&self) -> Vec<String> {
         self.state().violations.clone()

@@ -1,8 +1,9 @@
 //! What goes wrong, and when: drawn from one seed.
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::{self, Display};
 use std::future::pending;
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -97,7 +98,7 @@ impl Fault {
 }
 
 /// Where in a call a process can die.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Before it has any effect.
     Before,
@@ -107,15 +108,42 @@ pub enum Phase {
     After,
 }
 
-/// A crash at one place, instead of faults by chance: a fail point.
-#[derive(Debug, Clone)]
+/// A place where a process can die: a fail point, by its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FailPoint {
-    /// The process that dies.
-    pub process: &'static str,
-    /// The call at which it does.
-    pub call: &'static str,
+    /// The process.
+    pub process: String,
     /// Where in the call.
     pub phase: Phase,
+    /// The call: what is asked, and of what.
+    pub call: String,
+}
+
+impl FromStr for FailPoint {
+    type Err = String;
+
+    /// Reads `PROCESS before CALL` or `PROCESS unheard CALL`.
+    fn from_str(name: &str) -> Result<Self, String> {
+        let wrong = || format!("`{name}` names no fail point");
+        let (process, rest) = name.split_once(' ').ok_or_else(wrong)?;
+        let (phase, call) = match rest.split_once(' ').ok_or_else(wrong)? {
+            ("before", call) => (Phase::Before, call),
+            ("unheard", call) => (Phase::Unheard, call),
+            _ => return Err(wrong()),
+        };
+        Ok(Self { process: process.to_owned(), phase, call: call.to_owned() })
+    }
+}
+
+impl Display for FailPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.phase {
+            Phase::Before => "before",
+            Phase::Unheard => "unheard",
+            Phase::After => "after",
+        };
+        write!(f, "{} {phase} {}", self.process, self.call)
+    }
 }
 
 /// The fate of one run.
@@ -130,7 +158,10 @@ struct Drawn {
     rng: fastrand::Rng,
     /// Of a thousand occasions; what this run does not have is not in it.
     odds: BTreeMap<Fault, u32>,
-    fail_point: Option<FailPoint>,
+    /// The crashes to come, one after the other.
+    fail_points: VecDeque<FailPoint>,
+    /// The places that were passed, but for those after an answer: these are those before the next call.
+    passed: BTreeSet<FailPoint>,
     counts: BTreeMap<Fault, u64>,
     /// A digest of all that happened: equal runs have equal ones.
     digest: u64,
@@ -150,17 +181,19 @@ impl Fate {
                 odds.insert(fault, [3, 10, 40][rng.usize(..3)]);
             }
         }
-        Self::new(rng, odds, None, trace)
+        Self::new(rng, odds, &[], trace)
     }
 
-    /// Nothing goes wrong but at one place, once.
-    pub fn of_fail_point(fail_point: Option<FailPoint>, trace: bool) -> Self {
-        Self::new(fastrand::Rng::with_seed(0), BTreeMap::new(), fail_point, trace)
+    /// Nothing goes wrong but at these places, one after the other, once each.
+    pub fn of_fail_points(fail_points: &[FailPoint], trace: bool) -> Self {
+        Self::new(fastrand::Rng::with_seed(0), BTreeMap::new(), fail_points, trace)
     }
 
-    fn new(rng: fastrand::Rng, odds: BTreeMap<Fault, u32>, fail_point: Option<FailPoint>, trace: bool) -> Self {
+    fn new(rng: fastrand::Rng, odds: BTreeMap<Fault, u32>, fail_points: &[FailPoint], trace: bool) -> Self {
         let (counts, trace) = (BTreeMap::new(), trace.then(Vec::new));
-        let drawn = Drawn { rng, odds, fail_point, counts, digest: 0xcbf2_9ce4_8422_2325, events: 0, trace };
+        let (fail_points, passed) = (fail_points.iter().cloned().collect(), BTreeSet::new());
+        let digest = 0xcbf2_9ce4_8422_2325;
+        let drawn = Drawn { rng, odds, fail_points, passed, counts, digest, events: 0, trace };
         Self { start: Instant::now(), drawn: Mutex::new(drawn) }
     }
 
@@ -206,9 +239,7 @@ impl Fate {
 
     /// From now on nothing goes wrong.
     pub fn heal(&self) {
-        let mut drawn = self.drawn();
-        drawn.odds.clear();
-        drawn.fail_point = None;
+        self.drawn().odds.clear();
     }
 
     /// Writes down that something happened.
@@ -281,18 +312,26 @@ impl Fate {
     }
 
     fn fails_here(&self, life: &Life, call: &str, phase: Phase, crash: Fault) -> bool {
+        let place = FailPoint { process: life.name().to_owned(), phase, call: call.to_owned() };
         let mut drawn = self.drawn();
-        let here =
-            drawn.fail_point.as_ref().is_some_and(|p| p.process == life.name() && p.call == call && p.phase == phase);
+        let here = drawn.fail_points.front() == Some(&place);
         if here {
-            drawn.fail_point = None;
+            drawn.fail_points.pop_front();
             *drawn.counts.entry(crash).or_default() += 1;
+        }
+        if phase != Phase::After {
+            drawn.passed.insert(place);
         }
         here
     }
 
-    /// Whether the fail point was reached.
-    pub fn has_failed(&self) -> bool {
-        self.drawn().fail_point.is_none()
+    /// The fail points that were not reached.
+    pub fn not_reached(&self) -> Vec<FailPoint> {
+        self.drawn().fail_points.iter().cloned().collect()
+    }
+
+    /// The places that were passed at which a process can die.
+    pub fn passed(&self) -> BTreeSet<FailPoint> {
+        self.drawn().passed.clone()
     }
 }

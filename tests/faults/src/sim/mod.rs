@@ -17,7 +17,7 @@ mod store;
 mod workload;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use branchwire_coordinator::engine::Time;
@@ -85,8 +85,12 @@ pub struct Report {
     pub time: Duration,
     /// What happened, if that was asked for.
     pub trace: Vec<String>,
-    /// Whether the fail point, if there was one, was reached.
-    pub failed_there: bool,
+    /// The fail points that were not reached.
+    pub not_reached: Vec<FailPoint>,
+    /// The places that were passed at which a process can die.
+    pub passed: BTreeSet<FailPoint>,
+    /// What was durable of each message when a process died last: its status, its local transaction, its branches.
+    pub at_death: BTreeMap<String, String>,
 }
 
 /// Runs what `seed` stands for.
@@ -100,11 +104,11 @@ pub fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Report {
     })
 }
 
-/// Carries out one transfer, with a crash at one place and no other fault.
-pub fn run_to(fail_point: Option<FailPoint>, transfer: &Transfer, trace: bool) -> Report {
-    let transfer = transfer.clone();
+/// Carries out one transfer, with a crash at each of these places, one after the other, and no other fault.
+pub fn run_to(fail_points: &[FailPoint], transfer: &Transfer, trace: bool) -> Report {
+    let (transfer, fate) = (transfer.clone(), fail_points.to_vec());
     on_own_clock(async move {
-        let world = World::new(Fate::of_fail_point(fail_point, trace), 1, None);
+        let world = World::new(Fate::of_fail_points(&fate, trace), 1, None);
         world.clone().carry_out(transfer).await;
         world.conclude()
     })

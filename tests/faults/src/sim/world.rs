@@ -46,6 +46,8 @@ struct State {
     /// To be stopped in an orderly way.
     stops: BTreeMap<&'static str, Arc<tokio::sync::Notify>>,
     transactions: u64,
+    /// What was durable of each message when a process died last.
+    at_death: BTreeMap<String, String>,
 }
 
 impl World {
@@ -90,6 +92,8 @@ impl World {
             }
             life.death().await;
             self.fate.note(format_args!("{name} is dead"));
+            let at_death = self.auditor.all_durable();
+            self.state().at_death = at_death;
             if is_coordinator && !self.disk.is_shared() {
                 self.disk.crash();
             }
@@ -287,8 +291,9 @@ impl World {
     pub(super) fn conclude(&self) -> Report {
         let (violations, succeeded, failed) = self.auditor.conclude(&self.network.submitted_twice());
         let (digest, events) = self.fate.digest();
+        let State { transactions, at_death, .. } = std::mem::take(&mut *self.state());
         Report {
-            transactions: self.state().transactions,
+            transactions,
             succeeded,
             failed,
             faults: self.fate.counts(),
@@ -297,7 +302,9 @@ impl World {
             events,
             time: self.start.elapsed(),
             trace: self.fate.trace(),
-            failed_there: self.fate.has_failed(),
+            not_reached: self.fate.not_reached(),
+            passed: self.fate.passed(),
+            at_death,
         }
     }
 }
