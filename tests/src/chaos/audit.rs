@@ -95,15 +95,28 @@ pub(super) async fn await_the_end(coordinator: &str) -> Result<(), Failure> {
 pub(super) async fn compare(world: &World, told: &[Told]) -> Result<Differences, Failure> {
     let bank_a: Books = get(&format!("{}/books", world.bank_a.direct()?)).await?;
     let bank_b: Books = get(&format!("{}/books", world.bank_b.direct()?)).await?;
+    let api = format!("{}/api/dtmsvr", world.coordinator.direct()?);
+    let mut said = HashMap::new();
+    for Told { gid, .. } in told {
+        let query: Query = get(&format!("{api}/query?gid={gid}")).await?;
+        if let Some(transaction) = query.transaction {
+            said.insert(transaction.gid, transaction.status);
+        }
+    }
+    Ok(differences([&bank_a, &bank_b], &said, told))
+}
+
+/// `said` is the status of each transaction that the coordinator knows.
+fn differences(banks: [&Books; 2], said: &HashMap<Gid, String>, told: &[Told]) -> Differences {
     let mut lines: HashMap<&str, [Vec<i64>; 2]> =
         told.iter().map(|told| (told.gid.as_str(), Default::default())).collect();
-    for (bank, books) in [&bank_a, &bank_b].into_iter().enumerate() {
+    for (bank, books) in banks.into_iter().enumerate() {
         for (gid, amount) in &books.lines {
             lines.entry(gid).or_default()[bank].push(*amount);
         }
     }
-    let mut differences =
-        Differences { balance: bank_a.balance + bank_b.balance - 2 * ACCOUNTS * OPENING_BALANCE, ..Default::default() };
+    let balance: i64 = banks.iter().map(|books| books.balance).sum();
+    let mut differences = Differences { balance: balance - 2 * ACCOUNTS * OPENING_BALANCE, ..Default::default() };
     for (gid, [debits, credits]) in &lines {
         if debits.len() > 1 || credits.len() > 1 {
             differences.twice.push((*gid).to_owned());
@@ -113,16 +126,13 @@ pub(super) async fn compare(world: &World, told: &[Told]) -> Result<Differences,
         }
         differences.done += usize::from(!debits.is_empty());
     }
-    let api = format!("{}/api/dtmsvr", world.coordinator.direct()?);
     for Told { gid, answer } in told {
         let is_done = !lines[gid.as_str()][0].is_empty();
         if (*answer == Answer::Done && !is_done) || (*answer == Answer::Nothing && is_done) {
             differences.lies.push(format!("{gid}: {answer:?}"));
         }
-        let query: Query = get(&format!("{api}/query?gid={gid}")).await?;
-        let status = query.transaction.map(|transaction| transaction.status);
         // One that never came so far is not there.
-        let fits = match status.as_deref() {
+        let fits = match said.get(gid).map(String::as_str) {
             Some("succeed") => is_done,
             Some("failed") | None => !is_done,
             Some(_) => false,
@@ -131,10 +141,71 @@ pub(super) async fn compare(world: &World, told: &[Told]) -> Result<Differences,
             differences.status.push(gid.to_string());
         }
     }
-    Ok(differences)
+    differences
 }
 
 async fn get<T: DeserializeOwned>(url: &str) -> Result<T, Failure> {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
     Ok(client.get(url).send().await?.error_for_status()?.json().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two orders, of which `gids[0]` was carried out and `gids[1]` was not.
+    fn right() -> ([Gid; 2], [Books; 2], HashMap<Gid, String>, Vec<Told>) {
+        let gids = [Gid::random(), Gid::random()];
+        let bank = |amount: i64| Books {
+            balance: ACCOUNTS * OPENING_BALANCE + amount,
+            lines: vec![(gids[0].to_string(), amount)],
+        };
+        let told = vec![
+            Told { gid: gids[0].clone(), answer: Answer::Done },
+            Told { gid: gids[1].clone(), answer: Answer::Nothing },
+        ];
+        let said = HashMap::from([(gids[0].clone(), "succeed".to_owned()), (gids[1].clone(), "failed".to_owned())]);
+        let books = [bank(-30), bank(30)];
+        (gids, books, said, told)
+    }
+
+    #[test]
+    fn books_that_agree_have_no_differences() {
+        let (_, [a, b], said, mut told) = right();
+        assert_eq!(differences([&a, &b], &said, &told).count(), 0);
+        // Whoever was not told anything was told nothing wrong.
+        for told in &mut told {
+            told.answer = Answer::Unknown;
+        }
+        assert_eq!(differences([&a, &b], &said, &told).count(), 0);
+    }
+
+    #[test]
+    fn each_kind_of_difference_is_found() {
+        let (_, [a, mut b], said, told) = right();
+        b.balance += 1;
+        assert_eq!(differences([&a, &b], &said, &told).balance, 1);
+
+        let (_, [a, mut b], said, told) = right();
+        b.lines.push(b.lines[0].clone());
+        assert_eq!(differences([&a, &b], &said, &told).twice.len(), 1, "credited twice");
+
+        let (_, [a, mut b], said, told) = right();
+        b.lines.clear();
+        assert_eq!(differences([&a, &b], &said, &told).half.len(), 1, "never credited");
+
+        let (_, [a, b], said, mut told) = right();
+        told[0].answer = Answer::Nothing;
+        told[1].answer = Answer::Done;
+        assert_eq!(differences([&a, &b], &said, &told).lies.len(), 2);
+
+        for status in ["succeed", "submitted"] {
+            let (gids, [a, b], mut said, told) = right();
+            said.insert(gids[1].clone(), status.to_owned());
+            assert_eq!(differences([&a, &b], &said, &told).status.len(), 1, "{status} and not done");
+        }
+        let (gids, [a, b], mut said, told) = right();
+        said.remove(&gids[0]);
+        assert_eq!(differences([&a, &b], &said, &told).status.len(), 1, "done and not known");
+    }
 }
