@@ -12,3 +12,6 @@ pub mod differences {}
 
 #[doc = include_str!("operations.md")]
 pub mod operations {}
+
+#[doc = include_str!("faults_processes.md")]
+pub mod faults_processes {}
