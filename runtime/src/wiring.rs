@@ -1,22 +1,39 @@
 //! The wiring of services, for people to see: a table and a diagram, made from their lists of routes.
 //!
 //! ```
-//! # use branchwire::{Role, Route};
-//! # mod bank_b {
-//! #     use branchwire::{Role, Route};
-//! #     pub const ROUTES: &[Route] = &[Route {
-//! #         name: "trans_in",
-//! #         path: "/api/bank-b/trans-in",
-//! #         role: Role::MsgBranch,
-//! #         payload: "TransferIn",
-//! #         database: "BankB",
-//! #         doc: "Credits an account.",
-//! #     }];
+//! # use branchwire::prelude::*;
+//! # #[derive(Clone, Database)]
+//! # pub struct BankB(sqlx::SqlitePool);
+//! # #[derive(serde::Serialize, serde::Deserialize)]
+//! # pub struct TransferIn { pub user_id: i64, pub amount: i64 }
+//! # #[branchwire::service("/api/bank-b")]
+//! # pub mod bank_b {
+//! #     use super::*;
+//! #     /// Credits an account.
+//! #     #[msg_branch]
+//! #     pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
+//! #         Ok(())
+//! #     }
 //! # }
+//! # fn main() {
 //! let services = [("bank_b", bank_b::ROUTES)];
-//! println!("{}", branchwire::wiring::table(&services));
+//! assert_eq!(
+//!     branchwire::wiring::table(&services),
+//!     "\
+//! | service | branch | the coordinator calls | with | in | |
+//! |---|---|---|---|---|---|
+//! | bank_b | `trans_in`, branch of a message | `POST /api/bank-b/trans-in` | `TransferIn` | `BankB` | Credits an account. |
+//! "
+//! );
 //! println!("{}", branchwire::wiring::mermaid(&services));
+//! # }
 //! ```
+//!
+//! Such a test belongs into a service: the table has its paths, which stored transactions hold. As Markdown shows it:
+//!
+//! | service | branch | the coordinator calls | with | in | |
+//! |---|---|---|---|---|---|
+//! | bank_b | `trans_in`, branch of a message | `POST /api/bank-b/trans-in` | `TransferIn` | `BankB` | Credits an account. |
 
 use std::fmt::Write;
 
