@@ -79,6 +79,10 @@ impl Settings {
                     if settings.isolation.is_some() {
                         errors.push(&meta.path, "`isolation` was given already: remove this one");
                     }
+                    if !meta.input.peek(Token![=]) {
+                        errors.push(&meta.path, "`isolation` takes a level: `isolation = \"serializable\"`");
+                        return Ok(());
+                    }
                     let level: LitStr = meta.value()?.parse()?;
                     settings.isolation = isolation(&level, errors);
                 } else {

@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Query, Request, State};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, MatchedPath, Query, Request, State};
 use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
@@ -107,15 +107,22 @@ pub struct QueryPreparedFn<D, R> {
     pub decision: fn(R) -> Result<Prepared, Retry>,
 }
 
-/// A branch that can be served with the state `S`: its database and its extractors come from there.
+/// A branch that is hosted here: a router can serve it, with any state that holds what it needs.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a branch that a router can serve",
     label = "not an annotated function of this service",
     note = "put `#[msg_branch]` or `#[query_prepared]` on the function; a branch of a remote service is served by its host"
 )]
-pub trait Hosted<S> {
+pub trait Hosted {
+    /// The database that it works in.
+    type Database;
+    /// The extractors that it takes, a tuple.
+    type Extractors;
+
     #[doc(hidden)]
-    fn register(router: Router<S>) -> Router<S>;
+    fn register<S>(router: Router<S>) -> Router<S>
+    where
+        S: Holds<Self::Database> + ExtractsAll<Self::Extractors>;
 }
 
 /// Stands for a branch that `#[cfg]` leaves out, where a list has to name something.
@@ -131,9 +138,23 @@ impl Branch for Absent {
     fn address(_: &crate::ServiceUrl) {}
 }
 
-impl<S> Hosted<S> for Absent {
-    fn register(router: Router<S>) -> Router<S> {
+impl Hosted for Absent {
+    type Database = NoDatabase;
+    type Extractors = ();
+
+    fn register<S>(router: Router<S>) -> Router<S> {
         router
+    }
+}
+
+/// What a branch works in that is not there; every state holds it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct NoDatabase;
+
+impl<S> FromRef<S> for NoDatabase {
+    fn from_ref(_: &S) -> Self {
+        Self
     }
 }
 
@@ -142,8 +163,7 @@ impl<S> Hosted<S> for Absent {
 /// Any extractor of axum that does not read the body: a branch takes such between its transaction and its payload.
 #[diagnostic::on_unimplemented(
     message = "`{X}` is not an extractor that a branch can take with the state `{Self}`",
-    label = "a branch takes a `{X}`",
-    note = "a branch takes `tx: &mut Tx<D>`, then extractors (axum's `FromRequestParts`), then at most one payload, last"
+    label = "between its transaction and its payload a branch takes extractors only (axum's `FromRequestParts`)"
 )]
 pub trait Extracts<X>: Sync {
     #[doc(hidden)]
@@ -157,9 +177,13 @@ impl<S: Sync, X: FromRequestParts<S> + Send + 'static> Extracts<X> for S {
     }
 }
 
-/// All extractors of a branch, as a tuple.
-#[doc(hidden)]
+/// A router's state with which all extractors of a branch can be used: [`Extracts`] for each in the tuple `X`.
+#[diagnostic::on_unimplemented(
+    message = "not every extractor of the branch, `{X}`, can be used with the state `{Self}`",
+    label = "between its transaction and its payload a branch takes extractors only (axum's `FromRequestParts`)"
+)]
 pub trait ExtractsAll<X>: Sync {
+    #[doc(hidden)]
     fn extract_all(&self, parts: &mut Parts) -> impl Future<Output = Option<X>> + Send;
 }
 
@@ -214,11 +238,16 @@ pub trait BranchRouter<S> {
     ///
     /// The router is to be merged, not nested: the path is absolute.
     #[must_use]
-    fn branch<B: Hosted<S>>(self) -> Self;
+    fn branch<B: Hosted>(self) -> Self
+    where
+        S: Holds<B::Database> + ExtractsAll<B::Extractors>;
 }
 
 impl<S> BranchRouter<S> for Router<S> {
-    fn branch<B: Hosted<S>>(self) -> Self {
+    fn branch<B: Hosted>(self) -> Self
+    where
+        S: Holds<B::Database> + ExtractsAll<B::Extractors>,
+    {
         B::register(self)
     }
 }

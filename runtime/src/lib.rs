@@ -90,7 +90,7 @@ pub use branchwire_macros::{Database, msg_branch, query_prepared, service};
 pub use client::Client;
 pub use database::{Database, DatabasePool, Holds, Isolation};
 pub use fault::Fault;
-pub use handler::{BranchContext, BranchRouter, Extracts, Hosted};
+pub use handler::{BranchContext, BranchRouter, Extracts, ExtractsAll, Hosted};
 pub use msg::{Done, NotDone};
 pub use outcome::{BranchError, Decides, MustSucceed, OrRefuse, OrRetry, Prepared, Reply, Retry};
 pub use protocol::Gid;
@@ -121,7 +121,7 @@ pub mod __private {
     pub use sqlx::Pool;
 
     pub use crate::handler::{
-        Absent, BranchFn, NotSo, Probe, QueryPreparedFn, no_payload, serve_branch, serve_query_prepared,
+        Absent, BranchFn, NoDatabase, NotSo, Probe, QueryPreparedFn, no_payload, serve_branch, serve_query_prepared,
     };
     pub use crate::literals::{checked_gid, checked_url, url_mistake};
     pub use crate::paths::{HostsContract, Text, join, path_in, paths_mistake};

@@ -19,6 +19,9 @@ macro_rules! gid {
         );
         $crate::__private::checked_gid(GID)
     }};
+    ($($computed:tt)+) => {
+        ::core::compile_error!("`gid!` takes a text that is written here; of a computed one, `Gid::new` makes a gid")
+    };
 }
 
 /// The address of a service from a literal: one that is no http or https address does not compile.
@@ -36,6 +39,11 @@ macro_rules! url {
         };
         $crate::__private::checked_url(URL)
     }};
+    ($($computed:tt)+) => {
+        ::core::compile_error!(
+            "`url!` takes a text that is written here; of a computed one, `ServiceUrl::new` makes an address"
+        )
+    };
 }
 
 /// The routes of several services in one router; two branches with one path do not compile.
@@ -95,12 +103,16 @@ pub const fn url_mistake(url: &str) -> Option<&'static str> {
     else {
         return Some("the address of a service starts with `http://` or `https://`");
     };
+    let mut n = 0;
+    while n < rest.len() && !matches!(rest[n], b'/' | b'?' | b'#') {
+        if rest[n] == b'@' {
+            return Some("the address of a service holds no user and no password: they would be stored");
+        }
+        n += 1;
+    }
     let mut host_end = 0;
     while host_end < rest.len() && !matches!(rest[host_end], b':' | b'/' | b'?' | b'#') {
         let byte = rest[host_end];
-        if byte == b'@' {
-            return Some("the address of a service holds no user and no password: they would be stored");
-        }
         if !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')) {
             return Some(
                 "the host has a character other than letters, digits, `-`, `_` and `.`: give it to `at` as a string",
@@ -120,7 +132,7 @@ pub const fn url_mistake(url: &str) -> Option<&'static str> {
             digits += 1;
             n += 1;
         }
-        if digits == 0 || port > 65_535 || (n < rest.len() && !matches!(rest[n], b'/' | b'?' | b'#' | b'@')) {
+        if digits == 0 || port > 65_535 || (n < rest.len() && !matches!(rest[n], b'/' | b'?' | b'#')) {
             return Some("the port is not a number up to 65535");
         }
     }
@@ -128,7 +140,6 @@ pub const fn url_mistake(url: &str) -> Option<&'static str> {
         match rest[n] {
             b'?' => return Some("the address of a service has no query"),
             b'#' => return Some("the address of a service has no fragment"),
-            b'@' => return Some("the address of a service holds no user and no password: they would be stored"),
             b'/' | b'-' | b'_' | b'.' | b'~' | b'%' => {}
             byte if byte.is_ascii_alphanumeric() => {}
             _ => return Some("the path has a character other than letters, digits, `-`, `_`, `.`, `~` and `/`"),

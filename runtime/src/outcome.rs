@@ -31,6 +31,7 @@ impl Retry {
 }
 
 // `Retry` is no `std::error::Error` itself: that is what lets `?` make one of any.
+#[diagnostic::do_not_recommend]
 impl<E: StdError + Send + Sync + 'static> From<E> for Retry {
     fn from(error: E) -> Self {
         Self(Box::new(error))
@@ -68,6 +69,7 @@ impl BranchError {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: StdError + Send + Sync + 'static> From<E> for BranchError {
     fn from(error: E) -> Self {
         Self::Retry(Retry::from(error))

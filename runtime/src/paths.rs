@@ -25,7 +25,11 @@ pub const fn paths_mistake(services: &[&[Route]]) -> Option<Text> {
         while route < services[service].len() {
             let this = &services[service][route];
             if let Some(other) = first_with_path(services, this.path, (service, route)) {
-                let text = Text::new().add("`").add(other.name).add("` and `").add(this.name);
+                let text = if same(other.name, this.name) {
+                    Text::new().add("two branches of the name `").add(this.name)
+                } else {
+                    Text::new().add("`").add(other.name).add("` and `").add(this.name)
+                };
                 return Some(text.add("` have one path, `").add(this.path).add("`: give one of them another"));
             }
             route += 1;

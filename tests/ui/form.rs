@@ -1,5 +1,6 @@
 //! The form of what is shown for a mistake: one error, short, in the words of the docs.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ const LINES_MAX: usize = 20;
 const LINES_MEDIAN_MAX: usize = 12;
 
 /// Cases that are not in this form, and why not.
-const EXCEPTIONS: [(&str, &str); 11] = [
+const EXCEPTIONS: [(&str, &str); 12] = [
     ("signature/several_mistakes", "several mistakes are what it shows: all of them, in one pass"),
     ("signature/associated_function", "no macro sees that it stands in an impl, where rustc wants no struct beside it"),
     ("database/tx_of_no_database", "rustc tells a bound of an async function's argument again for its future"),
@@ -34,40 +35,29 @@ const EXCEPTIONS: [(&str, &str); 11] = [
     ("role/another_type_at", "rustc tells a bound again where a function's return type is made of it"),
     ("attribute/module_of_the_same_name", "rustc adds that a struct was found where the module was meant"),
     ("attribute/service_on_a_file", "rustc itself refuses attributes on modules in files, in words of its own"),
-    (
-        "transaction/branch_not_in_the_state",
-        "rustc shows the whole way from a branch to its state; `router()` does not",
-    ),
-    ("transaction/branch_not_in_a_state_of_several", "rustc shows the whole way from a branch to its state"),
-    ("transaction/extractor_not_in_the_state", "rustc shows the whole way from a branch to its state"),
-    ("signature/no_extractor", "rustc shows the whole way from a branch to its state"),
+    ("attribute/branch_that_is_none", "router, remote and routes each ask it for what it is not"),
+    ("transaction/function_of_another_database", "rustc tells a bound of an async call again for its future"),
+    ("transaction/closure_for_another_database", "rustc tells a bound of an async call again for its future"),
+    ("database/closure_not_async", "rustc tells a bound of an async call again for its future"),
+    ("signature/payload_not_send", "rustc tells each place where a value goes to another thread"),
 ];
 
-/// The traits that may be shown: public, documented, and named as a sentence would.
-const TRAITS: [&str; 15] = [
-    "Branch",
-    "Clone",
-    "Contract",
-    "Database",
-    "DatabasePool",
-    "Decides",
-    "Error",
-    "Extracts",
-    "FromRef",
-    "Holds",
-    "Hosted",
-    "MustSucceed",
-    "Payload",
-    "Send",
-    "SendPayload",
+/// What a text may name besides the program's own words and Branchwire's public items: words of Rust and of the crates
+/// that a service uses, which a reader has written or is told to write.
+#[rustfmt::skip]
+const KNOWN: [&str; 31] = [
+    // Rust's, with a word that it starts a sentence with.
+    "AsyncFnOnce", "Box", "Cargo", "Clone", "Copy", "Duration", "Err", "Error", "From", "Future", "Into", "Nightly", "Option",
+    "Output", "Pin", "Result", "Send", "String",
+    // axum's, serde's and sqlx's.
+    "Deserialize", "FromRef", "FromRequestParts", "MySqlPool", "PgPool", "Pool", "Serialize", "Sqlite", "SqlitePool",
+    // What `#[service]` writes, and the name in an example.
+    "Bank", "Branchwire", "Contract", "Remote",
 ];
-
-/// Words of generated code: none is for the user.
-const HIDDEN: [&str; 8] =
-    ["__private", "__branchwire", "__Branchwire", "AnyState", "BranchFn", "QueryPreparedFn", "Probe", "ExtractsAll"];
 
 struct Shown {
     case: String,
+    program: String,
     text: String,
 }
 
@@ -99,25 +89,36 @@ impl Shown {
         if self.lines() > LINES_MAX {
             return Some(format!("{} lines", self.lines()));
         }
-        if let Some(word) = HIDDEN.iter().find(|word| self.text.contains(*word)) {
-            return Some(format!("the hidden word `{word}`"));
+        let is_hidden = |word: &&str| word.starts_with("__") && word.contains(char::is_alphabetic);
+        if let Some(word) = words(&self.text).find(is_hidden) {
+            return Some(format!("the hidden name `{word}`"));
         }
-        self.traits()
-            .into_iter()
-            .find(|name| !TRAITS.contains(&name.as_str()))
-            .map(|name| format!("the trait `{name}`"))
+        let strangers = self.strangers();
+        (!strangers.is_empty()).then(|| format!("names that a reader has not met: {strangers:?}"))
     }
 
-    /// The last words of the traits' names.
-    fn traits(&self) -> Vec<String> {
-        let after = self.text.split("trait `").skip(1).filter_map(|rest| rest.split('`').next());
-        after
-            .map(|name| {
-                let name = name.strip_prefix("for<'payload> ").unwrap_or(name);
-                let path = name.split('<').next().unwrap_or(name);
-                path.rsplit("::").next().unwrap_or(path).to_owned()
-            })
+    /// The types and traits that are neither the program's own, nor public in Branchwire, nor known otherwise.
+    fn strangers(&self) -> BTreeSet<&str> {
+        let own: HashSet<_> = words(&self.program).collect();
+        let public = public_items();
+        self.said()
+            .flat_map(words)
+            .filter(|word| is_type(word))
+            .filter(|word| !own.contains(word) && !public.contains(*word) && !KNOWN.contains(word))
             .collect()
+    }
+
+    /// The lines in which rustc speaks, without those of the sources that it shows.
+    fn said(&self) -> impl Iterator<Item = &str> {
+        let mut of_another_file = false;
+        self.text.lines().map(str::trim_start).filter(move |line| {
+            if let Some(place) = line.strip_prefix("--> ").or_else(|| line.strip_prefix("::: ")) {
+                of_another_file = place.starts_with('$');
+            } else if !line.starts_with('|') {
+                of_another_file = false;
+            }
+            !of_another_file && !line.starts_with(|first: char| first.is_ascii_digit())
+        })
     }
 }
 
@@ -137,11 +138,33 @@ fn cases() -> Vec<(String, PathBuf)> {
     cases
 }
 
+/// What `branchwire` exports; that each has docs, the compiler sees to.
+fn public_items() -> HashSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runtime/src");
+    let read = |file| fs::read_to_string(root.join(file)).expect("readable");
+    let (crate_root, msg) = (read("lib.rs"), read("msg.rs"));
+    let (public, _hidden) = crate_root.split_once("mod __private").expect("what generated code names");
+    let exports = public.split(';').filter(|item| item.trim_start().starts_with("pub use")).flat_map(words);
+    let of_msg =
+        msg.lines().filter(|line| line.starts_with("pub struct") || line.starts_with("pub enum")).flat_map(words);
+    exports.chain(of_msg).map(str::to_owned).collect()
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|word| !word.is_empty())
+}
+
+/// Whether it is written like a type: an upper-case letter first, and a lower-case one.
+fn is_type(word: &str) -> bool {
+    word.starts_with(char::is_uppercase) && word.contains(char::is_lowercase)
+}
+
 fn shown() -> Vec<Shown> {
     let read = |(case, path): (String, PathBuf)| {
         let text = fs::read_to_string(path.with_extension("stderr"))
             .unwrap_or_else(|_| panic!("{case} has no .stderr: run with TRYBUILD=overwrite, and read it"));
-        Shown { case, text }
+        let program = fs::read_to_string(path).expect("readable");
+        Shown { case, program, text }
     };
     cases().into_iter().map(read).collect()
 }

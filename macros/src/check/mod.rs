@@ -33,7 +33,10 @@ pub(crate) fn text(tokens: impl ToTokens) -> String {
         let (last, next) = (written.chars().last(), piece.chars().next());
         let spaced = match (last, next) {
             (Some(last), Some(next)) => {
-                (is_word(last) && (is_word(next) || next == '\'')) || last == ',' || last == ';'
+                let of_a_path = written.ends_with("::") || next == ':';
+                (is_word(last) && (is_word(next) || next == '\''))
+                    || matches!(last, ',' | ';')
+                    || (last == ':' && !of_a_path)
             }
             _ => false,
         };

@@ -3,7 +3,7 @@
 use quote::quote;
 use syn::{FnArg, ReturnType};
 
-use super::signature::{free_function, nameable, owned};
+use super::signature::{free_function, is_transaction, nameable, owned};
 use super::text;
 use crate::branch::{Known, Role};
 use crate::errors::Errors;
@@ -36,10 +36,15 @@ pub(crate) fn remote(role: Role, function: &Function, errors: &mut Errors) -> Kn
     if let ReturnType::Type(arrow, ty) = &sig.output {
         mistakes.push(quote!(#arrow #ty), format_args!("`{name}` has no body, and so returns nothing"));
     }
-    let mut arguments = sig.inputs.iter().filter_map(|input| match input {
+    let arguments = sig.inputs.iter().filter_map(|input| match input {
         FnArg::Typed(typed) => Some(typed),
         FnArg::Receiver(_) => None,
     });
+    let (transactions, arguments): (Vec<_>, Vec<_>) = arguments.partition(|typed| is_transaction(&typed.ty));
+    for transaction in transactions {
+        mistakes.push(transaction, format_args!("the transaction of `{name}` is its host's: write its payload only"));
+    }
+    let mut arguments = arguments.into_iter();
     let payload = arguments.next().map(|typed| (*typed.ty).clone());
     if let Some(payload) = &payload {
         owned(payload, sig, &mut mistakes);

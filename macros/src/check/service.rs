@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::{Attribute, Ident, Path, Visibility};
 
@@ -17,8 +18,9 @@ const RESERVED: [&str; 5] = ["at", "router", "Contract", "Remote", "ROUTES"];
 pub(crate) fn base(options: &Options, name: &Ident, errors: &mut Errors) -> String {
     let Some(text) = &options.text else {
         if !options.has_mistakes {
+            let base = name.unraw().to_string().replace('_', "-");
             errors
-                .push(name, format_args!("the service `{name}` has no base path: write `#[service(\"/api/{name}\")]`"));
+                .push(name, format_args!("the service `{name}` has no base path: write `#[service(\"/api/{base}\")]`"));
         }
         return String::new();
     };

@@ -128,30 +128,47 @@ fn route(branch: &Branch) -> TokenStream {
 /// How the router serves it, and what it asks of the router's state.
 fn hosted(branch: &Branch) -> TokenStream {
     let Branch { krate: bw, name, call, .. } = branch;
+    let site = place(name);
+    let placed_bw = &placed(bw, site);
     let state = state();
-    let router = quote!(#bw::__private::Router<#state>);
-    let Some(call) = call else {
-        return quote! {
-            impl<#state> #bw::Hosted<#state> for #name {
-                fn register(router: #router) -> #router {
-                    router
-                }
-            }
-        };
-    };
-    let asked = asked_of_state(branch, bw, &state);
-    let served = served(bw, name, call);
-    let one_payload = one_payload(bw, name, call);
     let argument = Ident::new("router", hidden(name));
-    let implemented = placed(quote!(impl<#state> #bw::Hosted<#state> for #name where #(#asked,)*), place(name));
-    let implemented = quote_spanned! {place(name)=>
-        #implemented {
-            fn register(#argument: #router) -> #router {
+    let (database, extractors, served, is_database) = match call {
+        None => (quote!(#bw::__private::NoDatabase), quote!(), quote!(#argument), None),
+        Some(call) => {
+            let (database, extractors) = needs(call);
+            // That it is a database is asked for once, here, and not again at each mention below.
+            let is_database = matches!(call, Call::MsgBranch { .. }).then(|| is_database(bw, database));
+            (quote!(#database), quote!(#(#extractors,)*), served(bw, name, call), is_database)
+        }
+    };
+    let one_payload = call.as_ref().map(|call| one_payload(bw, name, call));
+    let implemented = quote_spanned! {site=>
+        impl #placed_bw::Hosted for #name where #is_database {
+            type Database = #database;
+            type Extractors = (#extractors);
+
+            fn register<#state>(#argument: #placed_bw::__private::Router<#state>) -> #placed_bw::__private::Router<#state>
+            where
+                #state: #placed_bw::Holds<Self::Database> + #placed_bw::ExtractsAll<Self::Extractors>,
+            {
                 #served
             }
         }
     };
     quote!(#one_payload #implemented)
+}
+
+/// The database and the extractors of a branch.
+fn needs(call: &Call) -> (&Type, &[Type]) {
+    match call {
+        Call::MsgBranch { database, extractors, .. } => (database, extractors),
+        Call::AskBarrier { database } | Call::Decide { database, .. } => (database, &[]),
+    }
+}
+
+fn is_database(bw: impl ToTokens, database: &Type) -> TokenStream {
+    let is_database = placed(quote!(#bw::Database), place(database));
+    quote!(#database: #is_database)
 }
 
 /// Before the payload come extractors: a type that is a payload as well, and no extractor, is a second one.
@@ -176,25 +193,15 @@ fn one_payload(bw: &Path, name: &Ident, call: &Call) -> TokenStream {
     checks.collect()
 }
 
-/// What a branch asks of the router's state.
-pub(super) fn asked_of_state(branch: &Branch, bw: impl ToTokens, state: &Ident) -> Vec<TokenStream> {
+/// What a branch asks of the router's state, one by one: the way to it would fill the error.
+pub(super) fn asked_of_state(branch: &Branch, bw: &TokenStream, state: &Ident) -> Vec<TokenStream> {
     let site = place(&branch.name);
     let bw = &placed(bw, site);
-    match &branch.call {
-        None => Vec::new(),
-        Some(Call::MsgBranch { database, extractors, .. }) => {
-            // That it is a database is asked for once, here, and not again at each mention below.
-            let is_database = placed(quote!(#bw::Database), place(database));
-            let extracts = extractors.iter().map(|extractor| quote_spanned!(site=> #state: #bw::Extracts<#extractor>));
-            [quote_spanned!(site=> #state: #bw::Holds<#database>), quote!(#database: #is_database)]
-                .into_iter()
-                .chain(extracts)
-                .collect()
-        }
-        Some(Call::AskBarrier { database } | Call::Decide { database, .. }) => {
-            vec![quote_spanned!(site=> #state: #bw::Holds<#database>)]
-        }
-    }
+    let Some(call) = &branch.call else { return Vec::new() };
+    let (database, extractors) = needs(call);
+    let extracts = extractors.iter().map(|extractor| quote_spanned!(site=> #state: #bw::Extracts<#extractor>));
+    let is_database = matches!(call, Call::MsgBranch { .. }).then(|| is_database(bw, database));
+    [quote_spanned!(site=> #state: #bw::Holds<#database>)].into_iter().chain(is_database).chain(extracts).collect()
 }
 
 fn served(bw: &Path, name: &Ident, call: &Call) -> TokenStream {

@@ -58,24 +58,33 @@ fn router(service: &Service) -> TokenStream {
     let mut bounds = vec![quote_spanned! {site=>
         #state: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static
     }];
-    let mut hosted = Vec::new();
+    let asked_by = |name: &Ident, site: Span| {
+        let (bw, state) = (placed(bw, site), Ident::new("S", site));
+        let hosted = quote_spanned!(site=> <#name as #bw::Hosted>);
+        quote_spanned!(site=> #state: #bw::Holds<#hosted::Database> + #bw::ExtractsAll<#hosted::Extractors>)
+    };
+    let router = Ident::new("router", site);
+    let mut registered = TokenStream::new();
+    let mut register = |name: &Ident, site: Span| {
+        let bw = placed(bw, site);
+        registered.extend(quote_spanned!(site=> let #router = <#name as #bw::Hosted>::register(#router);));
+    };
     for member in &service.members {
         let (name, cfgs) = (member.name(), &member.carried().cfgs);
         match member {
-            // What it asks of the state is asked for here by itself: the way to it would fill the error.
             Member::Branch(branch) if cfgs.is_empty() => {
                 bounds.extend(super::asked_of_state(branch, bw, &state));
-                hosted.push(quote!(#name));
+                register(name, site);
             }
             Member::Elsewhere { .. } if cfgs.is_empty() => {
-                bounds.push(quote_spanned!(site=> #name: #bw::Hosted<#state>));
-                hosted.push(quote!(#name));
+                bounds.push(asked_by(name, place(name)));
+                register(name, place(name));
             }
             _ => {
                 let alias = alias(name);
                 aliases.extend(conditional(&alias, name, cfgs, &private));
-                bounds.push(quote_spanned!(site=> #alias: #bw::Hosted<#state>));
-                hosted.push(quote!(#alias));
+                bounds.push(asked_by(&alias, site));
+                register(&alias, site);
             }
         }
     }
@@ -92,9 +101,9 @@ fn router(service: &Service) -> TokenStream {
         where
             #(#bounds,)*
         {
-            let router = #private::Router::new();
-            #(let router = <#hosted as #bw::Hosted<#state>>::register(router);)*
-            router
+            let #router = #private::Router::new();
+            #registered
+            #router
         }
     }
 }

@@ -66,7 +66,15 @@ impl Options {
                 }
                 (lit, None) => errors.push(lit, format_args!("`{attribute}` takes no text: `{example}`")),
             }
-            return rest_is_empty(input, errors);
+            return rest_is_empty(input, None, errors);
+        }
+        if !input.peek(Ident::peek_any) {
+            let other: TokenStream = input.parse()?;
+            match accepted.text {
+                Some(what) => errors.push(other, format_args!("the {what} is a string literal: `{example}`")),
+                None => errors.push(other, format_args!("`{attribute}` takes words: `{example}`")),
+            }
+            return Ok(());
         }
         let name = input.call(Ident::parse_any)?;
         let word = name.to_string();
@@ -90,20 +98,24 @@ impl Options {
             if self.flags.contains(&name) {
                 errors.push(&name, format_args!("`{word}` was given already: remove this one"));
             }
-            self.flags.push(name);
+            self.flags.push(name.clone());
         } else {
-            let rest: TokenStream = input.parse()?;
+            input.parse::<TokenStream>()?;
             let names = [accepted.flags, accepted.paths].concat();
-            let advice = match (did_you_mean(&word, &names), accepted.text) {
+            let meant = did_you_mean(&word, &names);
+            // Taken as meant, so that what follows from it is no mistake, too.
+            self.flags.extend(
+                meant.filter(|known| accepted.flags.contains(known)).map(|known| Ident::new(known, name.span())),
+            );
+            let advice = match (meant, accepted.text) {
                 (Some(known), _) => format!("did you mean `{known}`?"),
                 (None, Some(what)) => format!("`{attribute}` takes a {what}: `{example}`"),
                 (None, None) => format!("`{attribute}` takes none: `{example}`"),
             };
-            let _ = rest;
             errors.push(&name, format_args!("unknown option `{word}`; {advice}"));
             return Ok(());
         }
-        rest_is_empty(input, errors)
+        rest_is_empty(input, Some(&word), errors)
     }
 
     pub(crate) fn flag(&self, name: &str) -> Option<&Ident> {
@@ -115,10 +127,15 @@ impl Options {
     }
 }
 
-fn rest_is_empty(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
-    if !input.is_empty() {
-        let rest: TokenStream = input.parse()?;
-        errors.push(rest, "expected a comma");
+fn rest_is_empty(input: ParseStream<'_>, flag: Option<&str>, errors: &mut Errors) -> syn::Result<()> {
+    if input.is_empty() {
+        return Ok(());
+    }
+    let has_value = input.peek(Token![=]);
+    let rest: TokenStream = input.parse()?;
+    match flag {
+        Some(word) if has_value => errors.push(rest, format_args!("`{word}` takes no value: write `{word}`")),
+        _ => errors.push(&rest, format_args!("a comma is missing before `{rest}`")),
     }
     Ok(())
 }

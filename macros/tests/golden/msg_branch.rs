@@ -24,14 +24,19 @@ const _: () = {
             ::branchwire::MsgAddress::new(service, Self::ROUTE.path)
         }
     }
-    impl<AnyState> ::branchwire::Hosted<AnyState> for trans_in
+    impl ::branchwire::Hosted for trans_in
     where
-        AnyState: ::branchwire::Holds<BankB>,
         BankB: ::branchwire::Database,
     {
-        fn register(
+        type Database = BankB;
+        type Extractors = ();
+        fn register<AnyState>(
             router: ::branchwire::__private::Router<AnyState>,
-        ) -> ::branchwire::__private::Router<AnyState> {
+        ) -> ::branchwire::__private::Router<AnyState>
+        where
+            AnyState: ::branchwire::Holds<Self::Database>
+                + ::branchwire::ExtractsAll<Self::Extractors>,
+        {
             let branch = ::branchwire::__private::BranchFn {
                 run: |tx, (), payload| ::std::boxed::Box::pin(trans_in(tx, payload)),
                 payload: <TransferIn as ::branchwire::Payload>::from_json,

@@ -43,16 +43,19 @@ const _: () = {
             );
         }
     };
-    impl<AnyState> ::branchwire::Hosted<AnyState> for trans_in
+    impl ::branchwire::Hosted for trans_in
     where
-        AnyState: ::branchwire::Holds<BankB>,
         BankB: ::branchwire::Database,
-        AnyState: ::branchwire::Extracts<State<Rate>>,
-        AnyState: ::branchwire::Extracts<Tenant>,
     {
-        fn register(
+        type Database = BankB;
+        type Extractors = (State<Rate>, Tenant);
+        fn register<AnyState>(
             router: ::branchwire::__private::Router<AnyState>,
-        ) -> ::branchwire::__private::Router<AnyState> {
+        ) -> ::branchwire::__private::Router<AnyState>
+        where
+            AnyState: ::branchwire::Holds<Self::Database>
+                + ::branchwire::ExtractsAll<Self::Extractors>,
+        {
             let branch = ::branchwire::__private::BranchFn {
                 run: |tx, (extractor0, extractor1), payload| ::std::boxed::Box::pin(
                     trans_in(tx, extractor0, extractor1, payload),

@@ -36,10 +36,16 @@ const _: () = {
             ::branchwire::MsgAddress::new(service, Self::ROUTE.path)
         }
     }
-    impl<AnyState> ::branchwire::Hosted<AnyState> for trans_in {
-        fn register(
+    impl ::branchwire::Hosted for trans_in {
+        type Database = ::branchwire::__private::NoDatabase;
+        type Extractors = ();
+        fn register<AnyState>(
             router: ::branchwire::__private::Router<AnyState>,
-        ) -> ::branchwire::__private::Router<AnyState> {
+        ) -> ::branchwire::__private::Router<AnyState>
+        where
+            AnyState: ::branchwire::Holds<Self::Database>
+                + ::branchwire::ExtractsAll<Self::Extractors>,
+        {
             router
         }
     }

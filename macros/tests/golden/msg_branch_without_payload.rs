@@ -21,14 +21,19 @@ const _: () = {
             ::branchwire::MsgBranch::without_payload(service, Self::ROUTE.path)
         }
     }
-    impl<AnyState> ::branchwire::Hosted<AnyState> for wake
+    impl ::branchwire::Hosted for wake
     where
-        AnyState: ::branchwire::Holds<BankB>,
         BankB: ::branchwire::Database,
     {
-        fn register(
+        type Database = BankB;
+        type Extractors = ();
+        fn register<AnyState>(
             router: ::branchwire::__private::Router<AnyState>,
-        ) -> ::branchwire::__private::Router<AnyState> {
+        ) -> ::branchwire::__private::Router<AnyState>
+        where
+            AnyState: ::branchwire::Holds<Self::Database>
+                + ::branchwire::ExtractsAll<Self::Extractors>,
+        {
             let branch = ::branchwire::__private::BranchFn {
                 run: |tx, (), ()| ::std::boxed::Box::pin(wake(tx)),
                 payload: ::branchwire::__private::no_payload,

@@ -27,13 +27,16 @@ const _: () = {
             ::branchwire::QueryPrepared::new(service, Self::ROUTE.path)
         }
     }
-    impl<AnyState> ::branchwire::Hosted<AnyState> for transfer_prepared
-    where
-        AnyState: ::branchwire::Holds<BankA>,
-    {
-        fn register(
+    impl ::branchwire::Hosted for transfer_prepared {
+        type Database = BankA;
+        type Extractors = ();
+        fn register<AnyState>(
             router: ::branchwire::__private::Router<AnyState>,
-        ) -> ::branchwire::__private::Router<AnyState> {
+        ) -> ::branchwire::__private::Router<AnyState>
+        where
+            AnyState: ::branchwire::Holds<Self::Database>
+                + ::branchwire::ExtractsAll<Self::Extractors>,
+        {
             let query_prepared = ::branchwire::__private::QueryPreparedFn {
                 ask: <BankA as ::branchwire::Database>::ask_barrier,
                 decision: ::core::convert::identity,

@@ -21,13 +21,16 @@ const _: () = {
             ::branchwire::QueryPrepared::new(service, Self::ROUTE.path)
         }
     }
-    impl<AnyState> ::branchwire::Hosted<AnyState> for order_paid
-    where
-        AnyState: ::branchwire::Holds<Orders>,
-    {
-        fn register(
+    impl ::branchwire::Hosted for order_paid {
+        type Database = Orders;
+        type Extractors = ();
+        fn register<AnyState>(
             router: ::branchwire::__private::Router<AnyState>,
-        ) -> ::branchwire::__private::Router<AnyState> {
+        ) -> ::branchwire::__private::Router<AnyState>
+        where
+            AnyState: ::branchwire::Holds<Self::Database>
+                + ::branchwire::ExtractsAll<Self::Extractors>,
+        {
             let _ = <Orders as ::branchwire::Database>::pool;
             let query_prepared = ::branchwire::__private::QueryPreparedFn {
                 ask: |db: &Orders, gid: ::branchwire::Gid| ::std::boxed::Box::pin(

@@ -27,14 +27,19 @@ pub mod bank_b {
                 ::branchwire::MsgAddress::new(service, Self::ROUTE.path)
             }
         }
-        impl<AnyState> ::branchwire::Hosted<AnyState> for trans_in
+        impl ::branchwire::Hosted for trans_in
         where
-            AnyState: ::branchwire::Holds<BankB>,
             BankB: ::branchwire::Database,
         {
-            fn register(
+            type Database = BankB;
+            type Extractors = ();
+            fn register<AnyState>(
                 router: ::branchwire::__private::Router<AnyState>,
-            ) -> ::branchwire::__private::Router<AnyState> {
+            ) -> ::branchwire::__private::Router<AnyState>
+            where
+                AnyState: ::branchwire::Holds<Self::Database>
+                    + ::branchwire::ExtractsAll<Self::Extractors>,
+            {
                 let branch = ::branchwire::__private::BranchFn {
                     run: |tx, (), payload| ::std::boxed::Box::pin(trans_in(tx, payload)),
                     payload: <TransferIn as ::branchwire::Payload>::from_json,
@@ -81,13 +86,16 @@ pub mod bank_b {
                 ::branchwire::QueryPrepared::new(service, Self::ROUTE.path)
             }
         }
-        impl<AnyState> ::branchwire::Hosted<AnyState> for transfer_prepared
-        where
-            AnyState: ::branchwire::Holds<BankB>,
-        {
-            fn register(
+        impl ::branchwire::Hosted for transfer_prepared {
+            type Database = BankB;
+            type Extractors = ();
+            fn register<AnyState>(
                 router: ::branchwire::__private::Router<AnyState>,
-            ) -> ::branchwire::__private::Router<AnyState> {
+            ) -> ::branchwire::__private::Router<AnyState>
+            where
+                AnyState: ::branchwire::Holds<Self::Database>
+                    + ::branchwire::ExtractsAll<Self::Extractors>,
+            {
                 let query_prepared = ::branchwire::__private::QueryPreparedFn {
                     ask: <BankB as ::branchwire::Database>::ask_barrier,
                     decision: ::core::convert::identity,
@@ -167,8 +175,8 @@ pub mod bank_b {
         BankB: ::branchwire::Database,
     {
         let router = ::branchwire::__private::Router::new();
-        let router = <trans_in as ::branchwire::Hosted<S>>::register(router);
-        let router = <transfer_prepared as ::branchwire::Hosted<S>>::register(router);
+        let router = <trans_in as ::branchwire::Hosted>::register(router);
+        let router = <transfer_prepared as ::branchwire::Hosted>::register(router);
         router
     }
 }

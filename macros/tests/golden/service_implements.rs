@@ -26,14 +26,19 @@ pub mod notary {
                 ::branchwire::MsgAddress::new(service, Self::ROUTE.path)
             }
         }
-        impl<AnyState> ::branchwire::Hosted<AnyState> for transferred
+        impl ::branchwire::Hosted for transferred
         where
-            AnyState: ::branchwire::Holds<Archive>,
             Archive: ::branchwire::Database,
         {
-            fn register(
+            type Database = Archive;
+            type Extractors = ();
+            fn register<AnyState>(
                 router: ::branchwire::__private::Router<AnyState>,
-            ) -> ::branchwire::__private::Router<AnyState> {
+            ) -> ::branchwire::__private::Router<AnyState>
+            where
+                AnyState: ::branchwire::Holds<Self::Database>
+                    + ::branchwire::ExtractsAll<Self::Extractors>,
+            {
                 let branch = ::branchwire::__private::BranchFn {
                     run: |tx, (), payload| ::std::boxed::Box::pin(
                         transferred(tx, payload),
@@ -82,13 +87,16 @@ pub mod notary {
                 ::branchwire::QueryPrepared::new(service, Self::ROUTE.path)
             }
         }
-        impl<AnyState> ::branchwire::Hosted<AnyState> for sealed
-        where
-            AnyState: ::branchwire::Holds<Archive>,
-        {
-            fn register(
+        impl ::branchwire::Hosted for sealed {
+            type Database = Archive;
+            type Extractors = ();
+            fn register<AnyState>(
                 router: ::branchwire::__private::Router<AnyState>,
-            ) -> ::branchwire::__private::Router<AnyState> {
+            ) -> ::branchwire::__private::Router<AnyState>
+            where
+                AnyState: ::branchwire::Holds<Self::Database>
+                    + ::branchwire::ExtractsAll<Self::Extractors>,
+            {
                 let query_prepared = ::branchwire::__private::QueryPreparedFn {
                     ask: <Archive as ::branchwire::Database>::ask_barrier,
                     decision: ::core::convert::identity,
@@ -165,8 +173,8 @@ pub mod notary {
         Archive: ::branchwire::Database,
     {
         let router = ::branchwire::__private::Router::new();
-        let router = <transferred as ::branchwire::Hosted<S>>::register(router);
-        let router = <sealed as ::branchwire::Hosted<S>>::register(router);
+        let router = <transferred as ::branchwire::Hosted>::register(router);
+        let router = <sealed as ::branchwire::Hosted>::register(router);
         router
     }
     #[doc(hidden)]

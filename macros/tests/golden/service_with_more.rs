@@ -30,14 +30,19 @@ pub mod bank_b {
                 )
             }
         }
-        impl<AnyState> ::kit::transactions::Hosted<AnyState> for bonus
+        impl ::kit::transactions::Hosted for bonus
         where
-            AnyState: ::kit::transactions::Holds<BankB>,
             BankB: ::kit::transactions::Database,
         {
-            fn register(
+            type Database = BankB;
+            type Extractors = ();
+            fn register<AnyState>(
                 router: ::kit::transactions::__private::Router<AnyState>,
-            ) -> ::kit::transactions::__private::Router<AnyState> {
+            ) -> ::kit::transactions::__private::Router<AnyState>
+            where
+                AnyState: ::kit::transactions::Holds<Self::Database>
+                    + ::kit::transactions::ExtractsAll<Self::Extractors>,
+            {
                 let branch = ::kit::transactions::__private::BranchFn {
                     run: |tx, (), ()| ::std::boxed::Box::pin(bonus(tx)),
                     payload: ::kit::transactions::__private::no_payload,
@@ -130,14 +135,22 @@ pub mod bank_b {
     pub fn router<S>() -> ::kit::transactions::__private::Router<S>
     where
         S: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static,
-        __branchwire_bonus: ::kit::transactions::Hosted<S>,
-        refund: ::kit::transactions::Hosted<S>,
+        S: ::kit::transactions::Holds<
+                <__branchwire_bonus as ::kit::transactions::Hosted>::Database,
+            >
+            + ::kit::transactions::ExtractsAll<
+                <__branchwire_bonus as ::kit::transactions::Hosted>::Extractors,
+            >,
+        S: ::kit::transactions::Holds<<refund as ::kit::transactions::Hosted>::Database>
+            + ::kit::transactions::ExtractsAll<
+                <refund as ::kit::transactions::Hosted>::Extractors,
+            >,
     {
         let router = ::kit::transactions::__private::Router::new();
-        let router = <__branchwire_bonus as ::kit::transactions::Hosted<
-            S,
-        >>::register(router);
-        let router = <refund as ::kit::transactions::Hosted<S>>::register(router);
+        let router = <__branchwire_bonus as ::kit::transactions::Hosted>::register(
+            router,
+        );
+        let router = <refund as ::kit::transactions::Hosted>::register(router);
         router
     }
 }

@@ -2,22 +2,15 @@
 
 use branchwire::prelude::*;
 
-#[derive(Clone, Database)]
-pub struct BankB(sqlx::SqlitePool);
-
 #[branchwire::service("/api/bank-b", remot)]
 pub mod bank_b {
     use super::*;
 
     #[msg_branch]
-    pub async fn trans_in(_: &mut Tx<BankB>) -> Result<(), Retry> {
-        Ok(())
-    }
+    pub fn trans_in(amount: i64);
 
     #[msg_branch]
-    pub async fn ping(_: &mut Tx<BankB>) -> Result<(), Retry> {
-        Ok(())
-    }
+    pub fn ping();
 }
 
 fn main() {}

@@ -2,22 +2,31 @@
 #![deny(warnings, clippy::pedantic)]
 #![allow(dead_code, unreachable_pub, clippy::wildcard_imports, reason = "they are programs of a few lines")]
 
+mod aliases;
+mod any_state;
 mod by_path;
 mod called_directly;
+mod databases;
 mod deciding;
 mod deprecated;
+mod documented;
 mod elsewhere;
 mod empty;
 mod extra_attributes;
 mod extractors;
+mod given_paths;
 mod host;
 mod in_a_function;
+mod in_axum_handlers;
 mod instrumented;
 mod literals;
 mod made_by_a_macro;
+mod messages;
 mod names_of_ours;
+mod no_payload;
 mod one_branch;
 mod only_received;
+mod or_retry_or_refuse;
 mod other_items;
 mod patterns;
 mod payload_types;
@@ -28,5 +37,6 @@ mod remote_in_a_state;
 mod routes;
 mod several_services;
 mod shadowed;
+mod strict_lints;
 mod under_cfg;
 mod visibility;

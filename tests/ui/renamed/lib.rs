@@ -2,6 +2,14 @@
 #![deny(warnings, missing_docs, clippy::pedantic)]
 #![forbid(unsafe_code)]
 
+// The programs say `branchwire`, what the attributes write for them says `transactions`, as the manifest does.
+#[cfg(test)]
+extern crate transactions as branchwire;
+
+#[cfg(test)]
+#[path = "../pass/mod.rs"]
+mod pass;
+
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use transactions::prelude::*;
@@ -35,7 +43,7 @@ pub mod notary {
 /// What the bank hosts.
 #[transactions::service("/bank")]
 pub mod bank {
-    use super::{msg_branch, query_prepared, Bank, Gid, Prepared, Retry, State, TransferIn, Tx};
+    use super::{Bank, Gid, Prepared, Retry, State, TransferIn, Tx, msg_branch, query_prepared};
 
     /// Credits an account.
     ///
@@ -75,7 +83,7 @@ pub mod bank {
 
 /// Branches that a service collects.
 pub mod elsewhere {
-    use super::{msg_branch, Bank, Retry, Tx};
+    use super::{Bank, Retry, Tx, msg_branch};
 
     /// Gives back.
     ///
@@ -90,7 +98,7 @@ pub mod elsewhere {
 /// What a notary of ours hosts.
 #[transactions::service(implements = notary)]
 pub mod own_notary {
-    use super::{msg_branch, query_prepared, Bank, Retry, TransferIn, Tx};
+    use super::{Bank, Retry, TransferIn, Tx, msg_branch, query_prepared};
 
     /// Attests a transfer.
     ///

@@ -16,13 +16,13 @@ pub mod bank_b {
 
     #[cfg(any())]
     #[msg_branch]
-    pub async fn ping(_: &mut Tx<BankB>) -> Result<(), Retry> {
+    pub async fn bonus(_: &mut Tx<BankB>) -> Result<(), Retry> {
         Ok(())
     }
 }
 
 fn send(bank_b: bank_b::Remote) {
-    let _ = bank_b.ping();
+    let _ = bank_b.bonus();
 }
 
 fn main() {}

@@ -1,0 +1,23 @@
+// Two names that give one path.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct Bank(sqlx::SqlitePool);
+
+#[branchwire::service("/api/bank-b")]
+pub mod bank_b {
+    use super::*;
+
+    #[msg_branch]
+    pub async fn trans_in(_tx: &mut Tx<Bank>) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    #[msg_branch]
+    pub async fn _trans_in(_tx: &mut Tx<Bank>) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+fn main() {}

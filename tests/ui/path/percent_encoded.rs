@@ -1,0 +1,13 @@
+// A path in percent-encoding.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct Bank(sqlx::SqlitePool);
+
+#[msg_branch("/trans%20in")]
+pub async fn trans_in(tx: &mut Tx<Bank>) -> Result<(), Retry> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// One service served twice.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct Bank(sqlx::SqlitePool);
+
+#[branchwire::service("/api/bank-b")]
+pub mod bank_b {
+    use super::*;
+
+    #[msg_branch]
+    pub async fn trans_in(_tx: &mut Tx<Bank>) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+fn main() {
+    let _: axum::Router<Bank> = branchwire::services![bank_b, bank_b];
+}

@@ -1,0 +1,13 @@
+// A query-prepared with an extractor.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct Bank(sqlx::SqlitePool);
+
+#[query_prepared]
+pub async fn transfer_prepared(db: &Bank, gid: Gid, context: BranchContext) -> Result<Prepared, Retry> {
+    Ok(Prepared::Ongoing)
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// A local transaction by a closure of another database.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct Bank(sqlx::SqlitePool);
+
+#[derive(Clone, Database)]
+pub struct Orders(sqlx::SqlitePool);
+
+#[query_prepared]
+pub fn transfer_prepared(db: Bank);
+
+pub async fn send(client: Client, bank: Bank, orders: Orders) -> Result<(), Box<dyn std::error::Error>> {
+    let prepared = branchwire::at::<transfer_prepared>("http://bank-a:8080")?;
+    client.msg(branchwire::MsgBranch::topic("transfers", &30)).do_and_submit(prepared, &bank, async |tx: &mut Tx<Orders>| Ok::<_, std::io::Error>(())).await?;
+    Ok(())
+}
+
+fn main() {}

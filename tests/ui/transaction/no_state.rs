@@ -1,0 +1,15 @@
+// A router without a state.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct Bank(sqlx::SqlitePool);
+
+#[msg_branch]
+pub async fn bonus(_tx: &mut Tx<Bank>) -> Result<(), Retry> {
+    Ok(())
+}
+
+fn main() {
+    let _ = axum::Router::new().branch::<bonus>().with_state(());
+}
