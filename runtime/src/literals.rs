@@ -81,6 +81,9 @@ macro_rules! services {
         $crate::__branchwire_check_paths!($($($service)::+::ROUTES),+);
         $crate::__private::Router::new()$(.merge($($service)::+::router()))+
     }};
+    ($($other:tt)*) => {
+        ::core::compile_error!("`services!` takes services by name, `services![bank_a, bank_b]`, and asks each for its router")
+    };
 }
 
 /// # Panics

@@ -27,7 +27,7 @@ const LINES_MAX: usize = 20;
 const LINES_MEDIAN_MAX: usize = 12;
 
 /// Cases that are not in this form, and why not.
-const EXCEPTIONS: [(&str, &str); 12] = [
+const EXCEPTIONS: [(&str, &str); 15] = [
     ("signature/several_mistakes", "several mistakes are what it shows: all of them, in one pass"),
     ("signature/associated_function", "no macro sees that it stands in an impl, where rustc wants no struct beside it"),
     ("database/tx_of_no_database", "rustc tells a bound of an async function's argument again for its future"),
@@ -39,18 +39,21 @@ const EXCEPTIONS: [(&str, &str); 12] = [
     ("transaction/function_of_another_database", "rustc tells a bound of an async call again for its future"),
     ("transaction/closure_for_another_database", "rustc tells a bound of an async call again for its future"),
     ("database/closure_not_async", "rustc tells a bound of an async call again for its future"),
+    ("message/async_block", "rustc tells a lifetime that is too short once for each step of an async call"),
+    ("signature/misspelt_database", "rustc proposes a type parameter where one can stand, and so tells it twice"),
+    ("role/as_axum_handler", "axum's own text of what is no handler"),
     ("signature/payload_not_send", "rustc tells each place where a value goes to another thread"),
 ];
 
 /// What a text may name besides the program's own words and Branchwire's public items: words of Rust and of the crates
 /// that a service uses, which a reader has written or is told to write.
 #[rustfmt::skip]
-const KNOWN: [&str; 31] = [
+const KNOWN: [&str; 33] = [
     // Rust's, with a word that it starts a sentence with.
-    "AsyncFnOnce", "Box", "Cargo", "Clone", "Copy", "Duration", "Err", "Error", "From", "Future", "Into", "Nightly", "Option",
+    "AsyncFnOnce", "Box", "Cargo", "Clone", "Copy", "Duration", "Err", "Error", "From", "Future", "Into", "IntoFuture", "Nightly", "Option",
     "Output", "Pin", "Result", "Send", "String",
     // axum's, serde's and sqlx's.
-    "Deserialize", "FromRef", "FromRequestParts", "MySqlPool", "PgPool", "Pool", "Serialize", "Sqlite", "SqlitePool",
+    "Body", "Deserialize", "FromRef", "FromRequestParts", "MySqlPool", "PgPool", "Pool", "Serialize", "Sqlite", "SqlitePool",
     // What `#[service]` writes, and the name in an example.
     "Bank", "Branchwire", "Contract", "Remote",
 ];

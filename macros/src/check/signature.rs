@@ -56,7 +56,9 @@ fn msg_branch(no_payload: Option<&Ident>, sig: &Signature, known: &mut Known, er
     let has_transaction_first = types.first().is_some_and(|ty| is_transaction(ty));
     for ty in rest {
         if !is_transaction(ty) {
-            owned(ty, sig, errors);
+            if !of_a_handler(ty, sig, errors) {
+                owned(ty, sig, errors);
+            }
         } else if has_transaction_first {
             errors.push(ty, format_args!("`{}` has a second transaction: a branch works in one database", sig.ident));
         } else {
@@ -267,6 +269,23 @@ const EXTRACTORS: [&str; 17] = [
 pub(crate) fn is_known_extractor(ty: &Type) -> bool {
     let Type::Path(TypePath { path, .. }) = ty else { return false };
     path.segments.last().is_some_and(|segment| EXTRACTORS.iter().any(|known| segment.ident == known))
+}
+
+/// What handlers of axum take, and a branch does not; whether it is such.
+fn of_a_handler(ty: &Type, sig: &Signature, errors: &mut Errors) -> bool {
+    let Type::Path(TypePath { path, .. }) = ty else { return false };
+    let Some(PathSegment { ident, arguments: PathArguments::AngleBracketed(of) }) = path.segments.last() else {
+        return false;
+    };
+    let (name, of) = (&sig.ident, text(&of.args));
+    if ident == "Json" || ident == "Form" {
+        errors.push(ty, format_args!("`{name}` gets its payload as it is, read from JSON: write `{of}`"));
+    } else if ident == "Path" {
+        errors.push(ty, format_args!("the path of `{name}` has no captures: what varies is payload"));
+    } else {
+        return false;
+    }
+    true
 }
 
 fn extractors_and_payload(

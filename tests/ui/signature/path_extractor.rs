@@ -1,0 +1,18 @@
+// A branch wants captures, and its path has none.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct Bank(sqlx::SqlitePool);
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Transfer {
+    pub amount: i64,
+}
+
+#[msg_branch]
+pub async fn trans_in(_: &mut Tx<Bank>, _: axum::extract::Path<i64>, _: Transfer) -> Result<(), Retry> {
+    Ok(())
+}
+
+fn main() {}
