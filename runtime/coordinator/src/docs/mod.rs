@@ -15,3 +15,6 @@ pub mod operations {}
 
 #[doc = include_str!("faults_processes.md")]
 pub mod faults_processes {}
+
+#[doc = include_str!("speed.md")]
+pub mod speed {}
