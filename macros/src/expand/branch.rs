@@ -41,23 +41,30 @@ fn state() -> Ident {
     Ident::new("AnyState", Span::mixed_site())
 }
 
+/// What it is, and its route, as the docs of all that has its name say it.
+pub(super) fn described(branch: &Branch) -> String {
+    let Branch { role, path, known, .. } = branch;
+    let (verb, what) = match role {
+        Role::QueryPrepared => ("GET", "A query-prepared"),
+        // A branch without payload is called by GET.
+        Role::MsgBranch if known.payload.is_none() => ("GET", "A message's branch"),
+        Role::MsgBranch => ("POST", "A message's branch"),
+    };
+    match path {
+        RoutePath::Known(path) => format!("{what}: `{verb} {path}`."),
+        RoutePath::OfContract => format!("{what}: `{verb}` at the path that the contract gives it."),
+        RoutePath::BelowContract(tail) => format!("{what}: `{verb} {tail}` below the contract's base."),
+    }
+}
+
 /// An empty braced struct: it has a type's name and no value's, and so never meets the function.
 fn marker(branch: &Branch) -> TokenStream {
-    let Branch { carried: Carried { cfgs, docs, deprecated }, vis, name, role, path, .. } = branch;
-    let word = name.unraw();
-    let (verb, what) = match role {
-        Role::MsgBranch => ("POST", "A message's branch"),
-        Role::QueryPrepared => ("GET", "A query-prepared"),
-    };
-    let route = match path {
-        RoutePath::Known(path) => format!("`{verb} {path}`"),
-        RoutePath::OfContract => format!("`{verb}` at the path that the contract gives it"),
-        RoutePath::BelowContract(tail) => format!("`{verb} {tail}` below the contract's base"),
-    };
+    let Branch { carried: Carried { cfgs, docs, deprecated }, vis, name, .. } = branch;
+    let (word, what) = (name.unraw(), described(branch));
     let about = if branch.is_remote {
-        format!(" {what}, hosted elsewhere: {route}.")
+        format!(" {what} Hosted elsewhere.")
     } else {
-        format!(" {what}: {route}. The function: [`{word}()`](fn@{word}).")
+        format!(" {what} The function: [`{word}()`](fn@{word}).")
     };
     let break_after_docs = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
     quote! {

@@ -162,10 +162,7 @@ fn remote(service: &Service) -> TokenStream {
 
 fn method(branch: &Branch) -> TokenStream {
     let Branch { krate: bw, carried: Carried { cfgs, docs, deprecated }, vis, name, role, known, .. } = branch;
-    let about = match role {
-        Role::MsgBranch => format!(" The branch `{}`, for a message.", name.unraw()),
-        Role::QueryPrepared => format!(" The query-prepared `{}`, for a message of its database.", name.unraw()),
-    };
+    let about = format!(" {}", super::branch::described(branch));
     let break_after_docs = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
     // Errors of a caller show where the method is from: the function.
     let site = place(name);

@@ -2,7 +2,7 @@
 async fn wake(tx: &mut Tx<BankB>) -> Result<(), Retry> {
     look_around(tx).await
 }
-/// A message's branch: `POST /wake`. The function: [`wake()`](fn@wake).
+/// A message's branch: `GET /wake`. The function: [`wake()`](fn@wake).
 #[allow(non_camel_case_types, dead_code, unreachable_pub)]
 struct wake {}
 #[allow(deprecated)]

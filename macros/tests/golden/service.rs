@@ -146,7 +146,7 @@ pub mod bank_b {
     impl Remote {
         /// Credits an account.
         ///
-        /// The branch `trans_in`, for a message.
+        /// A message's branch: `POST /api/bank-b/trans-in`.
         pub fn trans_in(&self, payload: &TransferIn) -> ::branchwire::MsgBranch
         where
             for<'payload> &'payload TransferIn: ::branchwire::SendPayload,
@@ -159,7 +159,7 @@ pub mod bank_b {
         }
         /// Has the local transaction of a transfer committed?
         ///
-        /// The query-prepared `transfer_prepared`, for a message of its database.
+        /// A query-prepared: `GET /api/bank-b/transfer-prepared`.
         pub fn transfer_prepared(&self) -> ::branchwire::QueryPrepared<BankB> {
             <transfer_prepared as ::branchwire::Branch>::address(&self.service)
         }

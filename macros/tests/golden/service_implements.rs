@@ -146,7 +146,7 @@ pub mod notary {
         clippy::pedantic
     )]
     impl Remote {
-        /// The branch `transferred`, for a message.
+        /// A message's branch: `POST` at the path that the contract gives it.
         pub fn transferred(&self, payload: &Notice) -> ::branchwire::MsgBranch
         where
             for<'payload> &'payload Notice: ::branchwire::SendPayload,
@@ -157,7 +157,7 @@ pub mod notary {
                 &payload,
             )
         }
-        /// The query-prepared `sealed`, for a message of its database.
+        /// A query-prepared: `GET /sealed` below the contract's base.
         pub fn sealed(&self) -> ::branchwire::QueryPrepared<Archive> {
             <sealed as ::branchwire::Branch>::address(&self.service)
         }

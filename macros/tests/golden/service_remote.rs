@@ -2,7 +2,7 @@ pub mod notary {
     use super::*;
     /// Writes a transfer down.
     ///
-    /// A message's branch, hosted elsewhere: `POST /api/notary/transferred`.
+    /// A message's branch: `POST /api/notary/transferred`. Hosted elsewhere.
     #[allow(non_camel_case_types, dead_code, unreachable_pub)]
     pub struct transferred {}
     #[allow(deprecated)]
@@ -22,7 +22,7 @@ pub mod notary {
             }
         }
     };
-    /// A message's branch, hosted elsewhere: `POST /api/notary/v2/seal`.
+    /// A message's branch: `GET /api/notary/v2/seal`. Hosted elsewhere.
     #[allow(non_camel_case_types, dead_code, unreachable_pub)]
     pub struct seal {}
     #[allow(deprecated)]
@@ -78,7 +78,7 @@ pub mod notary {
     impl Remote {
         /// Writes a transfer down.
         ///
-        /// The branch `transferred`, for a message.
+        /// A message's branch: `POST /api/notary/transferred`.
         pub fn transferred(&self, payload: &Notice) -> ::branchwire::MsgBranch
         where
             for<'payload> &'payload Notice: ::branchwire::SendPayload,
@@ -89,7 +89,7 @@ pub mod notary {
                 &payload,
             )
         }
-        /// The branch `seal`, for a message.
+        /// A message's branch: `GET /api/notary/v2/seal`.
         pub fn seal(&self) -> ::branchwire::MsgBranch {
             ::branchwire::MsgBranch::without_payload(
                 &self.service,

@@ -7,7 +7,7 @@ pub mod bank_b {
         credit(tx, 1, LIMIT).await
     }
     #[cfg(feature = "bonus")]
-    /// A message's branch: `POST /api/bank-b/bonus`. The function: [`bonus()`](fn@bonus).
+    /// A message's branch: `GET /api/bank-b/bonus`. The function: [`bonus()`](fn@bonus).
     #[allow(non_camel_case_types, dead_code, unreachable_pub)]
     pub struct bonus {}
     #[cfg(feature = "bonus")]
@@ -101,7 +101,7 @@ pub mod bank_b {
     )]
     impl Remote {
         #[cfg(feature = "bonus")]
-        /// The branch `bonus`, for a message.
+        /// A message's branch: `GET /api/bank-b/bonus`.
         pub fn bonus(&self) -> ::kit::transactions::MsgBranch {
             ::kit::transactions::MsgBranch::without_payload(
                 &self.service,
