@@ -6,6 +6,7 @@ mod aliases;
 mod any_state;
 mod by_path;
 mod called_directly;
+mod contract_of_another_crate;
 mod databases;
 mod deciding;
 mod deprecated;

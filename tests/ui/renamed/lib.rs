@@ -5,6 +5,9 @@
 // The programs say `branchwire`, what the attributes write for them says `transactions`, as the manifest does.
 #[cfg(test)]
 extern crate transactions as branchwire;
+// And one of them hosts what this crate declares.
+#[cfg(test)]
+extern crate self as branchwire_ui_renamed;
 
 #[cfg(test)]
 #[path = "../pass/mod.rs"]
