@@ -56,8 +56,8 @@ fn worlds() -> Vec<Limits> {
         Limits { clients: 2, ..one },
         Limits { clients: 2, ..two },
         Limits { coordinators: 2, ..one },
-        Limits { coordinators: 2, faults: 3, ..two },
-        Limits { coordinators: 2, clients: 2, faults: 2, ..one },
+        Limits { coordinators: 2, faults: 1, ..two },
+        Limits { coordinators: 2, clients: 2, faults: 1, ..one },
     ]
 }
 

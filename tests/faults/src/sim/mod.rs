@@ -50,17 +50,20 @@ pub enum Bug {
     BranchSkipsItsRow,
     /// A barrier row that can be read counts, whether it is on disk or not.
     ReadsWhatIsNotOnDisk,
+    /// A store that coordinators share lets them read what is not on disk.
+    StoreShowsWhatIsNotOnDisk,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AcknowledgeBeforeDurable,
         Self::QueryPreparedLeavesNoRow,
         Self::UnknownIsFailure,
         Self::RestartDropsDue,
         Self::BranchSkipsItsRow,
         Self::ReadsWhatIsNotOnDisk,
+        Self::StoreShowsWhatIsNotOnDisk,
     ];
 }
 

@@ -27,6 +27,8 @@ pub struct Disk {
     bug: Option<Bug>,
     /// Whether several coordinators share it. It has a clock of its own then.
     shared: bool,
+    /// Whether a commit can be read before it is on disk.
+    early: bool,
     start: Instant,
     tables: Mutex<Tables>,
 }
@@ -34,7 +36,7 @@ pub struct Disk {
 #[derive(Debug, Default)]
 struct Tables {
     rows: BTreeMap<String, Row>,
-    /// What a crash leaves; the same as `rows`, but for the bug of acknowledging too early.
+    /// What a crash leaves.
     durable: BTreeMap<String, Row>,
     /// The rows that differ.
     dirty: BTreeSet<String>,
@@ -63,7 +65,8 @@ impl Disk {
     /// An empty one.
     pub fn new(shared: bool, fate: Arc<Fate>, bug: Option<Bug>) -> Arc<Self> {
         let tables = Tables { up: true, ..Tables::default() };
-        Arc::new(Self { fate, bug, shared, start: Instant::now(), tables: Mutex::new(tables) })
+        let early = shared && bug == Some(Bug::StoreShowsWhatIsNotOnDisk);
+        Arc::new(Self { fate, bug, shared, early, start: Instant::now(), tables: Mutex::new(tables) })
     }
 
     /// How a coordinator sees it.
@@ -112,18 +115,28 @@ impl Disk {
         if self.shared { EPOCH.after(self.start.elapsed()) } else { asker }
     }
 
-    /// Carries out the writes, all of them durable at once.
+    /// Carries out the writes. They can be read now; on disk they are with the next [`on_disk`](Self::on_disk), or already.
     fn commit(&self, writes: &[Write]) -> Vec<Outcome> {
         let mut tables = self.tables();
         let outcomes = writes.iter().map(|write| self.execute(&mut tables.rows, write)).collect();
         tables.dirty.extend(writes.iter().map(|write| write.gid().to_owned()));
-        if self.bug != Some(Bug::AcknowledgeBeforeDurable) {
+        if !self.early && self.bug != Some(Bug::AcknowledgeBeforeDurable) {
             tables.sync();
         }
         outcomes
     }
 
-    /// What is acknowledged but not on disk gets there, much later.
+    /// Waits until all that can be read is on disk; `false` if it crashed meanwhile.
+    async fn on_disk(&self) -> bool {
+        let starts = self.tables().starts;
+        if self.early && self.bug != Some(Bug::AcknowledgeBeforeDurable) {
+            sleep(if self.fate.chance(80) { self.fate.between(0, 5) } else { self.fate.between(0, 1500) }).await;
+            self.flush(starts);
+        }
+        self.tables().starts == starts
+    }
+
+    /// What can be read gets on disk, unless it crashed meanwhile.
     fn flush(&self, starts: u64) {
         let mut tables = self.tables();
         if tables.starts == starts {
@@ -256,7 +269,7 @@ impl Disk {
                 tables.dirty.insert(gid);
             }
         }
-        if self.bug != Some(Bug::AcknowledgeBeforeDurable) {
+        if !self.early && self.bug != Some(Bug::AcknowledgeBeforeDurable) {
             tables.sync();
         }
         let next = tables.rows.values().filter(|row| is_open(row)).map(|row| row.next_cron_time).min();
@@ -304,6 +317,7 @@ impl OpenStore {
             tokio::spawn(async move {
                 sleep(late).await;
                 disk.commit(&writes);
+                disk.on_disk().await;
             });
             return Err(unknown());
         }
@@ -311,6 +325,10 @@ impl OpenStore {
         sleep(fate.between(0, 8)).await;
         self.life.lives().await;
         let outcomes = disk.commit(writes);
+        // A commit that has written nothing waits for nothing.
+        if outcomes.contains(&Outcome::Applied) && !disk.on_disk().await {
+            return Err(unknown());
+        }
         if disk.bug == Some(Bug::AcknowledgeBeforeDurable) {
             let (disk, starts) = (disk.clone(), disk.tables().starts);
             tokio::spawn(async move {
@@ -365,7 +383,7 @@ impl Store for OpenStore {
             for row in &taken.rows {
                 self.disk.fate.note(format_args!("{} takes {} {}", self.life.name(), row.gid, row.status));
             }
-            if self.disk.fate.happens(Fault::StoreUnheard) {
+            if (!taken.rows.is_empty() && !self.disk.on_disk().await) || self.disk.fate.happens(Fault::StoreUnheard) {
                 return Err(StoreError::Unknown("simulated".to_owned()));
             }
             self.disk.fate.after(&self.life, "take").await;
