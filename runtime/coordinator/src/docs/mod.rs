@@ -16,5 +16,8 @@ pub mod operations {}
 #[doc = include_str!("faults_processes.md")]
 pub mod faults_processes {}
 
+#[doc = include_str!("faults_simulation.md")]
+pub mod faults_simulation {}
+
 #[doc = include_str!("speed.md")]
 pub mod speed {}

@@ -57,7 +57,6 @@ fn worlds() -> Vec<Limits> {
         Limits { clients: 2, ..two },
         Limits { coordinators: 2, ..one },
         Limits { coordinators: 2, faults: 1, ..two },
-        Limits { coordinators: 2, clients: 2, faults: 1, ..one },
     ]
 }
 

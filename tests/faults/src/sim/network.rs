@@ -91,6 +91,11 @@ impl Network {
         hosts.insert(life.name(), (life.clone(), handler));
     }
 
+    /// Nobody listens any more. Who listens holds on to the world, and the world to this.
+    pub(super) fn close(&self) {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// From now on, and for this long, the two cannot reach each other.
     pub(super) fn part(&self, one: &'static str, other: &'static str, time: Duration) {
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);

@@ -291,6 +291,7 @@ impl World {
     pub(super) fn conclude(&self) -> Report {
         let (violations, succeeded, failed) = self.auditor.conclude(&self.network.submitted_twice());
         let (digest, events) = self.fate.digest();
+        self.network.close();
         let State { transactions, at_death, .. } = std::mem::take(&mut *self.state());
         Report {
             transactions,
