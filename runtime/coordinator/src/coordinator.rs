@@ -7,17 +7,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use branchwire::auth::Keys;
-use branchwire::{Client, Gid};
+use branchwire::Client;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ApiTokens};
 use crate::clock::Clock;
-use crate::engine::{Defaults, Event};
+use crate::engine::Defaults;
 use crate::in_process::InProcess;
 use crate::metrics::Metrics;
-use crate::runner::{Core, RequestError, Settings};
+use crate::runner::{Core, Settings};
 use crate::store::{self, Journal, OpenError, Store, StoreError};
 use crate::transport::{CallLimits, HttpTransport, Limited, Networks, NoAnswer, SigningTransport, Transport};
 
@@ -120,8 +120,8 @@ impl Coordinator {
 
     /// Makes a transaction due.
     #[cfg(feature = "sqlite")]
-    pub(crate) async fn make_due(&self, gid: &Gid) -> Result<(), RequestError> {
-        self.core.tell(gid.clone(), Event::ResetNextCronTime).await
+    pub(crate) async fn make_due(&self, gid: &branchwire::Gid) -> Result<(), crate::runner::RequestError> {
+        self.core.tell(gid.clone(), crate::engine::Event::ResetNextCronTime).await
     }
 
     /// What [`stop`](Self::stop) does, with something left to be replaced.

@@ -39,6 +39,7 @@ impl Schedule {
     }
 
     /// The time may have moved: look at the store now.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn look_now(&self) {
         self.next.store(0, Ordering::Release);
         self.earlier.notify_one();

@@ -391,10 +391,10 @@ pub struct Options {
 /// [`OpenError`] if the address is of no known kind, or the store cannot be used.
 #[cfg_attr(not(any(feature = "sqlite", feature = "mysql")), expect(unused_variables, reason = "PostgreSQL has none"))]
 pub async fn open(address: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
-    let (scheme, rest) = address.split_once(':').unwrap_or((address, ""));
+    let scheme = address.split(':').next().unwrap_or(address);
     match scheme {
         #[cfg(feature = "sqlite")]
-        "sqlite" => Ok(Arc::new(sqlite::SqliteStore::open(file_of(rest), options.sqlite_bytes_max).await?)),
+        "sqlite" => Ok(Arc::new(sqlite::SqliteStore::open(file_of(address), options.sqlite_bytes_max).await?)),
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => Ok(Arc::new(postgres::PostgresStore::open(address).await?)),
         #[cfg(feature = "mysql")]
@@ -407,9 +407,10 @@ pub async fn open(address: &str, options: &Options) -> Result<Arc<dyn Store>, Op
     }
 }
 
-/// The file in `//FILE?parameters`; parameters belong to other programs.
+/// The file in `sqlite://FILE?parameters`, or `sqlite:FILE`; parameters belong to other programs.
 #[cfg(feature = "sqlite")]
 fn file_of(address: &str) -> &str {
-    let file = address.strip_prefix("//").unwrap_or(address);
+    let file = address.strip_prefix("sqlite:").unwrap_or(address);
+    let file = file.strip_prefix("//").unwrap_or(file);
     file.split_once('?').map_or(file, |(file, _)| file)
 }
