@@ -107,8 +107,8 @@ pub(crate) struct Service {
     pub(crate) name: Ident,
     pub(crate) base: Base,
     pub(crate) is_remote: bool,
-    /// Whether it is to be described by OpenAPI.
-    pub(crate) has_openapi: bool,
+    /// The option that asks for a description by OpenAPI.
+    pub(crate) openapi: Option<Ident>,
     pub(crate) members: Vec<Member>,
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
         name: module.name.clone(),
         base,
         is_remote,
-        has_openapi: options.flag("openapi").is_some(),
+        openapi: options.flag("openapi").cloned(),
         members: Vec::new(),
     };
     let items = collect(&mut service, std::mem::take(&mut module.items), &mut errors);

@@ -53,7 +53,7 @@ pub(crate) fn is_taken(service: &Service, name: &str) -> bool {
 
 fn reserved(service: &Service, member: &Member, errors: &mut Errors) {
     let name = member.name();
-    if RESERVED.iter().any(|reserved| name == reserved) || (service.has_openapi && name == "openapi") {
+    if RESERVED.iter().any(|reserved| name == reserved) || (service.openapi.is_some() && name == "openapi") {
         errors.push(
             name,
             format_args!("`{name}` is a name that `#[service]` itself gives to something: name the branch otherwise"),

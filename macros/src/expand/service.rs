@@ -229,16 +229,17 @@ fn method_elsewhere(bw: &Path, carried: &Carried, vis: &syn::Visibility, name: &
 }
 
 fn openapi(service: &Service) -> Option<TokenStream> {
-    if !service.has_openapi || check::is_taken(service, "openapi") {
-        return None;
-    }
+    let option = service.openapi.as_ref().filter(|_| !check::is_taken(service, "openapi"))?;
     let (bw, site) = (&service.krate, place(&service.name));
-    let module = placed(quote!(#bw::openapi), site);
+    // Without the feature this import fails, and nothing that is named by way of it is an error of its own.
+    let module = &Ident::new("__branchwire_openapi", Span::mixed_site().located_at(option.span()));
+    let placed_bw = placed(bw, option.span());
+    let import = quote_spanned!(option.span()=> use #placed_bw::openapi as #module;);
     let name = service.name.unraw().to_string();
     let routes = service.members.iter().map(|member| {
         let (branch, cfgs) = (member.name(), &member.carried().cfgs);
         let described = |payload: TokenStream, site| {
-            let of = placed(quote!(#bw::openapi::DescribedPayload), site);
+            let of = placed(quote!(#module::DescribedPayload), site);
             quote_spanned!(site=> ::core::option::Option::Some(<#payload as #of>::describe as fn() -> _))
         };
         let payload = match member {
@@ -254,6 +255,8 @@ fn openapi(service: &Service) -> Option<TokenStream> {
         quote!(#(#cfgs)* (<#branch as #bw::Branch>::ROUTE, #payload))
     });
     Some(quote_spanned! {site=>
+        #import
+
         /// This service as OpenAPI describes it.
         #[allow(deprecated, dead_code, unreachable_pub, clippy::pedantic)]
         pub fn openapi() -> #module::OpenApi {
