@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt as _;
-use branchwire::auth::Keys;
 use branchwire::Client;
+use branchwire::auth::Keys;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
