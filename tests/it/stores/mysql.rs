@@ -106,3 +106,19 @@ async fn times_do_not_end_in_2037() {
     let taken = fixture.store.take_due(&take).await.expect("the store answers");
     assert!(taken.rows.is_empty() && taken.next_due > Some(now.after(years)), "{taken:?}");
 }
+
+/// A commit that changes nothing would not wait for the log.
+#[tokio::test]
+async fn to_settle_is_to_write_something_each_time() {
+    let Some(database) = TestDatabase::mysql().await else { return };
+    let store = store::open(database.url(), &Options::default()).await.expect("the store opens");
+    for times in 1_i64..=3 {
+        store.settle().await.expect("it is on disk");
+        let mut connection = MySqlConnection::connect(database.url()).await.expect("a connection");
+        let version: i64 = sqlx::query_scalar("SELECT version FROM kv WHERE cat = 'branchwire' AND k = 'settle'")
+            .fetch_one(&mut connection)
+            .await
+            .expect("its entry");
+        assert_eq!(version, times);
+    }
+}

@@ -284,6 +284,15 @@ impl Core {
                     return Err(error);
                 }
             };
+            // What is acknowledged without a write of ours stands on what was read.
+            if self.store.is_shared()
+                && step.commands.contains(&Command::Accept)
+                && !step.commands.contains(&Command::Save)
+                && let Err(error) = self.store.settle().await
+            {
+                self.slots.settle(&slot, &mut held);
+                return Err(error.into());
+            }
             let Held::Loaded(loaded) = &mut *held else { continue };
             match self.perform(loaded, step).await {
                 Ok(calls) => {

@@ -114,6 +114,16 @@ pub trait Store: Send + Sync + 'static {
         false
     }
 
+    /// Returns once all that could be read before is on disk, also what others wrote.
+    ///
+    /// Asked where something is to be acknowledged on the word of a row alone. Most stores show nothing earlier.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if that is not known.
+    fn settle(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// The longest payload of a branch that can be stored, in bytes.
     fn payload_bytes_max(&self) -> usize {
         usize::MAX

@@ -50,8 +50,8 @@ pub enum Bug {
     BranchSkipsItsRow,
     /// A barrier row that can be read counts, whether it is on disk or not.
     ReadsWhatIsNotOnDisk,
-    /// A store that coordinators share lets them read what is not on disk.
-    StoreShowsWhatIsNotOnDisk,
+    /// A request is accepted on the word of a row that another coordinator wrote, whether that is on disk or not.
+    AcceptsWhatIsNotOnDisk,
 }
 
 impl Bug {
@@ -63,7 +63,7 @@ impl Bug {
         Self::RestartDropsDue,
         Self::BranchSkipsItsRow,
         Self::ReadsWhatIsNotOnDisk,
-        Self::StoreShowsWhatIsNotOnDisk,
+        Self::AcceptsWhatIsNotOnDisk,
     ];
 }
 

@@ -191,6 +191,12 @@ impl Store for MySqlStore {
         .boxed()
     }
 
+    /// InnoDB shows a commit before its log is on disk, and logs are written in their order: so a write of our own, once it
+    /// is durable, says that for what was before it.
+    fn settle(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move { self.on_writer(statements::mark).await.map_err(Failure::into_error) }.boxed()
+    }
+
     fn left_to_others(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         async move {
             let counted = self.on_writer(async |connection| read::unfinished(connection).await).await;
