@@ -135,3 +135,141 @@ async fn commit(
         }
     }
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::engine::{Branch, Defaults, Definition, Opening, Time, Timing, create};
+    use crate::store::sqlite::SqliteStore;
+    use crate::store::{BranchChange, Change};
+
+    /// A write that creates a message of branches with these ids.
+    fn creates(gid: &str, branch_ids: &[&str]) -> Write {
+        let now = Time::from_millis(1_000);
+        let branch = |id: &&str| Branch {
+            branch_id: BranchId::new(*id).unwrap(),
+            op: Op::Action,
+            url: "http://b/in".to_owned(),
+            payload: Bytes::from_static(b"\"a\0b\""),
+        };
+        let definition = Definition {
+            gid: Gid::new(gid).unwrap(),
+            trans_type: TransType::Msg,
+            created: now,
+            query_prepared: String::new(),
+            branches: branch_ids.iter().map(branch).collect(),
+            concurrent: false,
+            timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
+            headers: BTreeMap::new(),
+            options: String::new(),
+            custom_data: "'\u{1}\\\"\n\u{7f}\u{1f600}".to_owned(),
+            ext_data: String::new(),
+        };
+        let state = create(&definition, Opening::Prepare, now).state;
+        Write::Create { definition: Arc::new(definition), state, owner: String::new() }
+    }
+
+    struct Opened {
+        journal: Journal,
+        metrics: Arc<Metrics>,
+        store: Arc<SqliteStore>,
+        _directory: tempfile::TempDir,
+    }
+
+    async fn open() -> Opened {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(directory.path().join("test.db"), None).await.unwrap());
+        let metrics = Arc::new(Metrics::new());
+        let (journal, _) = Journal::start(store.clone(), metrics.clone(), CancellationToken::new());
+        Opened { journal, metrics, store, _directory: directory }
+    }
+
+    #[tokio::test]
+    async fn a_write_whose_data_is_refused_fails_alone() {
+        let Opened { journal, store, _directory, .. } = open().await;
+        let mut waiting: Vec<_> =
+            (0..9).map(|number| journal.push(creates(&format!("good-{number}"), &["01"])).unwrap()).collect();
+        // Two branches of one id: the table refuses them.
+        waiting.insert(5, journal.push(creates("bad", &["01", "01"])).unwrap());
+        for (place, outcome) in waiting.into_iter().enumerate() {
+            match outcome.await.unwrap() {
+                Ok(outcome) => assert_eq!((outcome, place == 5), (Outcome::Applied, false)),
+                Err(error) => assert!(place == 5 && matches!(error, StoreError::Data(_)), "{error}"),
+            }
+        }
+        assert!(store.load("bad").await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn writes_that_wait_together_share_a_commit() {
+        let Opened { journal, metrics, _directory, .. } = open().await;
+        // On one thread nothing is drained while this pushes.
+        let waiting: Vec<_> =
+            (0..20).map(|number| journal.push(creates(&format!("g-{number}"), &["01", "02"])).unwrap()).collect();
+        for outcome in waiting {
+            assert_eq!(outcome.await.unwrap(), Ok(Outcome::Applied));
+        }
+        assert_eq!((metrics.writes.get(), metrics.commits.get()), (20, 1));
+    }
+
+    #[tokio::test]
+    async fn a_gid_is_created_once_and_texts_come_back_as_they_were() {
+        let Opened { journal, store, _directory, .. } = open().await;
+        let twice = [journal.push(creates("g", &["01"])).unwrap(), journal.push(creates("g", &["01", "02"])).unwrap()];
+        let mut outcomes = Vec::new();
+        for outcome in twice {
+            outcomes.push(outcome.await.unwrap().unwrap());
+        }
+        outcomes.push(journal.write(creates("g", &["01", "02"])).await.unwrap());
+        assert_eq!(outcomes, [Outcome::Applied, Outcome::Conflict, Outcome::Conflict]);
+        let row = store.load("g").await.unwrap().unwrap();
+        assert_eq!(row.custom_data, "'\u{1}\\\"\n\u{7f}\u{1f600}");
+        let payloads: Vec<_> = row.branches.iter().map(|branch| branch.bin_data.as_slice()).collect();
+        assert_eq!(payloads, [b"\"a\0b\""]);
+    }
+
+    #[tokio::test]
+    async fn what_is_done_is_written_down_once_and_may_be_written_again() {
+        let Opened { journal, store, _directory, .. } = open().await;
+        journal.write(creates("g", &["01", "02"])).await.unwrap();
+        let change = |from, status, done: &str| {
+            let at = Time::from_millis(5_000);
+            let branch = BranchChange { branch_id: BranchId::new(done).unwrap(), op: Op::Action, status, at };
+            Write::Change(Change {
+                gid: Gid::new("g").unwrap(),
+                from,
+                from_owner: String::new(),
+                status,
+                owner: String::new(),
+                interval_ms: 1,
+                due: at,
+                ended: status.is_final().then_some(at),
+                rollback_reason: String::new(),
+                at,
+                branches: vec![branch],
+            })
+        };
+        // The progress and the end of a run in one batch.
+        let progress = Write::Change(match change(Status::Prepared, Status::Succeed, "01") {
+            Write::Change(change) => Change { status: Status::Prepared, ended: None, ..change },
+            Write::Create { .. } | Write::Park { .. } => unreachable!("it is a change"),
+        });
+        let end = change(Status::Prepared, Status::Succeed, "02");
+        let batch = [progress, end.clone(), change(Status::Submitted, Status::Failed, "02")];
+        assert_eq!(store.write(&batch[..2]).await, Ok(vec![Outcome::Applied; 2]));
+        let row = store.load("g").await.unwrap().unwrap();
+        assert_eq!((row.status.as_str(), row.finish_time), ("succeed", Some(5_000)));
+        assert!(row.branches.iter().all(|branch| branch.status == "succeed" && branch.finish_time == Some(5_000)));
+        assert_eq!(store.write(&[end]).await, Ok(vec![Outcome::Applied]), "as after a COMMIT in doubt");
+        assert_eq!(store.write(&batch[2..]).await, Ok(vec![Outcome::Conflict]));
+        assert_eq!(store.load("g").await.unwrap(), Some(row), "a conflict changes nothing");
+        let park = Write::Park { gid: "g".to_owned(), reason: "it makes no sense".to_owned() };
+        assert_eq!(store.write(&[park]).await, Ok(vec![Outcome::Applied]));
+        assert_eq!(store.load("g").await.unwrap().unwrap().result, "it makes no sense");
+    }
+}
