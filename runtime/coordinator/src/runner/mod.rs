@@ -285,8 +285,7 @@ impl Core {
                 }
             };
             // What is acknowledged without a write of ours stands on what was read.
-            if self.store.is_shared()
-                && step.commands.contains(&Command::Accept)
+            if step.commands.contains(&Command::Accept)
                 && !step.commands.contains(&Command::Save)
                 && let Err(error) = self.store.settle().await
             {

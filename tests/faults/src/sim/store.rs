@@ -452,7 +452,7 @@ impl Store for OpenStore {
 
     fn settle(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
-            if self.disk.bug == Some(Bug::AcceptsWhatIsNotOnDisk) {
+            if !self.disk.shared || self.disk.bug == Some(Bug::AcceptsWhatIsNotOnDisk) {
                 return Ok(());
             }
             self.reach("settle").await?;

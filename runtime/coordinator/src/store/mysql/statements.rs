@@ -264,23 +264,13 @@ pub(super) async fn kv_put(connection: &mut MySqlConnection, put: &KvPut) -> Res
 
 /// Writes something, durably: an entry of our own that nobody reads. An update to what is there already would log nothing.
 pub(super) async fn mark(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
-    const COUNT: &str =
-        "UPDATE kv SET version = version + 1, update_time = NOW() WHERE cat = 'branchwire' AND k = 'settle'";
-    if sqlx::query(COUNT).execute(&mut *connection).await?.rows_affected() > 0 {
-        return Ok(());
-    }
-    let first = KvPut {
-        cat: "branchwire".to_owned(),
-        k: "settle".to_owned(),
-        v: Some(String::new()),
-        version: None,
-        at: Time::from_millis(0),
-    };
-    match kv_put(connection, &first).await? {
-        Outcome::Applied => Ok(()),
-        // Another coordinator was quicker.
-        Outcome::Conflict => sqlx::query(COUNT).execute(connection).await.map(drop),
-    }
+    sqlx::query(
+        "INSERT INTO kv (cat, k, v, version, create_time, update_time) VALUES ('branchwire', 'settle', '', 1, NOW(), NOW()) \
+         ON DUPLICATE KEY UPDATE version = version + 1, update_time = NOW()",
+    )
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Removes finished transactions with their branches.
