@@ -184,21 +184,26 @@ impl<S: Sync, X: FromRequestParts<S> + Send + 'static> Extracts<X> for S {
 )]
 pub trait ExtractsAll<X>: Sync {
     #[doc(hidden)]
-    fn extract_all(&self, parts: &mut Parts) -> impl Future<Output = Option<X>> + Send;
+    fn extract_all(&self, parts: &Parts) -> impl Future<Output = Option<X>> + Send;
 }
 
 macro_rules! extracts_all {
     ($($x:ident)*) => {
         impl<S: Sync $(+ Extracts<$x>)*, $($x: Send),*> ExtractsAll<($($x,)*)> for S {
-            #[allow(unused_variables)]
-            async fn extract_all(&self, parts: &mut Parts) -> Option<($($x,)*)> {
-                Some(($(Extracts::<$x>::extract(self, parts).await?,)*))
+            async fn extract_all(&self, parts: &Parts) -> Option<($($x,)*)> {
+                let mut parts = parts.clone();
+                Some(($(Extracts::<$x>::extract(self, &mut parts).await?,)*))
             }
         }
     };
 }
 
-extracts_all!();
+impl<S: Sync> ExtractsAll<()> for S {
+    async fn extract_all(&self, _: &Parts) -> Option<()> {
+        Some(())
+    }
+}
+
 extracts_all!(A);
 extracts_all!(A B);
 extracts_all!(A B C);
@@ -373,7 +378,9 @@ where
     let span = tracing::info_span!("branch", name = route.name, %gid, %branch_id, %op);
     async {
         // Through axum's own extractor, so that its `DefaultBodyLimit` counts here as well.
-        let body = match Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await {
+        let mut unread = Request::new(body);
+        *unread.extensions_mut() = parts.extensions.clone();
+        let body = match Bytes::from_request(unread, &()).await {
             Ok(body) => body,
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 tracing::warn!("the payload is longer than axum's `DefaultBodyLimit` allows");
@@ -464,7 +471,7 @@ where
                     return Err(Reply::BadPayload);
                 }
             };
-            let Some(extractors) = state.extract_all(&mut parts.clone()).await else {
+            let Some(extractors) = state.extract_all(parts).await else {
                 tracing::error!("an extractor of the branch refused the request; to be called again");
                 return Err(Reply::Retry);
             };
