@@ -85,16 +85,17 @@ pub async fn create_table<D: Database>(db: &D) -> Result<(), CheckError> {
 
 /// Checks at the start of a service that the barrier can work: the table, the rights, the settings.
 ///
-/// Inserts a row and rolls it back. On SQLite it also sets WAL, which stays with the file. The settings that it returns
-/// (each is logged as a warning, too) let acknowledged commits be lost; most come to light only after a power cut.
+/// Inserts a row and rolls it back. The settings that it returns (each is logged as a warning, too) let acknowledged commits
+/// be lost; most come to light only after a power cut.
+///
+/// On SQLite it also sets what keeps acknowledged commits, whatever the pool's options say: WAL, which stays with the file,
+/// and `synchronous` FULL (on Apple's systems `fullfsync` as well) in each connection that the pool has or opens later. So
+/// call it before the pool is in use: it waits until it has held each of the connections.
 ///
 /// # Errors
 /// [`CheckError`], whose text says what to do.
 pub async fn check<D: Database>(db: &D) -> Result<Vec<WeakSetting>, CheckError> {
-    let weak = {
-        let mut conn = db.pool().acquire().await.map_err(CheckError::of::<D::Driver>)?;
-        D::Driver::settings(&mut conn).await.map_err(CheckError::of::<D::Driver>)?
-    };
+    let weak = D::Driver::settings(db.pool()).await.map_err(CheckError::of::<D::Driver>)?;
     for WeakSetting { setting, value, advice } in &weak {
         tracing::warn!(setting, value, advice, "the database may lose what it has acknowledged");
     }

@@ -172,7 +172,7 @@ pub trait Dialect: sqlx::Database + Sized {
     fn create_table(conn: &mut Self::Connection) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
     /// Sets what can be set, and names the settings that let acknowledged commits be lost.
-    fn settings(conn: &mut Self::Connection) -> impl Future<Output = Result<Vec<WeakSetting>, sqlx::Error>> + Send;
+    fn settings(pool: &Pool<Self>) -> impl Future<Output = Result<Vec<WeakSetting>, sqlx::Error>> + Send;
 
     /// Whether an error says that the table is not there.
     fn no_table(error: &(dyn DatabaseError + 'static)) -> bool;

@@ -164,7 +164,8 @@ impl Dialect for MySql {
         .map(drop)
     }
 
-    async fn settings(conn: &mut MySqlConnection) -> Result<Vec<WeakSetting>, sqlx::Error> {
+    async fn settings(pool: &Pool<Self>) -> Result<Vec<WeakSetting>, sqlx::Error> {
+        let mut conn = pool.acquire().await?;
         let mut weak = Vec::new();
         let flush: i64 = sqlx::query_scalar("SELECT CAST(@@GLOBAL.innodb_flush_log_at_trx_commit AS SIGNED)")
             .fetch_one(&mut *conn)

@@ -106,7 +106,8 @@ impl Dialect for Postgres {
         .map(drop)
     }
 
-    async fn settings(conn: &mut PgConnection) -> Result<Vec<WeakSetting>, sqlx::Error> {
+    async fn settings(pool: &Pool<Self>) -> Result<Vec<WeakSetting>, sqlx::Error> {
+        let mut conn = pool.acquire().await?;
         let mut weak = Vec::new();
         for (setting, advice) in [
             (

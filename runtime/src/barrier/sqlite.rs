@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use futures_util::TryStreamExt;
 use sqlx::error::DatabaseError;
-use sqlx::{Executor, Pool, Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Executor, Pool, Sqlite, SqliteConnection};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{BarrierRow, Dialect, Wait, WeakSetting};
@@ -15,19 +15,16 @@ use crate::{Fault, Isolation};
 /// The queues in front of the files that are in use, by path.
 static QUEUES: LazyLock<Mutex<HashMap<PathBuf, Weak<tokio::sync::Mutex<()>>>>> = LazyLock::new(Mutex::default);
 
-/// `synchronous` belongs to the connection, and those of a pool may have been opened with any: so it is set here, where
-/// it costs nothing. `fullfsync` makes the connection prepare all its statements again, and is known on Apple's systems
-/// only. IMMEDIATE, since a deferred transaction that reads first gets BUSY when it writes.
-#[cfg(target_vendor = "apple")]
-macro_rules! begin {
-    () => {
-        "PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; BEGIN IMMEDIATE"
-    };
-}
+/// What makes a connection keep what it acknowledges.
 #[cfg(not(target_vendor = "apple"))]
+const DURABLE: [(&str, &str); 2] = [("journal_mode", "WAL"), ("synchronous", "FULL")];
+#[cfg(target_vendor = "apple")]
+const DURABLE: [(&str, &str); 3] = [("journal_mode", "WAL"), ("synchronous", "FULL"), ("fullfsync", "1")];
+
+/// IMMEDIATE, since a deferred transaction that reads first gets BUSY when it writes.
 macro_rules! begin {
     () => {
-        "PRAGMA synchronous = FULL; BEGIN IMMEDIATE"
+        "BEGIN IMMEDIATE"
     };
 }
 
@@ -149,7 +146,6 @@ impl Dialect for Sqlite {
                 barrier_id TEXT NOT NULL,
                 reason TEXT NOT NULL DEFAULT '',
                 create_time TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
-                update_time TEXT DEFAULT CURRENT_TIMESTAMP,
                 PRIMARY KEY (gid, branch_id, op, barrier_id)
             ) WITHOUT ROWID",
         )
@@ -157,9 +153,24 @@ impl Dialect for Sqlite {
         .map(drop)
     }
 
-    async fn settings(conn: &mut SqliteConnection) -> Result<Vec<WeakSetting>, sqlx::Error> {
+    /// Most of it belongs to the connection: so the pool opens those to come with it, and each that it has is set here.
+    async fn settings(pool: &Pool<Self>) -> Result<Vec<WeakSetting>, sqlx::Error> {
+        let options = pool.connect_options().as_ref().clone();
+        pool.set_connect_options(DURABLE.iter().fold(options, |options, &(name, value)| options.pragma(name, value)));
+        let mut held = vec![pool.acquire().await?];
+        while held.len() < usize::try_from(pool.size()).expect("few connections") {
+            held.push(pool.acquire().await?);
+        }
+        for conn in &mut held {
+            for (name, value) in DURABLE {
+                conn.execute(AssertSqlSafe(format!("PRAGMA {name} = {value}"))).await?;
+            }
+        }
+        let conn = held[0].as_mut();
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *conn).await?;
+        let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *conn).await?;
+
         let mut weak = Vec::new();
-        let mode: String = sqlx::query_scalar("PRAGMA journal_mode = WAL").fetch_one(&mut *conn).await?;
         if !mode.eq_ignore_ascii_case("wal") {
             weak.push(WeakSetting {
                 setting: "journal_mode",
@@ -167,8 +178,6 @@ impl Dialect for Sqlite {
                 advice: "WAL could not be set; use a file on a local disk (an in-memory database forgets what it acknowledged)",
             });
         }
-        conn.execute("PRAGMA synchronous = FULL").await?;
-        let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *conn).await?;
         if level < 2 {
             weak.push(WeakSetting {
                 setting: "synchronous",

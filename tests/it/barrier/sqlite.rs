@@ -36,19 +36,31 @@ async fn the_check_sets_write_ahead_logging() {
 }
 
 #[tokio::test]
-async fn a_branch_writes_durably_whatever_its_pool_was_opened_with() {
+async fn the_check_makes_every_connection_durable_whatever_its_pool_was_opened_with() {
     let bank = Bank::<Sqlite>::open().await.unwrap();
     let options = SqliteConnectOptions::from_str(bank.url()).unwrap();
     let options = options.synchronous(SqliteSynchronous::Off).journal_mode(SqliteJournalMode::Wal);
-    let weak = AnyPool(SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap());
-    assert_eq!(pragma(weak.pool(), "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous").await, "0");
+    let weak = AnyPool(SqlitePoolOptions::new().min_connections(3).connect_with(options).await.unwrap());
+    assert_eq!(settings(&weak, 3).await, vec![("0".to_owned(), "0".to_owned()); 3]);
 
-    let tx = Tx::begin(&weak).await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(pragma(weak.pool(), "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous").await, "2");
+    assert_eq!(barrier::check(&weak).await.unwrap(), []);
     // What `fullfsync` asks for is known on Apple's systems only.
     let full = if cfg!(target_vendor = "apple") { "1" } else { "0" };
-    assert_eq!(pragma(weak.pool(), "SELECT CAST(fullfsync AS TEXT) FROM pragma_fullfsync").await, full);
+    // Those that it had, and more that it opens.
+    assert_eq!(settings(&weak, 6).await, vec![("2".to_owned(), full.to_owned()); 6]);
+}
+
+/// `synchronous` and `fullfsync` of as many connections at once.
+async fn settings(db: &AnyPool, connections: usize) -> Vec<(String, String)> {
+    let mut held = Vec::new();
+    let mut settings = Vec::new();
+    for _ in 0..connections {
+        let mut conn = db.pool().acquire().await.unwrap();
+        let sql = "SELECT CAST(synchronous AS TEXT), CAST(fullfsync AS TEXT) FROM pragma_synchronous, pragma_fullfsync";
+        settings.push(sqlx::query_as(sql).fetch_one(&mut *conn).await.unwrap());
+        held.push(conn);
+    }
+    settings
 }
 
 #[tokio::test]
