@@ -101,7 +101,7 @@ pub use tx::{CommitError, Tx};
 pub mod prelude {
     pub use crate::{
         BranchContext, BranchError, BranchRouter, Client, Database, Done, Gid, NotDone, OrRefuse, OrRetry, Prepared,
-        Retry, Tx, msg_branch, query_prepared,
+        QueryPrepared, Retry, Tx, msg_branch, query_prepared,
     };
 }
 

@@ -153,6 +153,12 @@ impl Msg {
         self
     }
 
+    /// [Adds](Self::add) each of these, in their order; an [`Option`] is one or none.
+    pub fn add_all(mut self, next: impl IntoIterator<Item = MsgBranch>) -> Self {
+        self.branches.extend(next);
+        self
+    }
+
     /// Names the message. Without this it gets [`Gid::random`].
     ///
     /// A gid that comes from the business (an order's number) makes a repetition of the whole message harmless: the
@@ -589,8 +595,9 @@ mod tests {
     async fn a_payload_that_is_no_json_is_said_before_anything_is_sent() {
         let (client, coordinator) = Scripted::client(&[]);
         let odd = std::collections::HashMap::from([((1, 2), 3)]);
-        let result = client.msg(branch()).add(MsgBranch::with_payload(&service(), "/in", &odd)).submit().await;
-        assert!(matches!(result, Err(NotDone::NotStarted(NotStarted::Payload { number: 2, .. }))), "{result:?}");
+        let odd = MsgBranch::with_payload(&service(), "/in", &odd);
+        let result = client.msg(branch()).add_all(None).add(branch()).add_all([odd]).submit().await;
+        assert!(matches!(result, Err(NotDone::NotStarted(NotStarted::Payload { number: 3, .. }))), "{result:?}");
         assert_eq!(coordinator.calls(), "");
     }
 

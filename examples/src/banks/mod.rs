@@ -5,8 +5,8 @@ pub mod postgres;
 pub mod sqlite;
 
 use axum::Router;
-use branchwire::barrier::CheckError;
-use branchwire::{Client, InvalidUrl};
+use branchwire::barrier::{self, CheckError};
+use branchwire::{Client, Database, InvalidUrl};
 
 /// The account at bank A.
 pub const USER_A: i64 = 1;
@@ -95,4 +95,11 @@ pub async fn open_bank_b(database: &str) -> Result<Router, OpenError> {
         Kind::Postgres => postgres::open_bank_b(database).await,
         Kind::Mysql => mysql::open_bank_b(database).await,
     }
+}
+
+/// Makes a database ready for branches.
+async fn ready<D: Database>(db: D) -> Result<D, OpenError> {
+    barrier::create_table(&db).await?;
+    barrier::check(&db).await?;
+    Ok(db)
 }

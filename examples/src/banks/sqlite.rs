@@ -4,12 +4,11 @@ use axum::extract::{FromRef, State};
 use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router};
-use branchwire::barrier;
 use branchwire::prelude::*;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use super::{Links, OPENING_BALANCE, OpenError, USER_A, USER_B};
+use super::{Links, OPENING_BALANCE, OpenError, USER_A, USER_B, ready};
 use crate::notary::{self, Notice};
 use crate::transfer::{DebitError, Transfer, TransferIn, receipt};
 
@@ -27,13 +26,8 @@ pub mod bank_b {
     /// Credits an account.
     #[msg_branch]
     pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
-        let done = sqlx::query(
-            "UPDATE user_account SET balance = balance + ?, update_time = CURRENT_TIMESTAMP WHERE user_id = ?",
-        )
-        .bind(req.amount)
-        .bind(req.user_id)
-        .execute(&mut *tx)
-        .await?;
+        let sql = "UPDATE user_account SET balance = balance + ?, update_time = CURRENT_TIMESTAMP WHERE user_id = ?";
+        let done = sqlx::query(sql).bind(req.amount).bind(req.user_id).execute(&mut *tx).await?;
         // It cannot refuse: the money has left the other bank. So it waits until there is such an account.
         if done.rows_affected() == 1 { Ok(()) } else { Err(Retry::new("no such account")) }
     }
@@ -41,9 +35,7 @@ pub mod bank_b {
 
 /// Opens bank B.
 pub async fn open_bank_b(database: &str) -> Result<Router, OpenError> {
-    let db = BankB(connect(database, USER_B).await?);
-    barrier::create_table(&db).await?;
-    barrier::check(&db).await?;
+    let db = ready(BankB(connect(database, USER_B).await?)).await?;
     Ok(bank_b::router().with_state(db))
 }
 
@@ -67,42 +59,30 @@ pub mod bank_a {
 struct StateA {
     db: BankA,
     client: Client,
-    bank_a: bank_a::Remote,
+    prepared: QueryPrepared<BankA>,
     bank_b: bank_b::Remote,
     notary: Option<notary::Remote>,
 }
 
-async fn transfer(State(bank): State<StateA>, Json(order): Json<Transfer>) -> Response {
-    let Transfer { gid, from, to, amount } = order;
-    let mut message = bank.client.msg(bank.bank_b.trans_in(&TransferIn { user_id: to, amount })).gid(gid);
-    if let Some(notary) = &bank.notary {
-        message = message.add(notary.transferred(&Notice { from, to, amount }));
-    }
-    let prepared = bank.bank_a.transfer_prepared();
-    receipt(message.do_and_submit(prepared, &bank.db, async |tx| debit(tx, from, amount).await).await)
+async fn transfer(State(bank): State<StateA>, Json(Transfer { gid, from, to, amount }): Json<Transfer>) -> Response {
+    let message = bank.client.msg(bank.bank_b.trans_in(&TransferIn { user_id: to, amount })).gid(gid);
+    let message = message.add_all(bank.notary.map(|notary| notary.transferred(&Notice { from, to, amount })));
+    receipt(message.do_and_submit(bank.prepared, &bank.db, async |tx| debit(tx, from, amount).await).await)
 }
 
 async fn debit(tx: &mut Tx<BankA>, user_id: i64, amount: i64) -> Result<(), DebitError> {
-    let done = sqlx::query(
-        "UPDATE user_account SET balance = balance - ?1, update_time = CURRENT_TIMESTAMP \
-         WHERE user_id = ?2 AND balance >= ?1",
-    )
-    .bind(amount)
-    .bind(user_id)
-    .execute(&mut *tx)
-    .await?;
+    let sql = "UPDATE user_account SET balance = balance - ?1, update_time = CURRENT_TIMESTAMP \
+         WHERE user_id = ?2 AND balance >= ?1";
+    let done = sqlx::query(sql).bind(amount).bind(user_id).execute(&mut *tx).await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(DebitError::NotEnoughMoney) }
 }
 
 /// Opens bank A.
 pub async fn open_bank_a(database: &str, links: Links) -> Result<Router, OpenError> {
-    let db = BankA(connect(database, USER_A).await?);
-    barrier::create_table(&db).await?;
-    barrier::check(&db).await?;
     let state = StateA {
-        db,
+        db: ready(BankA(connect(database, USER_A).await?)).await?,
         client: links.client,
-        bank_a: bank_a::at(links.bank_a)?,
+        prepared: bank_a::at(links.bank_a)?.transfer_prepared(),
         bank_b: bank_b::at(links.bank_b)?,
         notary: links.notary.map(notary::at).transpose()?,
     };
