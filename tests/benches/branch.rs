@@ -1,152 +1,254 @@
 //! What a branch costs: its call beside the same axum handler with a bare sqlx transaction.
 //!
-//! `cargo bench -p branchwire-tests`. Both run in one process and in turn, on one database with its durable settings,
-//! and are called without a socket: what HTTP costs, the same for both, would hide a part of the difference. Prints a
-//! table, and a line of JSON for each of its rows.
+//! `cargo bench -p branchwire-tests --bench branch`. Three handlers run in one process and in turn, on one database with
+//! its durable settings: the branch, the bare one, and one by hand, which inserts the barrier's row with sqlx and is there
+//! to show what that one statement costs. They are called without a socket: what HTTP costs, the same for all, would hide a
+//! part of the difference. Prints a table, and a line of JSON for each of its rows; a row is the median of five rounds, each
+//! on a database of its own.
 //!
-//! Five runs on 2 cores (AMD EPYC, 2026-11-25, nothing else running), a branch as a multiple of the bare handler:
+//! Five runs on 2 cores (a virtual machine on an AMD EPYC, 2026-11-25), as multiples of the bare handler:
 //!
-//! | database | in flight | runs | at most |
-//! |---|---|---|---|
-//! | SQLite | 1 | 1.13, 1.25, 1.17, 1.17, 1.13 | 1.15: missed |
-//! | PostgreSQL | 1 | 1.27, 1.30, 1.29, 1.29, 1.27 | 1.35 |
-//! | PostgreSQL | 16 | 1.31, 1.32, 1.34, 1.34, 1.34 | 1.35 |
+//! | database | in flight | branch | at most | by hand |
+//! |---|---|---|---|---|
+//! | SQLite | 1 | 1.04, 1.04, 1.03, 1.05, 1.02 | 1.15 | 1.11 to 1.21 |
+//! | PostgreSQL | 1 | 1.24, 1.24, 1.24, 1.27, 1.26 | 1.35 | 1.20 to 1.22 |
+//! | PostgreSQL | 16 | 1.30, 1.32, 1.32, 1.33, 1.32 | 1.35 | 1.25 to 1.28 |
+//! | SQLite, `--idle` | 1 | 1.14, 1.17, 1.18, 1.09, 1.17 | | 1.11 to 1.14 |
 //!
-//! A bare transaction on SQLite takes some 200 us there, since a flush is quick. Of the 30 to 45 us that a branch adds,
-//! about 10 are its row, 6 are what the handler does more, and most of the rest is that sqlx hands each statement's
-//! result from the connection's thread to the caller's, and wakes it.
-//! With 16 in flight the bare handlers on SQLite get into each other's way, and a branch takes a twentieth of their time.
+//! On SQLite sqlx hands each statement to the connection's thread and back: the branch begins and inserts in one turn, and by
+//! hand it is two. For the first row the processors are kept awake: one that idles may be asleep when a thread is woken on
+//! it, above all a virtual one, and which of a handler's waits that befalls is chance. With `-- --idle` they may sleep, and
+//! the figures then say as much of that as of the handlers.
 
+use std::num::NonZero;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Json, State};
-use axum::http::{Request, StatusCode};
-use axum::routing::post;
+use axum::http::Request;
 use branchwire::protocol::Gid;
 use branchwire::{Database, Reply};
 use branchwire_tests::bank::{Bank, BankDriver};
-use branchwire_tests::service::{Service, read};
+use branchwire_tests::service::read;
 use futures_util::future::join_all;
 use sqlx::{Pool, Postgres, Sqlite};
 use tower::ServiceExt;
 
-/// Calls of each kind that are measured, and those before them that are not. In a turn each caller makes one: in short
+/// Calls of each handler in a round that are measured, and those before them that are not. In a turn each caller makes one: in short
 /// turns, what else the machine does meets both alike.
-const CALLS: usize = 6400;
+const CALLS: usize = 3200;
 const WARM_UP_CALLS: usize = 640;
+
+/// How often all is measured: how the machine's threads and its disk get along differs from one start to the next.
+const ROUNDS: usize = 5;
 
 /// Accounts that the calls spread over, so that they do not wait for each other's rows.
 const ACCOUNTS: usize = 64;
 
-/// A database that a bare transaction is written for.
-trait Bare: BankDriver {
+/// A database for which an account's credit is written three times.
+trait Credits: BankDriver {
     const NAME: &'static str;
 
     /// What a call of a branch may cost, as a multiple of the bare handler.
     const RATIO_MAX: f64;
 
-    /// Credits an account as a service without Branchwire does.
-    fn credit_bare(
-        pool: &Pool<Self>,
-        account: i64,
-        amount: i64,
-    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+    /// The handlers, at the paths of [`HANDLERS`].
+    fn router(pool: Pool<Self>) -> Router;
 }
 
-macro_rules! bare {
-    ($database:ty, $name:literal, $ratio_max:literal, $sql:literal) => {
-        impl Bare for $database {
-            const NAME: &'static str = $name;
-            const RATIO_MAX: f64 = $ratio_max;
+macro_rules! credits {
+    ($service:ident, $driver:ident, $name:literal, $ratio_max:literal, $credit:literal, $row:literal) => {
+        mod $service {
+            use axum::Router;
+            use axum::extract::{Json, State};
+            use axum::http::StatusCode;
+            use axum::routing::post;
+            use branchwire::Reply;
+            use branchwire::prelude::*;
+            use sqlx::{Pool, $driver};
 
-            async fn credit_bare(pool: &Pool<Self>, account: i64, amount: i64) -> Result<(), sqlx::Error> {
-                let mut tx = pool.begin().await?;
-                sqlx::query($sql).bind(amount).bind(account).execute(&mut *tx).await?;
-                tx.commit().await
+            #[derive(Clone, Database)]
+            struct Bank(Pool<$driver>);
+
+            #[msg_branch]
+            async fn credit(tx: &mut Tx<Bank>, account: i64) -> Result<(), Retry> {
+                sqlx::query($credit).bind(account).execute(&mut *tx).await?;
+                Ok(())
+            }
+
+            async fn bare(State(bank): State<Bank>, Json(account): Json<i64>) -> (StatusCode, &'static str) {
+                let credited: Result<(), sqlx::Error> = async {
+                    let mut tx = bank.0.begin().await?;
+                    sqlx::query($credit).bind(account).execute(&mut *tx).await?;
+                    tx.commit().await
+                }
+                .await;
+                answer(credited)
+            }
+
+            async fn by_hand(
+                State(bank): State<Bank>,
+                call: BranchContext,
+                Json(account): Json<i64>,
+            ) -> (StatusCode, &'static str) {
+                let credited: Result<(), sqlx::Error> = async {
+                    let mut tx = bank.0.begin().await?;
+                    let op = call.op.as_str();
+                    let row = sqlx::query($row).bind(call.trans_type.as_str()).bind(call.gid.as_str());
+                    let row = row.bind(call.branch_id.as_str()).bind(op).bind("01").bind(op);
+                    if row.execute(&mut *tx).await?.rows_affected() == 1 {
+                        sqlx::query($credit).bind(account).execute(&mut *tx).await?;
+                    }
+                    tx.commit().await
+                }
+                .await;
+                answer(credited)
+            }
+
+            fn answer(credited: Result<(), sqlx::Error>) -> (StatusCode, &'static str) {
+                let reply = credited.map_or(Reply::Retry, |()| Reply::Success);
+                (reply.status(), reply.body())
+            }
+
+            impl super::Credits for $driver {
+                const NAME: &'static str = $name;
+                const RATIO_MAX: f64 = $ratio_max;
+
+                fn router(pool: Pool<Self>) -> Router {
+                    let bare = Router::new().route("/bare", post(bare)).route("/by-hand", post(by_hand));
+                    bare.branch::<credit>().with_state(Bank(pool))
+                }
             }
         }
     };
 }
-bare!(Sqlite, "SQLite", 1.15, "UPDATE user_account SET balance = balance + ? WHERE user_id = ?");
-bare!(Postgres, "PostgreSQL", 1.35, "UPDATE user_account SET balance = balance + $1 WHERE user_id = $2");
+credits!(
+    sqlite,
+    Sqlite,
+    "SQLite",
+    1.15,
+    "UPDATE user_account SET balance = balance + 1 WHERE user_id = ?",
+    "INSERT INTO dtm_barrier_barrier (trans_type, gid, branch_id, op, barrier_id, reason) VALUES (?, ?, ?, ?, ?, ?) \
+     ON CONFLICT DO NOTHING"
+);
+credits!(
+    postgres,
+    Postgres,
+    "PostgreSQL",
+    1.35,
+    "UPDATE user_account SET balance = balance + 1 WHERE user_id = $1",
+    "INSERT INTO dtm_barrier.barrier (trans_type, gid, branch_id, op, barrier_id, reason) \
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"
+);
 
-async fn bare<DB: Bare>(State(pool): State<Pool<DB>>, Json(account): Json<i64>) -> (StatusCode, &'static str) {
-    match DB::credit_bare(&pool, account, 1).await {
-        Ok(()) => (Reply::Success.status(), Reply::Success.body()),
-        Err(_) => (Reply::Retry.status(), Reply::Retry.body()),
+/// Keeps the processors awake.
+struct Awake(Vec<Child>);
+
+impl Awake {
+    /// As much as there are processors, in the class that runs only where nothing else does.
+    fn new() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let spin = format!("while kill -0 {}; do :; done", std::process::id());
+        let spinner = || Command::new("chrt").args(["--idle", "0", "sh", "-c", &spin]).stderr(Stdio::null()).spawn();
+        let spinners: Vec<_> = (0..processors).map_while(|_| spinner().ok()).collect();
+        if spinners.len() < processors {
+            println!("without `chrt` (util-linux) the processors may sleep: the ratios then hold chance as well");
+        }
+        Self(spinners)
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        for spinner in &mut self.0 {
+            spinner.kill().and_then(|()| spinner.wait()).expect("a process of our own");
+        }
     }
 }
 
 #[tokio::main]
 async fn main() {
-    println!("database    in flight  bare us  branch us  ratio  at most");
+    println!("database    in flight  bare us  by hand us  branch us  by hand  branch  at most");
+    {
+        // Only here: PostgreSQL's processes, of another user, have to share the processors with these.
+        let _awake = (!std::env::args().any(|argument| argument == "--idle")).then(Awake::new);
+        report::<Sqlite>(1).await;
+    }
     for in_flight in [1, 16] {
-        measure::<Sqlite>(in_flight).await;
-        measure::<Postgres>(in_flight).await;
+        report::<Postgres>(in_flight).await;
     }
 }
 
-async fn measure<DB: Bare>(in_flight: usize) {
-    let Some(bank) = Bank::<DB>::open().await else { return };
+/// The paths of the handlers, in the order of the table.
+const HANDLERS: [&str; 3] = ["/bare", "/by-hand", "/credit"];
+
+/// One round: the median time of a call of each handler, in microseconds. `None` without a server.
+async fn round<DB: Credits>(in_flight: u32) -> Option<[f64; 3]> {
+    let bank = Bank::<DB>::open().await?;
     branchwire::barrier::check(&bank).await.expect("a database fit for branches");
     for account in 3..=ACCOUNTS {
         let sql = format!("INSERT INTO user_account VALUES ({account}, 0)");
         DB::execute_outside(bank.pool(), &sql).await.expect("an account");
     }
-    let branch = Service::new(&bank, |tx, account| Box::pin(async move { Ok(DB::credit(tx, account, 1).await?) }));
-    let bare = Router::new().route("/bare", post(bare::<DB>)).with_state(bank.pool().clone());
-
-    let call_branch = async |account: i64| branch.call(&Gid::random(), account).await;
-    let call_bare = async |account: i64| {
-        let request = Request::post("/bare").header("content-type", "application/json");
-        let Ok(response) =
-            bare.clone().oneshot(request.body(Body::from(account.to_string())).expect("a request")).await;
-        read(response).await
-    };
-    let (mut bare_times, mut branch_times) = (Vec::new(), Vec::new());
-    let warm_up = WARM_UP_CALLS / in_flight;
-    for turn in 0..warm_up + CALLS / in_flight {
+    let router = DB::router(bank.pool().clone());
+    let mut times = [const { Vec::new() }; HANDLERS.len()];
+    let callers = usize::try_from(in_flight).expect("few callers");
+    let warm_up = WARM_UP_CALLS / callers;
+    for turn in 0..warm_up + CALLS / callers {
         // Who comes first changes, and with it whose writes meet the other's checkpoint.
-        let (bare_time, branch_time) = if turn % 2 == 0 {
-            let bare_time = time(turn, in_flight, &call_bare).await;
-            (bare_time, time(turn, in_flight, &call_branch).await)
-        } else {
-            let branch_time = time(turn, in_flight, &call_branch).await;
-            (time(turn, in_flight, &call_bare).await, branch_time)
-        };
-        if turn >= warm_up {
-            bare_times.push(bare_time);
-            branch_times.push(branch_time);
+        for handler in (0..HANDLERS.len()).map(|place| (turn + place) % HANDLERS.len()) {
+            let time = time(&router, turn, callers, HANDLERS[handler]).await;
+            if turn >= warm_up {
+                times[handler].push(time.as_secs_f64() * 1e6 / f64::from(in_flight));
+            }
         }
     }
-    report::<DB>(in_flight, median_us(bare_times, in_flight), median_us(branch_times, in_flight));
+    Some(times.map(|mut times| median(&mut times)))
 }
 
-/// How long a turn takes: one call of each caller.
-async fn time(turn: usize, in_flight: usize, call: &impl AsyncFn(i64) -> Reply) -> Duration {
+/// How long a turn takes: one call of each caller, from the request to the answer's body.
+async fn time(router: &Router, turn: usize, callers: usize, path: &str) -> Duration {
+    let calls: Vec<_> = (0..callers)
+        .map(|caller| {
+            let account = (turn * callers + caller) % ACCOUNTS + 1;
+            let uri = format!("{path}?gid={}&trans_type=msg&branch_id=01&op=action", Gid::random());
+            let request = Request::post(uri).header("content-type", "application/json");
+            (router.clone(), request.body(Body::from(account.to_string())).expect("a request"))
+        })
+        .collect();
     let started = Instant::now();
-    join_all((0..in_flight).map(async |caller| {
-        let account = i64::try_from((turn * in_flight + caller) % ACCOUNTS).expect("few accounts") + 1;
-        assert_eq!(call(account).await, Reply::Success);
+    let replies = join_all(calls.into_iter().map(async |(router, request)| {
+        let Ok(response) = router.oneshot(request).await;
+        read(response).await
     }))
     .await;
-    started.elapsed()
+    let elapsed = started.elapsed();
+    assert!(replies.iter().all(|reply| *reply == Reply::Success), "{replies:?}");
+    elapsed
 }
 
-/// The median of turns, in microseconds a call.
-fn median_us(mut turns: Vec<Duration>, in_flight: usize) -> f64 {
-    turns.sort_unstable();
-    turns[turns.len() / 2].as_secs_f64() * 1e6 / f64::from(u32::try_from(in_flight).expect("few callers"))
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
-fn report<DB: Bare>(in_flight: usize, bare_us: f64, branch_us: f64) {
-    let (name, ratio, ratio_max) = (<DB as Bare>::NAME, branch_us / bare_us, DB::RATIO_MAX);
-    println!("{name:10}  {in_flight:9}  {bare_us:7.0}  {branch_us:9.0}  {ratio:5.2}  {ratio_max:7.2}");
+async fn report<DB: Credits>(in_flight: u32) {
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        let Some(round) = round::<DB>(in_flight).await else { return };
+        rounds.push(round);
+    }
+    let of_rounds = |figure: fn(&[f64; 3]) -> f64| median(&mut rounds.iter().map(figure).collect::<Vec<_>>());
+    let [bare_us, by_hand_us, branch_us] = [of_rounds(|us| us[0]), of_rounds(|us| us[1]), of_rounds(|us| us[2])];
+    let [by_hand, branch] = [of_rounds(|us| us[1] / us[0]), of_rounds(|us| us[2] / us[0])];
+    let (name, ratio_max) = (<DB as Credits>::NAME, DB::RATIO_MAX);
+    println!(
+        "{name:10}  {in_flight:9}  {bare_us:7.0}  {by_hand_us:10.0}  {branch_us:9.0}  {by_hand:7.2}  {branch:6.2}  {ratio_max:7.2}"
+    );
     let line = serde_json::json!({
-        "bench": "branch", "database": name, "in_flight": in_flight, "calls": CALLS,
-        "bare_us": bare_us, "branch_us": branch_us, "ratio": ratio, "ratio_max": ratio_max,
+        "bench": "branch", "database": name, "in_flight": in_flight, "calls": CALLS, "bare_us": bare_us,
+        "by_hand_us": by_hand_us, "branch_us": branch_us, "by_hand": by_hand, "branch": branch, "ratio_max": ratio_max,
     });
     println!("{line}");
 }
