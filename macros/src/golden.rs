@@ -53,4 +53,5 @@ golden! {
     service_remote
     service_implements
     service_with_more
+    service_with_openapi
 }

@@ -71,6 +71,7 @@ fn collect(service: &mut Service, items: Vec<Item>, errors: &mut Errors) -> Toke
         match item {
             Item::Function(mut function) => {
                 check::no_conditional_role(&mut function.attrs, errors);
+                check::no_role_of_another_pattern(&mut function.attrs, errors);
                 if let Some(branch) = parse::take(&mut function.attrs, "branch") {
                     errors.push(branch, "`#[branch]` stands on a `pub use`; a function says its role: `#[msg_branch]`");
                 }

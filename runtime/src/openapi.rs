@@ -3,6 +3,28 @@
 //! `#[service("/base", openapi)]` adds a function `openapi()` to the service. Each payload then has a schema, by
 //! `#[derive(utoipa::ToSchema)]`. Documents of several services become one by [`OpenApi::merge`].
 //!
+//! A payload without a schema does not compile: `` `TransferIn` has no schema, and its service asks for OpenAPI ``.
+//!
+//! ```compile_fail,E0277
+//! # use branchwire::prelude::*;
+//! # #[derive(Clone, Database)]
+//! # pub struct BankB(sqlx::SqlitePool);
+//! #[derive(serde::Serialize, serde::Deserialize)] // and no utoipa::ToSchema
+//! pub struct TransferIn {
+//!     amount: i64,
+//! }
+//!
+//! #[branchwire::service("/api/bank-b", openapi)]
+//! pub mod bank_b {
+//! #   use super::*;
+//!     #[msg_branch]
+//!     pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
+//!         Ok(())
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
 //! A coordinator calls these routes, and nobody else should: the description is for those who build or test a service
 //! of the other side.
 

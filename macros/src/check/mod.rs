@@ -10,7 +10,9 @@ use quote::ToTokens;
 
 pub(crate) use path::{branch_path, derived_path};
 pub(crate) use remote::remote;
-pub(crate) use service::{base, collected_from_within, host, is_taken, no_conditional_role, service};
+pub(crate) use service::{
+    base, collected_from_within, host, is_taken, no_conditional_role, no_role_of_another_pattern, service,
+};
 pub(crate) use signature::{call, is_known_extractor, is_transaction, is_transaction_of_none};
 
 /// As the user wrote it, without the spaces that a token stream puts everywhere.

@@ -60,6 +60,15 @@ pub(crate) fn role_of(attr: &Attribute) -> Option<Role> {
     Role::ALL.into_iter().find(|role| last == role.attribute())
 }
 
+/// The pattern, if it gives a role in one that is not a message.
+pub(crate) fn other_pattern_of(attr: &Attribute) -> Option<&'static str> {
+    match attr.path().segments.last()?.ident.to_string().as_str() {
+        "saga_action" | "saga_compensate" => Some("a saga"),
+        "tcc_try" | "tcc_confirm" | "tcc_cancel" => Some("a TCC"),
+        _ => None,
+    }
+}
+
 /// Takes the attributes that give a role out of the others.
 pub(crate) fn split_roles(attrs: Vec<Attribute>) -> (Vec<Attribute>, Vec<Attribute>) {
     attrs.into_iter().partition(|attr| role_of(attr).is_some())

@@ -6,7 +6,7 @@ mod item;
 mod module;
 mod options;
 
-pub(crate) use carried::{carried, is_builtin, is_marker, mentions_role, role_of, split_roles, take};
+pub(crate) use carried::{carried, is_builtin, is_marker, mentions_role, other_pattern_of, role_of, split_roles, take};
 pub(crate) use function::{Body, Function};
 pub(crate) use item::{head, kind};
 pub(crate) use module::{Item, Module, content, items};
