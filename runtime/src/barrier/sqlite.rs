@@ -155,6 +155,10 @@ impl Dialect for Sqlite {
 
     /// Most of it belongs to the connection: so the pool opens those to come with it, and each that it has is set here.
     async fn settings(pool: &Pool<Self>) -> Result<Vec<WeakSetting>, sqlx::Error> {
+        // Two at once would wait for each other's connections.
+        static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        let _alone = ONE_AT_A_TIME.lock().await;
+
         let options = pool.connect_options().as_ref().clone();
         pool.set_connect_options(DURABLE.iter().fold(options, |options, &(name, value)| options.pragma(name, value)));
         let mut held = vec![pool.acquire().await?];

@@ -50,6 +50,19 @@ async fn the_check_makes_every_connection_durable_whatever_its_pool_was_opened_w
     assert_eq!(settings(&weak, 6).await, vec![("2".to_owned(), full.to_owned()); 6]);
 }
 
+#[tokio::test]
+async fn checks_at_once_do_not_wait_for_each_other() {
+    let bank = Bank::<Sqlite>::open().await.unwrap();
+    let options = SqliteConnectOptions::from_str(bank.url()).unwrap();
+    let pool = SqlitePoolOptions::new().max_connections(3).acquire_timeout(Duration::from_secs(5));
+    let bank = AnyPool(pool.connect_with(options).await.unwrap());
+    drop(settings(&bank, 3).await);
+    let checks = (0..8).map(|_| barrier::check(&bank));
+    for weak in futures_util::future::try_join_all(checks).await.unwrap() {
+        assert_eq!(weak, []);
+    }
+}
+
 /// `synchronous` and `fullfsync` of as many connections at once.
 async fn settings(db: &AnyPool, connections: usize) -> Vec<(String, String)> {
     let mut held = Vec::new();
