@@ -35,8 +35,8 @@ use futures_util::future::join_all;
 use sqlx::{Pool, Postgres, Sqlite};
 use tower::ServiceExt;
 
-/// Calls of each handler in a round that are measured, and those before them that are not. In a turn each caller makes one: in short
-/// turns, what else the machine does meets both alike.
+/// Calls of each handler in a round that are measured, and those before them that are not. In a turn each caller makes
+/// one: in short turns, what else the machine does meets all alike.
 const CALLS: usize = 3200;
 const WARM_UP_CALLS: usize = 640;
 
