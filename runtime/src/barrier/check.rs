@@ -90,7 +90,8 @@ pub async fn create_table<D: Database>(db: &D) -> Result<(), CheckError> {
 ///
 /// On SQLite it also sets what keeps acknowledged commits, whatever the pool's options say: WAL, which stays with the file,
 /// and `synchronous` FULL (on Apple's systems `fullfsync` as well) in each connection that the pool has or opens later. So
-/// call it before the pool is in use: it waits until it has held each of the connections.
+/// call it before the pool is in use: it waits for each connection, as long as the pool's `acquire_timeout`, and names those
+/// that it did not get.
 ///
 /// # Errors
 /// [`CheckError`], whose text says what to do.

@@ -161,9 +161,20 @@ impl Dialect for Sqlite {
 
         let options = pool.connect_options().as_ref().clone();
         pool.set_connect_options(DURABLE.iter().fold(options, |options, &(name, value)| options.pragma(name, value)));
+        let mut weak = Vec::new();
         let mut held = vec![pool.acquire().await?];
         while held.len() < usize::try_from(pool.size()).expect("few connections") {
-            held.push(pool.acquire().await?);
+            match pool.acquire().await {
+                Err(sqlx::Error::PoolTimedOut) => {
+                    weak.push(WeakSetting {
+                        setting: "synchronous",
+                        value: "as it was in the connections that are in use".to_owned(),
+                        advice: "check the database before its pool is in use, or open it with `SqliteSynchronous::Full`",
+                    });
+                    break;
+                }
+                conn => held.push(conn?),
+            }
         }
         for conn in &mut held {
             for (name, value) in DURABLE {
@@ -174,7 +185,6 @@ impl Dialect for Sqlite {
         let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *conn).await?;
         let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *conn).await?;
 
-        let mut weak = Vec::new();
         if !mode.eq_ignore_ascii_case("wal") {
             weak.push(WeakSetting {
                 setting: "journal_mode",

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use branchwire::barrier::WeakSetting;
 use branchwire::protocol::Gid;
 use branchwire::{CommitError, Database, Fault, Reply, Tx, barrier};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver, OTHER_ACCOUNT};
@@ -61,6 +62,20 @@ async fn checks_at_once_do_not_wait_for_each_other() {
     for weak in futures_util::future::try_join_all(checks).await.unwrap() {
         assert_eq!(weak, []);
     }
+}
+
+#[tokio::test]
+async fn the_check_names_connections_that_it_cannot_set() {
+    let bank = Bank::<Sqlite>::open().await.unwrap();
+    let options = SqliteConnectOptions::from_str(bank.url()).unwrap();
+    let pool = SqlitePoolOptions::new().max_connections(3).acquire_timeout(Duration::from_millis(100));
+    let busy = AnyPool(pool.connect_with(options).await.unwrap());
+    drop(settings(&busy, 2).await);
+    let in_use = busy.pool().acquire().await.unwrap();
+    let [WeakSetting { setting: "synchronous", .. }] = &barrier::check(&busy).await.unwrap()[..] else {
+        panic!("the one in use goes unseen");
+    };
+    drop(in_use);
 }
 
 /// `synchronous` and `fullfsync` of as many connections at once.
