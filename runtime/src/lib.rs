@@ -79,22 +79,20 @@ pub mod msg;
 pub mod openapi;
 mod outcome;
 mod paths;
-pub mod protocol;
-mod service_url;
 mod statement;
 mod tx;
 pub mod wiring;
 
 pub use branch::{Address, Branch, MsgAddress, MsgBranch, Payload, QueryPrepared, Role, Route, SendPayload, at};
 pub use branchwire_macros::{Database, msg_branch, query_prepared, service};
+pub use branchwire_protocol as protocol;
+pub use branchwire_protocol::{Gid, InvalidUrl, ServiceUrl};
 pub use client::Client;
 pub use database::{Database, DatabasePool, Holds, Isolation};
 pub use fault::Fault;
 pub use handler::{BranchContext, BranchRouter, Extracts, ExtractsAll, Hosted};
 pub use msg::{Done, NotDone};
 pub use outcome::{BranchError, Decides, MustSucceed, OrRefuse, OrRetry, Prepared, Reply, Retry};
-pub use protocol::Gid;
-pub use service_url::{InvalidUrl, ServiceUrl};
 pub use tx::{CommitError, Tx};
 
 /// What a service needs in scope.

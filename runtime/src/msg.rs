@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::barrier::{self, BarrierDb, BarrierKey, BarrierTx, Entry};
 use crate::branch::{MsgBranch, QueryPrepared};
-use crate::client::{Client, ClientError};
-use crate::protocol::{Gid, Status, Step, TransType, Transaction, TransactionOptions};
+use crate::client::{Client, ClientError, Submit};
+use crate::protocol::{Gid, Step, TransType, Transaction, TransactionOptions};
 use crate::{CommitError, Database, Prepared, Tx};
 
 /// A message that is being put together: at least one branch, and how to carry it out.
@@ -219,7 +219,7 @@ impl Msg {
     /// that does not tell either, the result is [`Done::Unknown`].
     pub async fn submit(self) -> Result<Done<()>, NotDone<std::convert::Infallible>> {
         let (client, gid, transaction) = self.into_transaction(String::new()).map_err(NotDone::NotStarted)?;
-        match submit(&client, &transaction).await {
+        match client.submit_or_query(&transaction).await {
             Submit::Acknowledged { finished } => Ok(Done::Submitted { gid, value: (), finished }),
             Submit::Ended => Err(NotDone::NotStarted(NotStarted::Duplicate { gid })),
             Submit::NotTaken(error) => Err(NotDone::NotStarted(NotStarted::Coordinator(error))),
@@ -340,7 +340,7 @@ async fn enter<B: BarrierDb>(db: &B, gid: &Gid) -> Result<B::Tx, NotStarted> {
 
 /// Tells the coordinator that the local transaction has committed.
 async fn hand_over<T>(client: &Client, gid: Gid, transaction: &Transaction, value: T) -> Done<T> {
-    match submit(client, transaction).await {
+    match client.submit_or_query(transaction).await {
         Submit::Acknowledged { finished } => Done::Submitted { gid, value, finished },
         Submit::Ended => {
             tracing::error!(%gid, "the local transaction has committed, but the message was ended at the coordinator");
@@ -350,36 +350,6 @@ async fn hand_over<T>(client: &Client, gid: Gid, transaction: &Transaction, valu
             tracing::info!(%gid, error = &error as &dyn std::error::Error, "not submitted; the coordinator will ask");
             Done::Committed { gid, value }
         }
-    }
-}
-
-/// What became of a submit.
-enum Submit {
-    /// The coordinator has it.
-    Acknowledged { finished: bool },
-    /// The message has ended as `failed`.
-    Ended,
-    /// The coordinator does not have it.
-    NotTaken(ClientError),
-    /// No way to tell.
-    Unknown(ClientError),
-}
-
-/// Submits; where the answer does not tell what became of it, the message's status does.
-async fn submit(client: &Client, transaction: &Transaction) -> Submit {
-    let error = match client.submit(transaction).await {
-        Ok(()) => return Submit::Acknowledged { finished: transaction.options.wait_result },
-        Err(ClientError::Ongoing) => return Submit::Acknowledged { finished: false },
-        Err(error @ ClientError::NotSent(_)) => return Submit::NotTaken(error),
-        Err(error) => error,
-    };
-    let Ok(gid) = Gid::new(&*transaction.gid) else { return Submit::Unknown(error) };
-    match client.query(&gid).await.map(|answer| answer.transaction.map(|record| record.status.parse())) {
-        Ok(Some(Ok(Status::Succeed))) => Submit::Acknowledged { finished: transaction.options.wait_result },
-        Ok(Some(Ok(Status::Submitted | Status::Aborting))) => Submit::Acknowledged { finished: false },
-        Ok(Some(Ok(Status::Failed))) => Submit::Ended,
-        Ok(Some(Ok(Status::Prepared)) | None) if !error.may_still_be_done() => Submit::NotTaken(error),
-        _ => Submit::Unknown(error),
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt as _;
-use branchwire::Client;
-use branchwire::auth::Keys;
+use branchwire_protocol::client::Client;
+use branchwire_protocol::signature::Keys;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -108,8 +108,10 @@ impl Coordinator {
     }
 
     /// A client within this process: the API without a socket, and without the tokens that it asks of others.
-    pub fn client(&self) -> Client {
-        Client::with_channel(InProcess(api::router(self.core.clone(), None)))
+    ///
+    /// The type is the caller's choice: `branchwire::Client` for the patterns, [`Client`] for the HTTP API alone.
+    pub fn client<C: From<Client>>(&self) -> C {
+        Client::with_channel(InProcess(api::router(self.core.clone(), None))).into()
     }
 
     /// The time may have moved.
@@ -120,7 +122,7 @@ impl Coordinator {
 
     /// Makes a transaction due.
     #[cfg(feature = "sqlite")]
-    pub(crate) async fn make_due(&self, gid: &branchwire::Gid) -> Result<(), crate::runner::RequestError> {
+    pub(crate) async fn make_due(&self, gid: &branchwire_protocol::Gid) -> Result<(), crate::runner::RequestError> {
         self.core.tell(gid.clone(), crate::engine::Event::ResetNextCronTime).await
     }
 

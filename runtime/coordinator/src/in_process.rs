@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use branchwire::client::{Channel, ChannelError};
+use branchwire_protocol::client::{Channel, ChannelError};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

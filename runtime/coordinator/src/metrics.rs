@@ -1,6 +1,6 @@
 //! What is counted and measured, for Prometheus.
 
-use branchwire::protocol::{Answer, Status};
+use branchwire_protocol::{Answer, Status};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;

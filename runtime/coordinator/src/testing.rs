@@ -7,7 +7,8 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use axum::{Router, routing::post};
-//! use branchwire::protocol::{Gid, Status, Step, Transaction};
+//! use branchwire_protocol::client::Client;
+//! use branchwire_protocol::{Gid, Status, Step, Transaction};
 //! use branchwire_coordinator::testing::{Services, TestCoordinator};
 //!
 //! let services = Services::default();
@@ -23,7 +24,7 @@
 //!     ..Transaction::default()
 //! };
 //! services.down("http://bank-b", true);
-//! coordinator.client().submit(&message).await?;
+//! coordinator.client::<Client>().submit(&message).await?;
 //! coordinator.restart().await;
 //! services.down("http://bank-b", false);
 //! coordinator.ask_now(&gid).await;
@@ -41,9 +42,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use branchwire::Client;
-use branchwire::client::{Channel, ChannelError};
-use branchwire::protocol::{Gid, Status};
+use branchwire_protocol::client::{Channel, ChannelError, Client};
+use branchwire_protocol::{Gid, Status};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -161,8 +161,10 @@ impl TestCoordinator {
     }
 
     /// A client of it; it stays good over restarts.
-    pub fn client(&self) -> Client {
-        Client::with_channel(self.line.clone())
+    ///
+    /// The type is the caller's choice: `branchwire::Client` for the patterns, [`Client`] for the HTTP API alone.
+    pub fn client<C: From<Client>>(&self) -> C {
+        Client::with_channel(self.line.clone()).into()
     }
 
     /// Loses the submits that clients send from now on, as a network may, or no longer does.
@@ -199,7 +201,7 @@ impl TestCoordinator {
     /// # Panics
     /// If the coordinator does not answer.
     pub async fn status(&self, gid: &Gid) -> Option<Status> {
-        let seen = self.client().query(gid).await.expect("the coordinator answers");
+        let seen = self.client::<Client>().query(gid).await.expect("the coordinator answers");
         seen.transaction.and_then(|transaction| transaction.status.parse().ok())
     }
 

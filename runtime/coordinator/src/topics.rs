@@ -1,6 +1,6 @@
 //! Topics: a name for a list of subscribers, kept in the key-value table under `cat=topics`.
 
-use branchwire::protocol::TOPIC_PREFIX;
+use branchwire_protocol::TOPIC_PREFIX;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Time;

@@ -13,7 +13,8 @@ use http::StatusCode;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::sign::now_s;
+use branchwire_protocol::signature::now_s;
+
 use super::{Refusal, Verify};
 use crate::Reply;
 

@@ -1,16 +1,12 @@
 #![doc = include_str!("../../docs/auth.md")]
 
-mod canonical;
-mod keys;
 mod layer;
-mod sign;
-mod signature;
 mod verify;
 
-pub use keys::{InvalidKeys, Keys};
+pub use branchwire_protocol::signature::{
+    CALL_HEADER, CannotSign, HEADER_CHARS_MAX, InvalidKeys, Keys, MESSAGE_HEADER,
+};
 pub use layer::Verified;
-pub use sign::CannotSign;
-pub use signature::{CALL_HEADER, HEADER_CHARS_MAX, MESSAGE_HEADER};
 pub use verify::{CLOCK_SKEW_S, Refusal, Verify};
 
 #[doc = include_str!("../../docs/threat-model.md")]

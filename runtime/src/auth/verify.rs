@@ -1,12 +1,11 @@
 //! Verifying: is this a call that someone with a key has promised?
 
+use branchwire_protocol::signature::canonical::{Address, Parts, Promise, Which, canonical_host, read_query, sha256};
+use branchwire_protocol::signature::header::{CALL_TAG_BYTES, Header, MESSAGE_TAG_BYTES};
+use branchwire_protocol::signature::{CALL_HEADER, Key, Keys, MESSAGE_HEADER};
 use http::{HeaderMap, Uri, header};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::Keys;
-use super::canonical::{Address, Parts, Promise, Which, canonical_host, read_query, sha256};
-use super::keys::Key;
-use super::signature::{CALL_HEADER, CALL_TAG_BYTES, Header, MESSAGE_HEADER, MESSAGE_TAG_BYTES};
 use crate::Reply;
 
 /// How far apart the clocks of a coordinator and a service may be, unless set otherwise, in seconds.

@@ -2,7 +2,7 @@
 
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
-use branchwire::protocol::DtmResult;
+use branchwire_protocol::DtmResult;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;

@@ -18,7 +18,7 @@ use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
-use branchwire::protocol::{BASE_PATH, Gid, Transaction};
+use branchwire_protocol::{BASE_PATH, Gid, Transaction};
 use serde::Deserialize;
 
 use self::answer::Refused;

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use branchwire::protocol::{BranchId, Gid, NAME_CHARS_MAX, Op, Step, TransType, Transaction, TransactionOptions};
+use branchwire_protocol::{BranchId, Gid, NAME_CHARS_MAX, Op, Step, TransType, Transaction, TransactionOptions};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;

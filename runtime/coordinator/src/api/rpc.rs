@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use branchwire::protocol::{DtmResult, Gid};
+use branchwire_protocol::{DtmResult, Gid};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

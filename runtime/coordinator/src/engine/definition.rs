@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use branchwire::protocol::{BranchId, Gid, Op, TransType, TransactionOptions};
+use branchwire_protocol::{BranchId, Gid, Op, TransType, TransactionOptions};
 use bytes::Bytes;
 
 use super::Time;

@@ -1,6 +1,6 @@
 //! What can happen to a transaction, and what then has to be done.
 
-use branchwire::protocol::{Answer, Status, TransType};
+use branchwire_protocol::{Answer, Status, TransType};
 
 use super::{State, Time};
 

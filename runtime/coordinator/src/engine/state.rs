@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use branchwire::protocol::Status;
+use branchwire_protocol::Status;
 
 use super::definition::INTERVAL_MAX;
 use super::{Definition, Time};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use branchwire::protocol::{Answer, Status};
+use branchwire_protocol::{Answer, Status};
 
 use super::{
     Command, Definition, EngineError, Event, Holder, Opening, Refusal, Run, RunEnd, Setback, State, Step, Time,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use branchwire::protocol::{Answer, BranchId, Gid, Op, Status, TransType, TransactionOptions};
+use branchwire_protocol::{Answer, BranchId, Gid, Op, Status, TransType, TransactionOptions};
 use bytes::Bytes;
 use proptest::prelude::*;
 

@@ -12,7 +12,7 @@ mod slot;
 use std::sync::Arc;
 use std::time::Duration;
 
-use branchwire::protocol::{Gid, Status};
+use branchwire_protocol::{Gid, Status};
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -428,7 +428,7 @@ fn wait_for(loaded: &mut Loaded, wait: bool) -> Ending {
 mod tests {
     use std::collections::BTreeMap;
 
-    use branchwire::protocol::{TransType, TransactionOptions};
+    use branchwire_protocol::{TransType, TransactionOptions};
     use futures_util::future::BoxFuture;
 
     use super::*;

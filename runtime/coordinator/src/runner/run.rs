@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use branchwire::protocol::Answer;
+use branchwire_protocol::Answer;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use branchwire::protocol::{Gid, Status};
+use branchwire_protocol::{Gid, Status};
 use tokio::sync::oneshot;
 
 use crate::engine::{Definition, RunEnd, State, Time};

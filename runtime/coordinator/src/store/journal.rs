@@ -140,7 +140,7 @@ async fn commit(
 mod tests {
     use std::collections::BTreeMap;
 
-    use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
+    use branchwire_protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
     use bytes::Bytes;
 
     use super::*;

@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use branchwire::protocol::{BranchId, Gid, Op, Status};
+use branchwire_protocol::{BranchId, Gid, Op, Status};
 use futures_util::future::BoxFuture;
 
 pub use journal::{Journal, JournalError};

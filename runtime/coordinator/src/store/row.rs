@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
+use branchwire_protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 

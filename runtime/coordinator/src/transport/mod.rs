@@ -10,7 +10,7 @@ mod signing;
 
 use std::time::Duration;
 
-use branchwire::protocol::{Answer, LOCAL_BRANCH, Op};
+use branchwire_protocol::{Answer, LOCAL_BRANCH, Op};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use url::Url;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use branchwire::auth::{CALL_HEADER, Keys};
+use branchwire_protocol::signature::{CALL_HEADER, Keys};
 use futures_util::future::BoxFuture;
 
 use super::{Call, Heard, NoAnswer, Transport};

@@ -1,9 +1,16 @@
-//! The words on the wire, once, for client and coordinator: requests, answers, statuses, ops.
+//! DTM's protocol, once for services and coordinators: its words, a coordinator's HTTP API as a client, signatures.
 //!
-//! The protocol is DTM's. This module knows its names and how an answer is read; it sends nothing and stores nothing.
+//! This crate serves nothing and stores nothing. Services use it through `branchwire`, which re-exports it as
+//! `branchwire::protocol`.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
+pub mod client;
 mod gid;
+mod service_url;
+#[cfg(feature = "auth")]
+pub mod signature;
 mod transaction;
 mod words;
 
@@ -11,6 +18,7 @@ pub use answer::{Answer, DtmResult};
 #[doc(hidden)]
 pub use gid::name_is_valid;
 pub use gid::{BranchId, Gid, InvalidName, NAME_CHARS_MAX};
+pub use service_url::{InvalidUrl, ServiceUrl};
 pub use transaction::{BranchRecord, QueryAnswer, Step, Transaction, TransactionOptions, TransactionRecord};
 pub use words::{Op, Status, TransType, UnknownWord};
 

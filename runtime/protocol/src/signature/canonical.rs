@@ -10,7 +10,7 @@ use url::{Url, form_urlencoded};
 
 /// What a signature promises, as the first line of the text: one of a kind is never taken for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Promise {
+pub enum Promise {
     /// The coordinator makes this call now.
     Call,
     /// The client has put this call into its message.
@@ -31,36 +31,36 @@ impl Promise {
 
 /// The parts of a call to a branch, as far as they are signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parts<'a> {
-    pub(super) call: Which<'a>,
+pub struct Parts<'a> {
+    pub call: Which<'a>,
     /// Where it goes; `None` for a topic, whose subscribers are not known when it is signed.
-    pub(super) address: Option<Address<'a>>,
-    pub(super) body_sha256: [u8; 32],
+    pub address: Option<Address<'a>>,
+    pub body_sha256: [u8; 32],
 }
 
 /// Which call it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Which<'a> {
-    pub(super) trans_type: Cow<'a, str>,
-    pub(super) gid: Cow<'a, str>,
-    pub(super) branch_id: Cow<'a, str>,
-    pub(super) op: Cow<'a, str>,
+pub struct Which<'a> {
+    pub trans_type: Cow<'a, str>,
+    pub gid: Cow<'a, str>,
+    pub branch_id: Cow<'a, str>,
+    pub op: Cow<'a, str>,
 }
 
 /// Where a call goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address<'a> {
+pub struct Address<'a> {
     /// In lower case, without port 80 and 443.
-    pub(super) host: Cow<'a, str>,
+    pub host: Cow<'a, str>,
     /// As on the wire, percent-encoded.
-    pub(super) path: &'a str,
+    pub path: &'a str,
     /// As on the wire, without the four parameters of a [`Which`].
-    pub(super) query: String,
+    pub query: String,
 }
 
 impl Parts<'_> {
     /// The text that is signed.
-    pub(super) fn text(&self, promise: Promise, key_id: &str, time_s: u64) -> String {
+    pub fn text(&self, promise: Promise, key_id: &str, time_s: u64) -> String {
         let mut text = format!("{}\n", promise.label());
         let time_s = time_s.to_string();
         let Which { trans_type, gid, branch_id, op } = &self.call;
@@ -82,7 +82,7 @@ fn add(text: &mut String, part: &str) {
 }
 
 /// In lower case.
-pub(super) fn hex(bytes: [u8; 32]) -> String {
+pub fn hex(bytes: [u8; 32]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
@@ -90,14 +90,14 @@ pub(super) fn hex(bytes: [u8; 32]) -> String {
 }
 
 /// SHA-256 of a body.
-pub(super) fn sha256(body: &[u8]) -> [u8; 32] {
+pub fn sha256(body: &[u8]) -> [u8; 32] {
     Sha256::digest(body).into()
 }
 
 /// The query of a call, taken apart: which call it is, and what else stands in it.
 ///
 /// `None` if one of the four parameters is missing or comes twice: a branch would refuse that as well.
-pub(super) fn read_query(query: &str) -> Option<(Which<'_>, String)> {
+pub fn read_query(query: &str) -> Option<(Which<'_>, String)> {
     let (mut trans_type, mut gid, mut branch_id, mut op) = (None, None, None, None);
     let mut rest = Vec::new();
     for piece in pieces(query) {
@@ -121,7 +121,7 @@ pub(super) fn read_query(query: &str) -> Option<(Which<'_>, String)> {
 }
 
 /// The query of an address to which the four parameters are still to be added.
-pub(super) fn own_query(query: Option<&str>) -> String {
+pub fn own_query(query: Option<&str>) -> String {
     pieces(query.unwrap_or_default()).collect::<Vec<_>>().join("&")
 }
 
@@ -130,7 +130,7 @@ fn pieces(query: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The host of an address, with its port.
-pub(super) fn host_of(url: &Url) -> Cow<'_, str> {
+pub fn host_of(url: &Url) -> Cow<'_, str> {
     match (url.host_str().unwrap_or_default(), url.port()) {
         (host, None) => canonical_host(host),
         (host, Some(port)) => Cow::Owned(canonical_host(&format!("{host}:{port}")).into_owned()),
@@ -139,7 +139,7 @@ pub(super) fn host_of(url: &Url) -> Cow<'_, str> {
 
 /// A host as it is signed. Callers write the port of their scheme or leave it out, and behind a proxy that ends TLS the
 /// scheme is not known: so neither port stands in it.
-pub(super) fn canonical_host(host: &str) -> Cow<'_, str> {
+pub fn canonical_host(host: &str) -> Cow<'_, str> {
     let host = host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(host);
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(host.to_ascii_lowercase())

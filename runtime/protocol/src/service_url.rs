@@ -31,7 +31,8 @@ impl ServiceUrl {
     }
 
     /// The same for the whole address of a branch, which may have a query.
-    pub(crate) fn with_query(url: impl Into<String>) -> Result<Self, InvalidUrl> {
+    #[doc(hidden)]
+    pub fn with_query(url: impl Into<String>) -> Result<Self, InvalidUrl> {
         let text = url.into();
         let invalid = |reason| Err(InvalidUrl { reason });
         let Ok(url) = url::Url::parse(&text) else { return invalid("it cannot be read as a URL") };
@@ -56,7 +57,8 @@ impl ServiceUrl {
     }
 
     /// The address of a path, which starts with a slash, below this one.
-    pub(crate) fn join(&self, path: &str) -> String {
+    #[doc(hidden)]
+    pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0.trim_end_matches('/'))
     }
 }

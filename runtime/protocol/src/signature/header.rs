@@ -18,21 +18,21 @@ pub const HEADER_CHARS_MAX: usize = 1024;
 const VERSION: &str = "v1";
 
 /// Bytes of a call's signature: the whole of HMAC-SHA256.
-pub(super) const CALL_TAG_BYTES: usize = 32;
+pub const CALL_TAG_BYTES: usize = 32;
 
 /// Bytes of each signature in a list: half of HMAC-SHA256, the least that its standard (RFC 2104) advises.
-pub(super) const MESSAGE_TAG_BYTES: usize = 16;
+pub const MESSAGE_TAG_BYTES: usize = 16;
 
 /// A header's value: `v1.KEY-ID.UNIX-SECONDS.SIGNATURE[.SIGNATURE...]`, each signature in base64url without padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Header<'a> {
-    pub(super) key_id: &'a str,
-    pub(super) time_s: u64,
-    pub(super) tags: Vec<Vec<u8>>,
+pub struct Header<'a> {
+    pub key_id: &'a str,
+    pub time_s: u64,
+    pub tags: Vec<Vec<u8>>,
 }
 
 impl<'a> Header<'a> {
-    pub(super) fn write(&self) -> String {
+    pub fn write(&self) -> String {
         let Self { key_id, time_s, tags } = self;
         let mut value = format!("{VERSION}.{key_id}.{time_s}");
         for tag in tags {
@@ -43,7 +43,7 @@ impl<'a> Header<'a> {
     }
 
     /// Reads a value whose signatures have `tag_bytes` each; `None` if it is written in any other way.
-    pub(super) fn read(value: &'a str, tag_bytes: usize) -> Option<Self> {
+    pub fn read(value: &'a str, tag_bytes: usize) -> Option<Self> {
         if value.len() > HEADER_CHARS_MAX {
             return None;
         }

@@ -7,9 +7,9 @@ use url::Url;
 
 use super::Keys;
 use super::canonical::{Address, Parts, Promise, Which, host_of, own_query, read_query, sha256};
-use super::signature::{HEADER_CHARS_MAX, Header, MESSAGE_HEADER, MESSAGE_TAG_BYTES};
+use super::header::{HEADER_CHARS_MAX, Header, MESSAGE_HEADER, MESSAGE_TAG_BYTES};
 use crate::client::Client;
-use crate::protocol::{LOCAL_BRANCH, Op, TOPIC_PREFIX, Transaction};
+use crate::{LOCAL_BRANCH, Op, TOPIC_PREFIX, Transaction};
 
 /// The most of a transaction's options, headers among them, that DTM's tables hold, in characters of JSON.
 const OPTIONS_CHARS_MAX: usize = 1024;
@@ -113,7 +113,7 @@ impl Client {
     /// Signs every message that is sent through this client, with the first of these keys.
     ///
     /// For services under a coordinator that does not sign, such as a DTM server; they verify with
-    /// [`Verify::messages`](super::Verify::messages), or [`or_messages`](super::Verify::or_messages).
+    /// `branchwire::auth::Verify::messages`, or `or_messages`.
     #[must_use = "the client that signs is returned"]
     pub fn sign_messages(self, keys: Keys) -> Self {
         self.with_seal(Arc::new(move |transaction| Ok(keys.sign_message(transaction, now_s())?)))
@@ -121,7 +121,7 @@ impl Client {
 }
 
 /// The present, in seconds since 1970.
-pub(super) fn now_s() -> u64 {
+pub fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
@@ -130,7 +130,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::protocol::Step;
+    use crate::Step;
 
     fn keys() -> Keys {
         "k:0123456789abcdef0123456789abcdef".parse().unwrap()

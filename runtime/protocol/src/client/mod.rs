@@ -1,6 +1,7 @@
 //! The coordinator's HTTP API, as its clients see it. Any DTM server answers it, and Branchwire's own coordinator.
 
 mod http_channel;
+mod submit;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use self::http_channel::HttpChannel;
-use crate::protocol::{Answer, BASE_PATH, Gid, QueryAnswer, Transaction};
-use crate::{InvalidUrl, ServiceUrl};
+pub use self::submit::Submit;
+use crate::{Answer, BASE_PATH, Gid, InvalidUrl, QueryAnswer, ServiceUrl, Transaction};
 
 /// How long a call to the coordinator may take, unless set otherwise.
 pub const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(10);
@@ -152,7 +153,8 @@ impl Client {
     }
 
     /// Does to a message what is to be done before it is sent.
-    pub(crate) fn seal(&self, transaction: &mut Transaction) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    #[doc(hidden)]
+    pub fn seal(&self, transaction: &mut Transaction) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         self.seal.as_ref().map_or(Ok(()), |seal| seal(transaction))
     }
 

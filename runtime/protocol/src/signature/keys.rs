@@ -20,10 +20,10 @@ const KEY_ID_CHARS_MAX: usize = 16;
 /// one). Neither is shown by `Debug`, in errors or in logs, except for the ids.
 ///
 /// ```
-/// use branchwire::auth::Keys;
+/// use branchwire_protocol::signature::Keys;
 ///
 /// let keys: Keys = "2026-12:Ggp1Uq5f0xkZT1yNQ3oYw7uJrVb2sLhEaXcMdKiPzRo=".parse()?;
-/// # Ok::<_, branchwire::auth::InvalidKeys>(())
+/// # Ok::<_, branchwire_protocol::signature::InvalidKeys>(())
 /// ```
 ///
 /// # Rotation
@@ -53,12 +53,12 @@ pub enum InvalidKeys {
 
 impl Keys {
     /// The key that signs.
-    pub(super) fn signing(&self) -> &Key {
+    pub fn signing(&self) -> &Key {
         &self.0[0]
     }
 
     /// The key of this id.
-    pub(super) fn get(&self, id: &str) -> Option<&Key> {
+    pub fn get(&self, id: &str) -> Option<&Key> {
         self.0.iter().find(|key| key.id == id)
     }
 }
@@ -99,8 +99,9 @@ pub(super) fn is_key_id(id: &str) -> bool {
 }
 
 /// One secret, and its name.
-pub(super) struct Key {
-    pub(super) id: String,
+pub struct Key {
+    /// Stands in each header that the key signs.
+    pub id: String,
     /// The state of HMAC after the secret: the secret itself is not kept.
     mac: Hmac<Sha256>,
 }
@@ -112,7 +113,7 @@ impl Key {
     }
 
     /// HMAC-SHA256 of a text.
-    pub(super) fn tag(&self, text: &str) -> [u8; 32] {
+    pub fn tag(&self, text: &str) -> [u8; 32] {
         let mut mac = self.mac.clone();
         mac.update(text.as_bytes());
         mac.finalize().into_bytes().into()
