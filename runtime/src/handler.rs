@@ -283,8 +283,9 @@ where
 {
     // A coordinator calls a branch without payload by GET.
     let methods = MethodFilter::GET.or(MethodFilter::POST);
-    let handler =
-        move |State(state): State<S>, request: Request| call_branch(state, request, route, op, Arc::clone(&branch));
+    let handler = move |State(state): State<S>, request: Request| {
+        call_branch(state, request, route, op.clone(), Arc::clone(&branch))
+    };
     router.route(route.path, on(methods, handler))
 }
 

@@ -133,7 +133,7 @@ fn submit(definition: &Arc<Definition>) -> Write {
 
 fn succeed(definition: &Arc<Definition>) -> Write {
     let (branch, at) = (&definition.branches[0], Clock::System.now());
-    let done = BranchChange { branch_id: branch.branch_id.clone(), op: branch.op, status: Status::Succeed, at };
+    let done = BranchChange { branch_id: branch.branch_id.clone(), op: branch.op.clone(), status: Status::Succeed, at };
     change(definition, (Status::Submitted, OWNER), (Status::Succeed, ""), vec![done])
 }
 

@@ -8,6 +8,7 @@
 mod answer;
 pub mod client;
 mod gid;
+mod op;
 mod service_url;
 #[cfg(feature = "auth")]
 pub mod signature;
@@ -18,9 +19,10 @@ pub use answer::{Answer, DtmResult};
 #[doc(hidden)]
 pub use gid::name_is_valid;
 pub use gid::{BranchId, Gid, InvalidName, NAME_CHARS_MAX};
+pub use op::{InvalidOp, Op, OpName};
 pub use service_url::{InvalidUrl, ServiceUrl};
 pub use transaction::{BranchRecord, QueryAnswer, Step, Transaction, TransactionOptions, TransactionRecord};
-pub use words::{Op, Status, TransType, UnknownWord};
+pub use words::{Status, TransType, UnknownWord};
 
 /// Where a coordinator's HTTP API lives, below its address.
 pub const BASE_PATH: &str = "/api/dtmsvr";

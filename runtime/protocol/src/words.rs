@@ -1,4 +1,4 @@
-//! The closed sets of words: transaction types, statuses, ops.
+//! The closed sets of words: transaction types, statuses.
 
 use std::fmt;
 use std::str::FromStr;
@@ -84,38 +84,5 @@ impl Status {
     /// Whether the transaction has ended, and so never changes again.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Succeed | Self::Failed)
-    }
-}
-
-words! {
-    /// What a coordinator asks of a branch.
-    Op, "op" {
-        /// Do the work of a message's branch, or of a saga's step.
-        Action = "action",
-        /// Undo a saga's action.
-        Compensate = "compensate",
-        /// Reserve (TCC).
-        Try = "try",
-        /// Make what was reserved final (TCC).
-        Confirm = "confirm",
-        /// Give up what was reserved (TCC).
-        Cancel = "cancel",
-        /// Commit (XA).
-        Commit = "commit",
-        /// Roll back (XA).
-        Rollback = "rollback",
-        /// The local transaction of a message, in its barrier row and in the query-prepared call.
-        Msg = "msg",
-    }
-}
-
-impl Op {
-    /// The op that this one undoes, if it undoes one. DTM's word: origin op.
-    pub const fn origin(self) -> Option<Self> {
-        match self {
-            Self::Cancel => Some(Self::Try),
-            Self::Compensate | Self::Rollback => Some(Self::Action),
-            Self::Action | Self::Try | Self::Confirm | Self::Commit | Self::Msg => None,
-        }
     }
 }

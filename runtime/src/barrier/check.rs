@@ -108,9 +108,9 @@ pub async fn check<D: Database>(db: &D) -> Result<Vec<WeakSetting>, CheckError> 
 async fn probe<D: Database>(db: &D) -> Result<(), CheckError> {
     let mut tx = Tx::begin(db).await.map_err(CheckError::of::<D::Driver>)?;
     let key = BarrierKey::local(Gid::random());
-    let inserted = D::Driver::insert(tx.conn(), key.row(key.op, REASON_ROLLBACK)).await;
+    let inserted = D::Driver::insert(tx.conn(), key.row(&key.op, REASON_ROLLBACK)).await;
     let result = match inserted {
-        Ok(_) => D::Driver::durable_reason(tx.conn(), key.row(key.op, REASON_ROLLBACK)).await.map(drop),
+        Ok(_) => D::Driver::durable_reason(tx.conn(), key.row(&key.op, REASON_ROLLBACK)).await.map(drop),
         Err(error) => Err(error),
     };
     tx.rollback().await;

@@ -61,7 +61,7 @@ impl BarrierKey {
         Self { gid, branch_id: BranchId::local(), op: Op::Msg, trans_type: TransType::Msg }
     }
 
-    fn row(&self, op: Op, reason: &'static str) -> BarrierRow<'_> {
+    fn row<'a>(&'a self, op: &'a Op, reason: &'a str) -> BarrierRow<'a> {
         BarrierRow {
             trans_type: self.trans_type.as_str(),
             gid: self.gid.as_str(),
@@ -193,14 +193,14 @@ pub trait Dialect: sqlx::Database + Sized {
 /// The database's own; nothing is left open.
 pub async fn enter<B: BarrierDb>(db: &B, key: &BarrierKey) -> Result<(B::Tx, Entry), sqlx::Error> {
     let reason = key.op.as_str();
-    let row = key.row(key.op, reason);
+    let row = key.row(&key.op, reason);
     let (tx, inserted, origin_inserted) = match key.op.origin() {
         None => {
             let (tx, inserted) = db.begin_with(Wait::Default, row).await?;
             (tx, inserted, false)
         }
         Some(origin) => {
-            let (mut tx, origin_inserted) = db.begin_with(Wait::Default, key.row(origin, reason)).await?;
+            let (mut tx, origin_inserted) = db.begin_with(Wait::Default, key.row(&origin, reason)).await?;
             let inserted = tx.insert(row).await?;
             (tx, inserted, origin_inserted)
         }
@@ -220,7 +220,7 @@ pub async fn enter<B: BarrierDb>(db: &B, key: &BarrierKey) -> Result<(B::Tx, Ent
 /// The database's own: do not answer success then.
 pub async fn leave_repeat<B: BarrierDb>(tx: B::Tx, db: &B, key: &BarrierKey) -> Result<(), sqlx::Error> {
     tx.rollback().await;
-    match db.durable_reason(key.row(key.op, key.op.as_str())).await? {
+    match db.durable_reason(key.row(&key.op, key.op.as_str())).await? {
         Some(_) => Ok(()),
         None => Err(sqlx::Error::RowNotFound),
     }
@@ -271,7 +271,7 @@ pub async fn query_prepared<B: BarrierDb>(db: &B, gid: &Gid) -> Result<Prepared,
 }
 
 async fn ask<B: BarrierDb>(db: &B, key: BarrierKey) -> Result<Prepared, sqlx::Error> {
-    let row = key.row(key.op, REASON_ROLLBACK);
+    let row = key.row(&key.op, REASON_ROLLBACK);
     let (tx, inserted) = db.begin_with(Wait::Bounded, row).await?;
     if inserted {
         return match tx.commit().await {

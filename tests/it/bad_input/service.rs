@@ -81,6 +81,8 @@ async fn a_query_that_is_none_is_answered() {
         "gid=g&trans_type=saga&branch_id=01&op=compensate",
         "gid=g&trans_type=msg&branch_id=01&op=cancel",
         "gid=g&trans_type=msg&branch_id=01&op=rollback",
+        "gid=g&trans_type=msg&branch_id=01&op=Action",
+        "gid=g&trans_type=workflow&branch_id=00&op=buy%402",
     ] {
         assert_eq!(post(&service, &format!("/branch?{query}"), b"30".to_vec()).await, Reply::BadCall, "{query}");
     }

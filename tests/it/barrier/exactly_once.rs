@@ -14,12 +14,13 @@ super::on_each_database! {
     an_action_and_then_its_compensation_both_run,
     a_late_action_after_its_compensation_does_nothing,
     a_repeated_compensation_runs_once,
+    an_op_with_a_name_of_its_own_applies_once,
     an_action_and_its_compensation_at_once_leave_nothing,
     barrier_rows_are_those_that_dtm_writes,
 }
 
 /// Each op that undoes another, with the one that it undoes.
-const UNDOING: [(TransType, Op, Op); 3] = [
+static UNDOING: [(TransType, Op, Op); 3] = [
     (TransType::Tcc, Op::Try, Op::Cancel),
     (TransType::Saga, Op::Action, Op::Compensate),
     (TransType::Xa, Op::Action, Op::Rollback),
@@ -52,7 +53,7 @@ async fn another_transaction_is_no_repeat<DB: BankDriver>(bank: Bank<DB>) {
 }
 
 async fn an_action_and_then_its_compensation_both_run<DB: BankDriver>(bank: Bank<DB>) {
-    for (trans_type, action, undo) in UNDOING {
+    for (trans_type, action, undo) in &UNDOING {
         let gid = Gid::random();
         assert_eq!(call(&bank, &gid, trans_type, action, 30).await, Entry::Run);
         assert_eq!(bank.balance(ACCOUNT).await, 30);
@@ -62,7 +63,7 @@ async fn an_action_and_then_its_compensation_both_run<DB: BankDriver>(bank: Bank
 }
 
 async fn a_late_action_after_its_compensation_does_nothing<DB: BankDriver>(bank: Bank<DB>) {
-    for (trans_type, action, undo) in UNDOING {
+    for (trans_type, action, undo) in &UNDOING {
         let gid = Gid::random();
         assert_eq!(call(&bank, &gid, trans_type, undo, -30).await, Entry::NothingToUndo);
         assert_eq!(call(&bank, &gid, trans_type, action, 30).await, Entry::Repeat);
@@ -73,7 +74,7 @@ async fn a_late_action_after_its_compensation_does_nothing<DB: BankDriver>(bank:
 }
 
 async fn a_repeated_compensation_runs_once<DB: BankDriver>(bank: Bank<DB>) {
-    for (trans_type, action, undo) in UNDOING {
+    for (trans_type, action, undo) in &UNDOING {
         let gid = Gid::random();
         assert_eq!(call(&bank, &gid, trans_type, action, 30).await, Entry::Run);
         assert_eq!(call(&bank, &gid, trans_type, undo, -30).await, Entry::Run);
@@ -83,9 +84,19 @@ async fn a_repeated_compensation_runs_once<DB: BankDriver>(bank: Bank<DB>) {
     assert_eq!(bank.balance(ACCOUNT).await, 0);
 }
 
+async fn an_op_with_a_name_of_its_own_applies_once<DB: BankDriver>(bank: Bank<DB>) {
+    let (gid, buy, sell) = (Gid::random(), "buy@2".parse().unwrap(), "sell".parse().unwrap());
+    let mut entries = Vec::new();
+    for op in [&buy, &buy, &sell] {
+        entries.push(call(&bank, &gid, &TransType::Workflow, op, 30).await);
+    }
+    assert_eq!(entries, [Entry::Run, Entry::Repeat, Entry::Run]);
+    assert_eq!(bank.balance(ACCOUNT).await, 60);
+}
+
 async fn an_action_and_its_compensation_at_once_leave_nothing<DB: BankDriver>(bank: Bank<DB>) {
     let transactions = (0..20).map(async |number| {
-        let (gid, (trans_type, action, undo)) = (Gid::random(), UNDOING[number % UNDOING.len()]);
+        let (gid, (trans_type, action, undo)) = (Gid::random(), &UNDOING[number % UNDOING.len()]);
         let calls = [(undo, -30), (action, 30), (undo, -30), (action, 30)];
         join_all(calls.map(|(op, amount)| call(&bank, &gid, trans_type, op, amount))).await
     });
@@ -107,13 +118,18 @@ async fn barrier_rows_are_those_that_dtm_writes<DB: BankDriver>(bank: Bank<DB>) 
     assert_eq!(bank.barrier_rows(&gid).await, [row("msg", "action", "action")]);
 
     let gid = Gid::random();
-    call(&bank, &gid, TransType::Tcc, Op::Cancel, -30).await;
+    call(&bank, &gid, &TransType::Tcc, &Op::Cancel, -30).await;
     assert_eq!(bank.barrier_rows(&gid).await, [row("tcc", "cancel", "cancel"), row("tcc", "try", "cancel")]);
 }
 
 /// Calls a branch that credits the account, as its handler does.
-async fn call<DB: BankDriver>(bank: &Bank<DB>, gid: &Gid, trans_type: TransType, op: Op, amount: i64) -> Entry {
-    let key = BarrierKey { gid: gid.clone(), branch_id: BranchId::new("01").unwrap(), op, trans_type };
+async fn call<DB: BankDriver>(bank: &Bank<DB>, gid: &Gid, trans_type: &TransType, op: &Op, amount: i64) -> Entry {
+    let key = BarrierKey {
+        gid: gid.clone(),
+        branch_id: BranchId::new("01").unwrap(),
+        op: op.clone(),
+        trans_type: *trans_type,
+    };
     loop {
         match attempt(bank, &key, amount).await {
             Ok(entry) => return entry,

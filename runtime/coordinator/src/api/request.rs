@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::answer::Refused;
+use crate::engine::pattern::BUILT;
 use crate::engine::{Branch, Defaults, Definition, Time, Timing};
 use crate::store::Store;
 use crate::store::row::{CustomData, ExtData};
@@ -131,7 +132,7 @@ pub(super) fn definition(
 /// The pattern, if this coordinator can carry it out.
 pub(super) fn supported(trans_type: &str) -> Result<TransType, Refused> {
     match trans_type.parse() {
-        Ok(TransType::Msg) => Ok(TransType::Msg),
+        Ok(trans_type) if BUILT.contains(&trans_type) => Ok(trans_type),
         Ok(other) => Err(Refused::error(format!("trans_type '{other}' is not supported by this coordinator; msg is"))),
         Err(_) => Err(Refused::error(format!("unknown trans_type '{trans_type}'"))),
     }

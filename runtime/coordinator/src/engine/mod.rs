@@ -9,6 +9,7 @@
 
 mod definition;
 mod event;
+pub mod pattern;
 mod state;
 mod step;
 #[cfg(test)]

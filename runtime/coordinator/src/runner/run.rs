@@ -211,7 +211,7 @@ fn branch_change(definition: &Definition, state: &State, index: usize) -> Branch
     let (branch, branch_state) = (&definition.branches[index], &state.branches[index]);
     BranchChange {
         branch_id: branch.branch_id.clone(),
-        op: branch.op,
+        op: branch.op.clone(),
         status: branch_state.status,
         at: branch_state.finished.unwrap_or(Time::from_millis(0)),
     }

@@ -77,7 +77,7 @@ impl Call {
     /// [`NoAnswer`] if its address is none.
     pub fn branch(definition: &Definition, index: usize) -> Result<Self, NoAnswer> {
         let branch = &definition.branches[index];
-        let url = address(definition, &branch.url, branch.branch_id.as_str(), branch.op)?;
+        let url = address(definition, &branch.url, branch.branch_id.as_str(), &branch.op)?;
         Ok(Self::new(definition, url, branch.payload.clone()))
     }
 
@@ -86,7 +86,7 @@ impl Call {
     /// # Errors
     /// [`NoAnswer`] if its address is none.
     pub fn query_prepared(definition: &Definition) -> Result<Self, NoAnswer> {
-        let url = address(definition, &definition.query_prepared, LOCAL_BRANCH, Op::Msg)?;
+        let url = address(definition, &definition.query_prepared, LOCAL_BRANCH, &Op::Msg)?;
         Ok(Self::new(definition, url, Bytes::new()))
     }
 
@@ -102,7 +102,7 @@ impl Call {
     }
 }
 
-fn address(definition: &Definition, url: &str, branch_id: &str, op: Op) -> Result<Url, NoAnswer> {
+fn address(definition: &Definition, url: &str, branch_id: &str, op: &Op) -> Result<Url, NoAnswer> {
     let mut url = Url::parse(url).map_err(|error| NoAnswer(format!("`{url}` is no address: {error}")))?;
     url.query_pairs_mut()
         .append_pair("gid", definition.gid.as_str())
