@@ -74,11 +74,11 @@ pub mod guide {
 }
 mod handler;
 mod literals;
-pub mod msg;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod outcome;
 mod paths;
+mod pattern;
 mod statement;
 mod tx;
 pub mod wiring;
@@ -91,8 +91,9 @@ pub use client::Client;
 pub use database::{Database, DatabasePool, Holds, Isolation};
 pub use fault::Fault;
 pub use handler::{BranchContext, BranchRouter, Extracts, ExtractsAll, Hosted};
-pub use msg::{Done, NotDone};
 pub use outcome::{BranchError, Decides, MustSucceed, OrRefuse, OrRetry, Prepared, Reply, Retry};
+pub use pattern::msg;
+pub use pattern::msg::{Done, NotDone};
 pub use tx::{CommitError, Tx};
 
 /// What a service needs in scope.
