@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote_spanned};
+use proc_macro2::Span;
+use quote::ToTokens;
+
+use crate::tokens::ends;
 
 /// The errors of one item.
 #[derive(Default)]
@@ -12,17 +14,23 @@ pub(crate) struct Errors {
     usage: Option<String>,
 }
 
-/// What is wrong, and from where to where.
-struct Mistake {
-    first: Span,
-    last: Span,
-    message: String,
+/// One error, and the tokens from `first` to `last` that it is about.
+pub(crate) struct Mistake {
+    pub(crate) first: Span,
+    pub(crate) last: Span,
+    pub(crate) message: String,
 }
 
 impl Errors {
     /// An error at these tokens.
     pub(crate) fn push(&mut self, at: impl ToTokens, message: impl Display) {
         let (first, last) = ends(at);
+        self.all.push(Mistake { first, last, message: message.to_string() });
+    }
+
+    /// An error at the tokens from here to there.
+    pub(crate) fn push_between(&mut self, from: impl ToTokens, to: impl ToTokens, message: impl Display) {
+        let (first, last) = (ends(from).0, ends(to).1);
         self.all.push(Mistake { first, last, message: message.to_string() });
     }
 
@@ -37,12 +45,12 @@ impl Errors {
         self.all.extend(error.into_iter().map(|error| Mistake { first: span, last: span, message: error.to_string() }));
     }
 
-    /// What the item should look like: shown once, below its last error.
+    /// Shows the right form of the item once, below its last error.
     pub(crate) fn show_usage(&mut self, usage: impl Into<String>) {
         self.usage.get_or_insert_with(|| usage.into());
     }
 
-    /// Takes over what another sink has, with its usage.
+    /// Takes over the errors and the usage of another sink.
     pub(crate) fn append(&mut self, other: Self) {
         self.all.extend(other.all);
         self.usage = self.usage.take().or(other.usage);
@@ -51,27 +59,12 @@ impl Errors {
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
-}
 
-impl ToTokens for Errors {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        let last = self.all.len().saturating_sub(1);
-        for (index, mistake) in self.all.iter().enumerate() {
-            let message = match &self.usage {
-                Some(usage) if index == last => format!("{}\n\n{usage}", mistake.message),
-                _ => mistake.message.clone(),
-            };
-            // rustc marks a macro call from its first token to its last.
-            let path = quote_spanned!(mistake.first=> ::core::compile_error!);
-            tokens.extend(path);
-            tokens.extend(quote_spanned!(mistake.last=> { #message }));
-        }
+    pub(crate) fn all(&self) -> &[Mistake] {
+        &self.all
     }
-}
 
-/// The first and the last place of these tokens.
-pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
-    let mut spans = tokens.to_token_stream().into_iter().map(|token| token.span());
-    let first = spans.next().unwrap_or_else(Span::call_site);
-    (first, spans.last().unwrap_or(first))
+    pub(crate) fn usage(&self) -> Option<&str> {
+        self.usage.as_deref()
+    }
 }

@@ -8,8 +8,8 @@ use quote::ToTokens;
 use syn::Attribute;
 use syn::parse::{ParseStream, Parser};
 
-use crate::branch::Role;
-use crate::role;
+use crate::attribute;
+use crate::model::Role;
 
 /// The expansion of the one item of a file, formatted.
 fn expanded(file: &str) -> String {
@@ -19,12 +19,11 @@ fn expanded(file: &str) -> String {
     let rest: TokenStream = attrs.iter().map(ToTokens::to_token_stream).chain([item]).collect();
     let options = attr.meta.require_list().map(|list| list.tokens.clone()).unwrap_or_default();
     let name = attr.path().segments.last().expect("a name").ident.to_string();
-    let written = match name.as_str() {
-        "msg_branch" => role::expand(Role::MsgBranch, options, &rest),
-        "query_prepared" => role::expand(Role::QueryPrepared, options, &rest),
-        "service" => crate::service::expand(options, &rest),
-        "derive" => crate::database::expand(rest),
-        other => panic!("no attribute of ours: {other}"),
+    let written = match (Role::of_attribute(&name), name.as_str()) {
+        (Some(role), _) => attribute::function(role, options, &rest),
+        (None, "service") => attribute::service(options, &rest),
+        (None, "derive") => attribute::database(rest),
+        (None, other) => panic!("no attribute of ours: {other}"),
     };
     prettyplease::unparse(&syn::parse2(written).expect("items"))
 }

@@ -2,19 +2,16 @@
 
 #![allow(clippy::large_enum_variant, reason = "a few values, for the moment of one expansion")]
 
-mod branch;
+mod attribute;
 mod check;
-mod database;
 mod errors;
 mod expand;
 #[cfg(test)]
 mod golden;
-mod krate;
+mod model;
 mod parse;
-mod role;
-mod service;
+mod tokens;
 
-use branch::Role;
 use proc_macro::TokenStream;
 
 /// Makes an async function a step of a message: a route that applies exactly once, however often it is called.
@@ -56,7 +53,7 @@ use proc_macro::TokenStream;
 /// - `crate = path` says where `branchwire` is, if another crate re-exports it.
 #[proc_macro_attribute]
 pub fn msg_branch(options: TokenStream, item: TokenStream) -> TokenStream {
-    role::expand(Role::MsgBranch, options.into(), &item.into()).into()
+    attribute::function(&model::MSG_BRANCH, options.into(), &item.into()).into()
 }
 
 /// Makes a route that says whether the local transaction of a message has committed.
@@ -94,7 +91,7 @@ pub fn msg_branch(options: TokenStream, item: TokenStream) -> TokenStream {
 /// still open from committing later. The options are those of `#[msg_branch]`: a path, and `crate = path`.
 #[proc_macro_attribute]
 pub fn query_prepared(options: TokenStream, item: TokenStream) -> TokenStream {
-    role::expand(Role::QueryPrepared, options.into(), &item.into()).into()
+    attribute::function(&model::QUERY_PREPARED, options.into(), &item.into()).into()
 }
 
 /// Makes a newtype of an sqlx pool a database: `#[derive(Clone, Database)] pub struct Bank(sqlx::SqlitePool);`.
@@ -103,7 +100,7 @@ pub fn query_prepared(options: TokenStream, item: TokenStream) -> TokenStream {
 /// (the default), `"repeatable read"` or `"serializable"`. `#[database(crate = path)]` says where `branchwire` is.
 #[proc_macro_derive(Database, attributes(database))]
 pub fn database(item: TokenStream) -> TokenStream {
-    database::expand(item.into()).into()
+    attribute::database(item.into()).into()
 }
 
 /// Makes an inline module a service: its annotated functions are its branches.
@@ -152,7 +149,7 @@ pub fn database(item: TokenStream) -> TokenStream {
 /// - `crate = path` says where `branchwire` is, if another crate re-exports it.
 #[proc_macro_attribute]
 pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
-    service::expand(options.into(), &item.into()).into()
+    attribute::service(options.into(), &item.into()).into()
 }
 
 /// The mark that `#[service]` puts beside attributes that it does not know; a role under another name refuses at it.

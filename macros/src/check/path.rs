@@ -1,30 +1,47 @@
-//! The rules of a path: what a URL and a router both take as it stands.
+//! The rules of a path: a URL and a router both take it without escaping.
 
 use syn::ext::IdentExt;
 use syn::{Ident, LitStr};
 
-use crate::branch::Role;
 use crate::errors::Errors;
+use crate::model::{Base, Role, RoutePath};
+use crate::parse::Options;
+
+/// The whole path of a branch: the base, and below it the path that was given or that its name gives.
+pub(crate) fn route_path(role: &Role, options: &Options, name: &Ident, base: &Base, errors: &mut Errors) -> RoutePath {
+    match (base, &options.text) {
+        (Base::Contract(_), Some(text)) if role.is_in_contracts => {
+            errors.push(text, format_args!("the contract gives `{name}` its path: remove this one"));
+            RoutePath::Known(text.value())
+        }
+        (Base::Contract(_), None) if role.is_in_contracts => RoutePath::OfContract,
+        (base, text) => {
+            let tail = match text {
+                Some(text) => path("path", text, errors),
+                None => derived_path(role, name, errors),
+            };
+            match base {
+                Base::Known(base) => RoutePath::Known(format!("{base}{tail}")),
+                Base::Contract(_) => RoutePath::BelowContract(tail),
+            }
+        }
+    }
+}
 
 /// The path of a function's name: `trans_in` has `/trans-in`.
-pub(crate) fn derived_path(role: Role, name: &Ident, errors: &mut Errors) -> String {
+fn derived_path(role: &Role, name: &Ident, errors: &mut Errors) -> String {
     let word = name.unraw().to_string();
     if !word.is_ascii() {
         errors.push(
             name,
             format_args!(
                 "`{name}` is not ASCII, so no path can be derived: give it one, `#[{}(\"/path\")]`",
-                role.attribute()
+                role.attribute
             ),
         );
         return "/".to_owned();
     }
     format!("/{}", word.trim_matches('_').replace('_', "-"))
-}
-
-/// A path that was given to a branch.
-pub(crate) fn branch_path(literal: &LitStr, errors: &mut Errors) -> String {
-    path("path", literal, errors)
 }
 
 /// The base path of a service.
@@ -76,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_url_and_a_router_take_as_it_stands_is_a_path() {
+    fn a_path_needs_no_escaping_in_a_url_or_a_router() {
         for good in ["/", "/in", "/api/bank-b/trans_in", "/v1.2/~x", "/in/"] {
             assert_eq!(mistake("path", good), None, "{good}");
         }

@@ -1,62 +1,87 @@
-//! The rules of a branch that others host: a function without a body, which says what it takes.
+//! The rules of a branch that another service hosts: a function without a body, which names its payload.
 
-use quote::quote;
-use syn::{FnArg, ReturnType};
+use syn::{FnArg, PatType, ReturnType, Type};
 
-use super::signature::{free_function, is_transaction, nameable, owned};
-use super::text;
-use crate::branch::{Known, Role};
+use super::function::free_function;
+use super::payload;
+use super::types::{nameable, owned};
 use crate::errors::Errors;
-use crate::parse::{Body, Function};
+use crate::model::{Known, Role};
+use crate::parse::{Body, Function, Options, is_transaction};
+use crate::tokens::text;
 
 const USAGE: &str = "a branch that others host is written\n    fn name(payload: Payload);";
 
-/// Judges a branch of a remote service.
-pub(crate) fn remote(role: Role, function: &Function, errors: &mut Errors) -> Known {
+/// Judges a branch of a remote service: its types.
+pub(crate) fn remote(role: &Role, options: &Options, function: &Function, errors: &mut Errors) -> Known {
     let sig = &function.sig;
     let name = &sig.ident;
-    if !role.is_in_contracts() {
+    if !role.is_in_contracts {
         errors.push(
             name,
             format_args!(
                 "`{name}` is {}, and belongs to the service that has its database: a remote service has none",
-                role.noun()
+                role.noun
             ),
         );
         return Known::default();
     }
     let mut mistakes = Errors::default();
     free_function(role, sig, &mut mistakes);
-    if let Body::Block(block) = &function.body {
-        mistakes.push(block, format_args!("`{name}` has a body, but its service is remote: others host it"));
-    }
-    if let Some(asyncness) = &sig.asyncness {
-        mistakes.push(asyncness, format_args!("`{name}` has no body, and so is not `async`"));
-    }
-    if let ReturnType::Type(arrow, ty) = &sig.output {
-        mistakes.push(quote!(#arrow #ty), format_args!("`{name}` has no body, and so returns nothing"));
-    }
-    let arguments = sig.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(typed) => Some(typed),
-        FnArg::Receiver(_) => None,
-    });
-    let (transactions, arguments): (Vec<_>, Vec<_>) = arguments.partition(|typed| is_transaction(&typed.ty));
-    for transaction in transactions {
-        mistakes.push(transaction, format_args!("the transaction of `{name}` is its host's: write its payload only"));
-    }
-    let mut arguments = arguments.into_iter();
-    let payload = arguments.next().map(|typed| (*typed.ty).clone());
-    if let Some(payload) = &payload {
-        owned(payload, sig, &mut mistakes);
-    }
-    for more in arguments {
-        let more_text = text(more);
-        mistakes.push(more, format_args!("`{name}` takes one payload, and `{more_text}` is a second argument"));
-    }
+    has_no_body(function, &mut mistakes);
+    let payload = payload(options, function, &mut mistakes);
     if !mistakes.is_empty() {
         mistakes.show_usage(USAGE);
     }
     errors.append(mistakes);
-    let payload = payload.as_ref().and_then(|ty| nameable(ty, sig));
-    Known { database: None, payload }
+    Known { database: None, payload: payload.and_then(|typed| nameable(&typed.ty, sig)) }
+}
+
+fn has_no_body(function: &Function, errors: &mut Errors) {
+    let (sig, name) = (&function.sig, &function.sig.ident);
+    if let Body::Block(block) = &function.body {
+        errors.push(block, format_args!("`{name}` has a body, but its service is remote: others host it"));
+    }
+    if let Some(asyncness) = &sig.asyncness {
+        errors.push(asyncness, format_args!("`{name}` has no body, and so is not `async`"));
+    }
+    if let ReturnType::Type(arrow, ty) = &sig.output {
+        errors.push_between(arrow, ty, format_args!("`{name}` has no body, and so returns nothing"));
+    }
+}
+
+/// The one argument.
+fn payload<'f>(options: &Options, function: &'f Function, errors: &mut Errors) -> Option<&'f PatType> {
+    let (sig, name) = (&function.sig, &function.sig.ident);
+    if let Some(no_payload) = options.flag("no_payload") {
+        errors.push(no_payload, format_args!("`{name}` has no extractors: without an argument it has no payload"));
+    }
+    let arguments: Vec<&PatType> = sig
+        .inputs
+        .iter()
+        .filter_map(|input| match input {
+            FnArg::Typed(typed) => Some(typed),
+            FnArg::Receiver(_) => None,
+        })
+        .collect();
+    let last = arguments.last().map(|typed| &*typed.ty);
+    let named = options.ty("payload").map_or(payload::Said::Nothing, payload::Said::Payload);
+    let is_named = payload::is_named(&named, last, sig, errors);
+    let is_transaction = |typed: &PatType| {
+        let ty: &Type = &typed.ty;
+        is_transaction(ty) && !(is_named && last.is_some_and(|last| std::ptr::eq(last, ty)))
+    };
+    for transaction in arguments.iter().filter(|typed| is_transaction(typed)) {
+        errors.push(transaction, format_args!("the transaction of `{name}` is its host's: write its payload only"));
+    }
+    let mut payloads = arguments.into_iter().filter(|typed| !is_transaction(typed));
+    let payload = payloads.next();
+    if let Some(payload) = payload {
+        owned(&payload.ty, sig, errors);
+    }
+    for more in payloads {
+        let more_text = text(more);
+        errors.push(more, format_args!("`{name}` takes one payload, and `{more_text}` is a second argument"));
+    }
+    payload
 }

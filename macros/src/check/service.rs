@@ -1,4 +1,6 @@
-//! The rules of a service: its names, its paths, and that nothing in it is left out in silence.
+//! The rules of a service: its names, its paths, and that no branch in it is silently left out.
+
+use std::collections::HashMap;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -6,12 +8,13 @@ use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::{Attribute, Ident, Path, Visibility};
 
-use super::{path, text};
-use crate::branch::{Member, RoutePath, Service};
+use super::path;
 use crate::errors::Errors;
+use crate::model::{Carried, Member, RoutePath, Service};
 use crate::parse::{self, Item, Options};
+use crate::tokens::text;
 
-/// The names that a service has of its own.
+/// The names of the items that `#[service]` generates.
 const RESERVED: [&str; 5] = ["at", "router", "Contract", "Remote", "ROUTES"];
 
 /// The base path of a service.
@@ -46,11 +49,6 @@ pub(crate) fn service(service: &Service, vis: &Visibility, errors: &mut Errors) 
     one_path_each(&service.members, errors);
 }
 
-/// Whether a branch has this name of the service's own; that was told, and the service then does without.
-pub(crate) fn is_taken(service: &Service, name: &str) -> bool {
-    service.members.iter().any(|member| member.name() == name)
-}
-
 fn reserved(service: &Service, member: &Member, errors: &mut Errors) {
     let name = member.name();
     if RESERVED.iter().any(|reserved| name == reserved) || (service.openapi.is_some() && name == "openapi") {
@@ -61,13 +59,13 @@ fn reserved(service: &Service, member: &Member, errors: &mut Errors) {
     }
 }
 
-/// A branch is seen by whoever sees its service: a remote has a method for each.
+/// A branch is as visible as its service, whose `Remote` has a method for each branch.
 fn visible(service: &Service, vis: &Visibility, member: &Member, errors: &mut Errors) {
     let enough = match (member.vis(), vis) {
         (Visibility::Public(_), _) | (Visibility::Restricted(_), Visibility::Inherited) => true,
         (Visibility::Inherited, _) | (Visibility::Restricted(_), Visibility::Public(_)) => false,
         (Visibility::Restricted(branch), Visibility::Restricted(service)) => {
-            // `super` within the module is less than any other place that is said outside of it.
+            // `pub(super)` within the module is less visible than any `pub(in path)` outside of it.
             !branch.path.is_ident("super") && !branch.path.is_ident("self") || service.path.is_ident("self")
         }
     };
@@ -77,7 +75,7 @@ fn visible(service: &Service, vis: &Visibility, member: &Member, errors: &mut Er
     }
 }
 
-/// Paths that are known here and stand under no `#[cfg]`; the others are compared when the program is compiled.
+/// Compares the paths that are known here. Those of contracts, and those under `#[cfg]`, are compared by a constant.
 fn one_path_each(members: &[Member], errors: &mut Errors) {
     let known = |member: &Member| match member {
         Member::Branch(branch) if branch.carried.cfgs.is_empty() => match &branch.path {
@@ -86,23 +84,25 @@ fn one_path_each(members: &[Member], errors: &mut Errors) {
         },
         _ => None,
     };
-    let mut seen: Vec<(String, Ident)> = Vec::new();
+    let mut seen: HashMap<String, Ident> = HashMap::new();
     for (path, name) in members.iter().filter_map(known) {
-        match seen.iter().find(|(other, _)| *other == path) {
-            // Of one name: rustc says so.
-            Some((_, first)) if *first == name => {}
-            Some((_, first)) => {
+        match seen.get(&path) {
+            // rustc reports two functions of one name.
+            Some(first) if *first == name => {}
+            Some(first) => {
                 errors.push(
                     &name,
                     format_args!("`{first}` and `{name}` have one path, `{path}`: give one of them another"),
                 );
             }
-            None => seen.push((path, name)),
+            None => {
+                seen.insert(path, name);
+            }
         }
     }
 }
 
-/// A role under `#[cfg_attr]` would come too late to be collected. It is taken away, so as to be told once.
+/// `#[service]` does not see a role under `#[cfg_attr]`. The attribute is removed, so that it is reported once.
 pub(crate) fn no_conditional_role(attrs: &mut Vec<Attribute>, errors: &mut Errors) {
     attrs.retain(|attr| {
         let role = parse::mentions_role(attr);
@@ -118,7 +118,7 @@ pub(crate) fn no_conditional_role(attrs: &mut Vec<Attribute>, errors: &mut Error
     });
 }
 
-/// A role in a pattern that is not there. It is taken away, so as to be told once.
+/// A role of a pattern that is not built. The attribute is removed, so that it is reported once.
 pub(crate) fn no_role_of_another_pattern(attrs: &mut Vec<Attribute>, errors: &mut Errors) {
     attrs.retain(|attr| {
         let pattern = parse::other_pattern_of(attr);
@@ -136,7 +136,7 @@ pub(crate) fn no_role_of_another_pattern(attrs: &mut Vec<Attribute>, errors: &mu
     });
 }
 
-/// A branch in a module within is collected by `#[branch] pub use`; not to do so is a mistake more often than a wish.
+/// A branch in a module within the service is collected by `#[branch] pub use`; without that it has no route.
 pub(crate) fn collected_from_within(module: &TokenStream, members: &[Member], errors: &mut Errors) {
     let Some(content) = parse::content(module) else { return };
     let Ok(items) = parse::items.parse2(content) else { return };
@@ -155,8 +155,36 @@ pub(crate) fn collected_from_within(module: &TokenStream, members: &[Member], er
                     );
                 }
             }
-            Item::Module(_, tokens) => collected_from_within(&tokens, members, errors),
+            Item::Module(tokens) => collected_from_within(&tokens, members, errors),
             Item::Use(_) | Item::Other(_) => {}
         }
+    }
+}
+
+/// A function says its role; `#[branch]` on it has no effect.
+pub(crate) fn no_mark_of_elsewhere(mark: &Attribute, errors: &mut Errors) {
+    errors.push(mark, "`#[branch]` stands on a `pub use`; a function says its role: `#[msg_branch]`");
+}
+
+/// The branch that `#[branch] pub use path::name;` adds.
+pub(crate) fn elsewhere(mark: &Attribute, item: &parse::Use, errors: &mut Errors) -> Option<Member> {
+    let Some(name) = item.name() else {
+        errors.push(mark, "`#[branch]` is for one branch: `#[branch] pub use path::name;`");
+        return None;
+    };
+    let carried: Carried = parse::carried(&item.attrs);
+    Some(Member::Elsewhere { carried, vis: item.vis.clone(), name })
+}
+
+/// The attribute stands on something that is not an inline module.
+pub(crate) fn is_a_module(error: &syn::Error, item: &TokenStream, errors: &mut Errors) {
+    match parse::kind(item) {
+        "a module" => errors.push_error(error),
+        what => errors.push(
+            parse::head(item),
+            format_args!(
+                "`#[service]` stands on an inline module, `#[service(\"/api/bank\")] mod bank {{ .. }}`, not on {what}"
+            ),
+        ),
     }
 }

@@ -1,19 +1,20 @@
-//! What stands beside an annotated function: the type of its name, and what that type can do.
+//! The type that stands beside an annotated function, and the traits of its role.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, LitStr, Path, Type};
 
-use super::{hidden, host, place, placed};
-use crate::branch::{Branch, Call, Carried, Role, RoutePath};
-use crate::check::{self, text};
-use crate::errors::ends;
+use super::contract::host;
+use super::{hidden, place, placed, proof};
+use crate::model::{Branch, Call, Carried, Extractor, RoutePath, Shape};
+use crate::tokens::text;
 
-/// The type of the function's name, with its role.
+/// The type of the function's name, with the traits of its role.
 ///
-/// A function with mistakes has one as well, with what is known of it, so that nothing that names it is an error, too.
-pub(crate) fn branch(branch: &Branch) -> TokenStream {
+/// A function with mistakes has it as well, with the types that could be read, so that other items that name it have no
+/// second error.
+pub(super) fn branch(branch: &Branch) -> TokenStream {
     let Branch { krate: bw, carried, name, .. } = branch;
     let cfgs = &carried.cfgs;
     let marker = marker(branch);
@@ -41,15 +42,13 @@ fn state() -> Ident {
     Ident::new("AnyState", Span::mixed_site())
 }
 
-/// What it is, and its route, as the docs of all that has its name say it.
+/// The line that the docs of everything of its name have: the role and the route.
 pub(super) fn described(branch: &Branch) -> String {
     let Branch { role, path, known, .. } = branch;
-    let (verb, what) = match role {
-        Role::QueryPrepared => ("GET", "A query-prepared"),
-        // A branch without payload is called by GET.
-        Role::MsgBranch if known.payload.is_none() => ("GET", "A message's branch"),
-        Role::MsgBranch => ("POST", "A message's branch"),
-    };
+    // A coordinator calls a branch without payload by GET.
+    let verb = if known.payload.is_some() { "POST" } else { "GET" };
+    let noun = role.noun;
+    let what = format!("{}{}", noun[..1].to_uppercase(), &noun[1..]);
     match path {
         RoutePath::Known(path) => format!("{what}: `{verb} {path}`."),
         RoutePath::OfContract => format!("{what}: `{verb}` at the path that the contract gives it."),
@@ -57,9 +56,9 @@ pub(super) fn described(branch: &Branch) -> String {
     }
 }
 
-/// An empty braced struct: it has a type's name and no value's, and so never meets the function.
+/// An empty braced struct: it has a name among types and none among values, so it does not meet the function.
 fn marker(branch: &Branch) -> TokenStream {
-    let Branch { carried: Carried { cfgs, docs, deprecated }, vis, name, .. } = branch;
+    let Branch { carried: Carried { cfgs, docs, deprecated, .. }, vis, name, .. } = branch;
     let (word, what) = (name.unraw(), described(branch));
     let about = if branch.is_remote {
         format!(" {what} Hosted elsewhere.")
@@ -79,18 +78,17 @@ fn marker(branch: &Branch) -> TokenStream {
 }
 
 fn address(branch: &Branch) -> TokenStream {
-    let Branch { krate: bw, role, known, .. } = branch;
+    let Branch { krate: bw, known, .. } = branch;
     let path = quote!(Self::ROUTE.path);
-    let (ty, value) = match (role, &known.payload, &known.database) {
-        (Role::MsgBranch, Some(payload), _) => {
-            (quote!(#bw::MsgAddress<#payload>), quote!(#bw::MsgAddress::new(service, #path)))
+    let ty = address_type(branch, bw);
+    let value = match (branch.role.shape, &known.payload) {
+        (Shape::Branch, None) => {
+            let sent_as = Ident::new(branch.role.sent_as, Span::mixed_site());
+            quote!(#bw::#sent_as::without_payload(service, #path))
         }
-        (Role::MsgBranch, None, _) => (quote!(#bw::MsgBranch), quote!(#bw::MsgBranch::without_payload(service, #path))),
-        (Role::QueryPrepared, _, Some(database)) => {
-            (quote!(#bw::QueryPrepared<#database>), quote!(#bw::QueryPrepared::new(service, #path)))
-        }
-        (Role::QueryPrepared, _, None) => {
-            (quote!(#bw::QueryPrepared<()>), quote!(#bw::QueryPrepared::new(service, #path)))
+        (Shape::Branch, Some(_)) | (Shape::QueryPrepared, _) => {
+            let address = Ident::new(branch.role.address, Span::mixed_site());
+            quote!(#bw::#address::new(service, #path))
         }
     };
     quote! {
@@ -102,17 +100,29 @@ fn address(branch: &Branch) -> TokenStream {
     }
 }
 
-/// A line in the list of routes.
+/// The type of its address: over its payload, or over its database. A branch without payload is a call already.
+pub(super) fn address_type(branch: &Branch, bw: impl ToTokens) -> TokenStream {
+    let Branch { role, known, .. } = branch;
+    let address = Ident::new(role.address, Span::mixed_site());
+    match (role.shape, &known.payload, &known.database) {
+        (Shape::Branch, Some(payload), _) => quote!(#bw::#address<#payload>),
+        (Shape::Branch, None, _) => {
+            let sent_as = Ident::new(role.sent_as, Span::mixed_site());
+            quote!(#bw::#sent_as)
+        }
+        (Shape::QueryPrepared, _, Some(database)) => quote!(#bw::#address<#database>),
+        (Shape::QueryPrepared, _, None) => quote!(#bw::#address<()>),
+    }
+}
+
+/// The branch's entry in the list of routes.
 fn route(branch: &Branch) -> TokenStream {
     let Branch { krate: bw, carried, name, role, path, known, .. } = branch;
     let name = LitStr::new(&name.unraw().to_string(), Span::mixed_site());
-    let variant = match role {
-        Role::MsgBranch => quote!(MsgBranch),
-        Role::QueryPrepared => quote!(QueryPrepared),
-    };
+    let variant = Ident::new(role.variant, Span::mixed_site());
     let payload = known.payload.as_ref().map(text).unwrap_or_default();
     let database = known.database.as_ref().map(text).unwrap_or_default();
-    let doc = carried.first_line();
+    let doc = &carried.summary;
     let host = host();
     let contract = quote!(<#host as #bw::__private::HostsContract>);
     let path = match path {
@@ -132,7 +142,7 @@ fn route(branch: &Branch) -> TokenStream {
     }
 }
 
-/// How the router serves it, and what it asks of the router's state.
+/// How a router serves it, and which state the router must have.
 fn hosted(branch: &Branch) -> TokenStream {
     let Branch { krate: bw, name, call, .. } = branch;
     let site = place(name);
@@ -143,9 +153,8 @@ fn hosted(branch: &Branch) -> TokenStream {
         None => (quote!(#bw::__private::NoDatabase), quote!(), quote!(#argument), None),
         Some(call) => {
             let (database, extractors) = needs(call);
-            // That it is a database is asked for once, here, and not again at each mention below.
-            let is_database = matches!(call, Call::MsgBranch { .. }).then(|| is_database(bw, database));
-            (quote!(#database), quote!(#(#extractors,)*), served(bw, name, call), is_database)
+            // The bound stands here once, and not at each mention below, so that rustc reports it once.
+            (quote!(#database), quote!(#(#extractors,)*), served(branch, call), is_database(bw, call))
         }
     };
     let one_payload = call.as_ref().map(|call| one_payload(bw, name, call));
@@ -166,23 +175,27 @@ fn hosted(branch: &Branch) -> TokenStream {
 }
 
 /// The database and the extractors of a branch.
-fn needs(call: &Call) -> (&Type, &[Type]) {
+fn needs(call: &Call) -> (&Type, Vec<&Type>) {
     match call {
-        Call::MsgBranch { database, extractors, .. } => (database, extractors),
-        Call::AskBarrier { database } | Call::Decide { database, .. } => (database, &[]),
+        Call::Branch { database, extractors, .. } => {
+            (database, extractors.iter().map(|extractor| &extractor.ty).collect())
+        }
+        Call::AskBarrier { database } | Call::Decide { database, .. } => (database, Vec::new()),
     }
 }
 
-fn is_database(bw: impl ToTokens, database: &Type) -> TokenStream {
+/// The bound that a branch's database is one. In a query-prepared a value proves it.
+fn is_database(bw: impl ToTokens, call: &Call) -> Option<TokenStream> {
+    let Call::Branch { database, .. } = call else { return None };
     let is_database = placed(quote!(#bw::Database), place(database));
-    quote!(#database: #is_database)
+    Some(quote!(#database: #is_database))
 }
 
-/// Before the payload come extractors: a type that is a payload as well, and no extractor, is a second one.
+/// Refuses a second payload: a type before the payload that can be read from JSON and is no extractor.
 fn one_payload(bw: &Path, name: &Ident, call: &Call) -> TokenStream {
-    let Call::MsgBranch { extractors, payload: Some(payload), .. } = call else { return TokenStream::new() };
-    let unknown = extractors.iter().filter(|ty| !check::is_known_extractor(ty));
-    let checks = unknown.map(|ty| {
+    let Call::Branch { extractors, payload: Some(payload), .. } = call else { return TokenStream::new() };
+    let unknown = extractors.iter().filter(|extractor| !extractor.is_known);
+    let checks = unknown.map(|Extractor { ty, .. }| {
         let site = place(ty);
         let probe = placed(quote!(#bw::__private::Probe), site);
         let message =
@@ -200,31 +213,36 @@ fn one_payload(bw: &Path, name: &Ident, call: &Call) -> TokenStream {
     checks.collect()
 }
 
-/// What a branch asks of the router's state, one by one: the way to it would fill the error.
+/// The bounds on the router's state, one by one: in a common bound rustc would list how it comes to each.
 pub(super) fn asked_of_state(branch: &Branch, bw: &TokenStream, state: &Ident) -> Vec<TokenStream> {
     let site = place(&branch.name);
     let bw = &placed(bw, site);
     let Some(call) = &branch.call else { return Vec::new() };
     let (database, extractors) = needs(call);
     let extracts = extractors.iter().map(|extractor| quote_spanned!(site=> #state: #bw::Extracts<#extractor>));
-    let is_database = matches!(call, Call::MsgBranch { .. }).then(|| is_database(bw, database));
+    let is_database = is_database(bw, call);
     [quote_spanned!(site=> #state: #bw::Holds<#database>)].into_iter().chain(is_database).chain(extracts).collect()
 }
 
-fn served(bw: &Path, name: &Ident, call: &Call) -> TokenStream {
-    // A function may have the name of any of our variables: with this site they do not meet.
+/// The body of `register`.
+fn served(branch: &Branch, call: &Call) -> TokenStream {
+    let Branch { krate: bw, name, role, .. } = branch;
+    let (result_trait, into) = role.result_trait;
+    let result_trait = Ident::new(result_trait, Span::mixed_site());
+    let result_trait = quote!(#bw::#result_trait);
+    // With this site our variables do not meet a function of their name.
     let site = hidden(name);
     let private = quote!(#bw::__private);
     let route = quote!(&<Self as #bw::Branch>::ROUTE);
     match call {
-        Call::MsgBranch { extractors, payload, outcome, .. } => {
+        Call::Branch { extractors, payload, result, .. } => {
             let values: Vec<_> = (0..extractors.len()).map(|n| format_ident!("extractor{n}", span = site)).collect();
             let value = payload.as_ref().map(|_| Ident::new("payload", site));
             let read = payload.as_ref().map(|ty| proof(ty, &quote!(#bw::Payload), "from_json"));
             let read = read.unwrap_or_else(|| quote!(#private::no_payload));
-            let outcome = proof(outcome, &quote!(#bw::MustSucceed), "into_outcome");
+            let outcome = proof(result, &result_trait, into);
             let pattern = if payload.is_some() { quote!(#value) } else { quote!(()) };
-            // No type is named twice: the function's own say what they are.
+            // The closure names no type: the function has them.
             let run = quote_spanned! {site=>
                 |tx, (#(#values,)*), #pattern| ::std::boxed::Box::pin(#name(tx, #(#values,)* #value))
             };
@@ -240,9 +258,9 @@ fn served(bw: &Path, name: &Ident, call: &Call) -> TokenStream {
                 #private::serve_query_prepared(router, #route, query_prepared)
             }
         }
-        Call::Decide { database, gid, decision } => {
+        Call::Decide { database, gid, result } => {
             let gid = placed(quote!(gid), hidden(gid));
-            let decision = proof(decision, &quote!(#bw::Decides), "into_decision");
+            let decision = proof(result, &result_trait, into);
             let is_database = proof(database, &quote!(#bw::Database), "pool");
             let run = quote_spanned! {site=>
                 |db: &#database, #gid: #bw::Gid| ::std::boxed::Box::pin(#name(db, #gid))
@@ -254,12 +272,4 @@ fn served(bw: &Path, name: &Ident, call: &Call) -> TokenStream {
             }
         }
     }
-}
-
-/// `<T as Trait>::function`, which asks whether `T` is what the trait says, at the user's own token.
-pub(crate) fn proof(ty: &Type, of: &TokenStream, function: &str) -> TokenStream {
-    let (first, last) = ends(ty);
-    let function = Ident::new(function, last);
-    let (open, of, close) = (quote_spanned!(first=> <), placed(of, first), quote_spanned!(last=> >::#function));
-    quote!(#open #ty as #of #close)
 }

@@ -1,30 +1,29 @@
-//! What `#[derive(Database)]` writes.
+//! The impl that `#[derive(Database)]` writes.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Ident, Path, Type};
+use syn::Ident;
 
-use super::{place, placed};
+use super::{errors, place, placed};
+use crate::errors::Errors;
+use crate::model::Database;
 
-/// A newtype of an sqlx pool.
-pub(crate) struct Database {
-    pub(crate) krate: Path,
-    pub(crate) name: Ident,
-    /// `0`, or the name of the one field.
-    pub(crate) field: TokenStream,
-    pub(crate) pool: Type,
-    /// The variant of `Isolation`, if one was given.
-    pub(crate) isolation: Option<Ident>,
+/// The impl, or the errors.
+pub(crate) fn database(errors: &Errors, database: Option<&Database>) -> TokenStream {
+    database.map_or_else(|| self::errors(errors), implemented)
 }
 
-pub(crate) fn database(database: &Database) -> TokenStream {
+fn implemented(database: &Database) -> TokenStream {
     let Database { krate: bw, name, field, pool, isolation } = database;
-    let isolation = isolation.as_ref().map(|level| quote!(const ISOLATION: #bw::Isolation = #bw::Isolation::#level;));
-    // One fact, said in one way at one place, so that one error comes of it.
+    let isolation = isolation.map(|level| {
+        let level = Ident::new(level, Span::mixed_site());
+        quote!(const ISOLATION: #bw::Isolation = #bw::Isolation::#level;)
+    });
+    // The trait of the pool is named at one place in one form, so that rustc reports it once.
     let site = place(pool);
     let bw = placed(bw, site);
     let as_pool = quote_spanned!(site=> <#pool as #bw::DatabasePool>);
-    let method = quote_spanned! {site=>
+    let items = quote_spanned! {site=>
         type Driver = #as_pool::Driver;
         #isolation
 
@@ -33,5 +32,5 @@ pub(crate) fn database(database: &Database) -> TokenStream {
         }
     };
     let implemented = placed(quote!(#[automatically_derived] impl #bw::Database for #name), place(name));
-    quote!(#implemented { #method })
+    quote!(#implemented { #items })
 }

@@ -1,13 +1,14 @@
-//! Which attributes of a function go where.
+//! The attributes of a function: which are copied to everything made from it, which give a role.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
+use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Meta, Token};
+use syn::{Attribute, Expr, ExprLit, Lit, Meta, MetaNameValue, Token};
 
-use crate::branch::{Carried, Role};
+use crate::model::{Carried, Role};
 
-/// The attributes that count for everything made of the function.
+/// The attributes that are copied to everything made from the function.
 pub(crate) fn carried(attrs: &[Attribute]) -> Carried {
     let mut carried = Carried::default();
     for attr in attrs {
@@ -22,10 +23,29 @@ pub(crate) fn carried(attrs: &[Attribute]) -> Carried {
             conditional(attr, &mut carried);
         }
     }
+    carried.summary = summary(&carried.docs);
     carried
 }
 
-/// Of `#[cfg_attr(condition, doc = "..", inline)]` what is for others than the function.
+/// The first line of the docs that are written as text.
+fn summary(docs: &[TokenStream]) -> String {
+    let text = |doc: &TokenStream| {
+        let attr = Attribute::parse_outer.parse2(doc.clone()).ok()?.pop()?;
+        match &attr.meta {
+            Meta::NameValue(MetaNameValue { value: Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), .. }) => {
+                Some(text.value())
+            }
+            _ => None,
+        }
+    };
+    docs.iter()
+        .filter_map(text)
+        .flat_map(|text| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>())
+        .find(|line| !line.is_empty())
+        .unwrap_or_default()
+}
+
+/// The docs and the `deprecated` in `#[cfg_attr(condition, doc = "..", inline)]`, each under the condition.
 fn conditional(attr: &Attribute, carried: &mut Carried) {
     let Ok(parts) = attr.parse_args_with(Punctuated::<TokenStreamUntilComma, Token![,]>::parse_terminated) else {
         return;
@@ -55,12 +75,11 @@ impl syn::parse::Parse for TokenStreamUntilComma {
 }
 
 /// The role that an attribute gives, by the last word of its path.
-pub(crate) fn role_of(attr: &Attribute) -> Option<Role> {
-    let last = &attr.path().segments.last()?.ident;
-    Role::ALL.into_iter().find(|role| last == role.attribute())
+pub(crate) fn role_of(attr: &Attribute) -> Option<&'static Role> {
+    Role::of_attribute(&attr.path().segments.last()?.ident.to_string())
 }
 
-/// The pattern, if it gives a role in one that is not a message.
+/// The pattern of the role that it gives, if that pattern is not the message.
 pub(crate) fn other_pattern_of(attr: &Attribute) -> Option<&'static str> {
     match attr.path().segments.last()?.ident.to_string().as_str() {
         "saga_action" | "saga_compensate" => Some("a saga"),
@@ -80,16 +99,16 @@ pub(crate) fn take(attrs: &mut Vec<Attribute>, name: &str) -> Option<Attribute> 
     Some(attrs.remove(found))
 }
 
-/// Whether it is the mark that `#[service]` puts beside attributes that it does not know.
+/// Whether it is the marker that `#[service]` puts beside attributes that it does not know.
 pub(crate) fn is_marker(attr: &Attribute) -> bool {
     attr.path().segments.last().is_some_and(|last| last.ident == "in_service")
 }
 
 /// The role that `#[cfg_attr(..)]` gives under its condition.
-pub(crate) fn mentions_role(attr: &Attribute) -> Option<Role> {
-    fn search(tokens: TokenStream) -> Option<Role> {
+pub(crate) fn mentions_role(attr: &Attribute) -> Option<&'static Role> {
+    fn search(tokens: TokenStream) -> Option<&'static Role> {
         tokens.into_iter().find_map(|token| match token {
-            TokenTree::Ident(word) => Role::ALL.into_iter().find(|role| word == role.attribute()),
+            TokenTree::Ident(word) => Role::of_attribute(&word.to_string()),
             TokenTree::Group(group) => search(group.stream()),
             _ => None,
         })
@@ -100,7 +119,7 @@ pub(crate) fn mentions_role(attr: &Attribute) -> Option<Role> {
     }
 }
 
-/// Whether it is rustc's own, or a tool's, and so cannot be one of ours under another name.
+/// Whether it is an attribute of rustc or of a tool, which cannot be a role under another name.
 pub(crate) fn is_builtin(attr: &Attribute) -> bool {
     const BUILTIN: [&str; 20] = [
         "allow",

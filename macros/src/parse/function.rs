@@ -1,4 +1,4 @@
-//! A function: its attributes, its signature, its body as it stands.
+//! A function: its attributes, its signature, its body as tokens.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -6,6 +6,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Signature, Token, Visibility};
 
 /// A function as it was written.
+#[derive(Clone)]
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -14,8 +15,9 @@ pub(crate) struct Function {
 }
 
 /// What follows a signature.
+#[derive(Clone)]
 pub(crate) enum Body {
-    /// `{ .. }`, unread.
+    /// `{ .. }`, not parsed.
     Block(Group),
     /// `;`
     None(Token![;]),

@@ -1,4 +1,4 @@
-//! An item that is not what was expected: enough of it to say so.
+//! An item of the wrong kind: what an error says of it.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 

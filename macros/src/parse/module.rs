@@ -1,4 +1,4 @@
-//! A module's items, taken apart without reading what is in them.
+//! A module's items, separated from each other; only functions, modules and `use`s are read further.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -23,13 +23,13 @@ pub(crate) enum Item {
     Function(Function),
     /// `pub use path::name;`
     Use(Use),
-    /// A module within.
-    Module(Vec<Attribute>, TokenStream),
-    /// Any other, as it stands.
+    /// A module within the module.
+    Module(TokenStream),
+    /// Any other item, unchanged.
     Other(TokenStream),
 }
 
-/// A `use`, as it stands.
+/// A `use`, unchanged.
 pub(crate) struct Use {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -111,10 +111,10 @@ fn item(input: ParseStream<'_>) -> syn::Result<Item> {
         || ahead.peek(Token![type])
         || (ahead.peek(Token![extern]) && ahead.peek2(Token![crate]));
     let tokens = rest_of_item(input, until_semicolon)?;
-    Ok(if is_module { Item::Module(attrs, tokens) } else { Item::Other(tokens) })
+    Ok(if is_module { Item::Module(tokens) } else { Item::Other(tokens) })
 }
 
-/// Whether `fn` follows, after words that may stand before it.
+/// Whether a function follows: `fn`, or words that may stand before it.
 fn is_function(input: ParseStream<'_>) -> bool {
     let ahead = input.fork();
     loop {
@@ -154,7 +154,7 @@ fn rest_of_item(input: ParseStream<'_>, until_semicolon: bool) -> syn::Result<To
     Ok(tokens)
 }
 
-/// What stands in the braces of an inline module.
+/// The tokens in the braces of an inline module.
 pub(crate) fn content(module: &TokenStream) -> Option<TokenStream> {
     match module.clone().into_iter().last() {
         Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => Some(group.stream()),
@@ -194,7 +194,7 @@ mod tests {
             .map(|item| match item {
                 Item::Function(_) => 'f',
                 Item::Use(_) => 'u',
-                Item::Module(..) => 'm',
+                Item::Module(_) => 'm',
                 Item::Other(_) => 'o',
             })
             .collect();

@@ -4,126 +4,189 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Ident, Lit, LitStr, Path, Token};
+use syn::{Ident, Lit, LitStr, Path, Token, Type};
 
-use super::did_you_mean;
 use crate::errors::Errors;
 
-/// What an attribute was given.
+/// The options that were given to an attribute.
 #[derive(Default)]
 pub(crate) struct Options {
     /// A text without a name.
     pub(crate) text: Option<LitStr>,
-    /// Words without a value, in the order of [`Accepted::flags`].
-    pub(crate) flags: Vec<Ident>,
-    /// Words with a path: `crate = ::other`.
-    pub(crate) paths: Vec<(Ident, Path)>,
-    /// Whether something was given that cannot be it: then nothing is missed.
+    /// Words, with their values.
+    given: Vec<(Ident, Value)>,
+    /// Whether one of the options is wrong; an option that is missing is then not reported as well.
     pub(crate) has_mistakes: bool,
 }
 
-/// What an attribute takes.
-pub(crate) struct Accepted {
+/// The options that an attribute takes.
+pub(crate) struct Accepted<'a> {
     /// The attribute, as it is written: `#[msg_branch]`.
-    pub(crate) attribute: &'static str,
-    /// What its text is: "path".
+    pub(crate) attribute: &'a str,
+    /// What its text without a name is: "path".
     pub(crate) text: Option<&'static str>,
-    /// How it is written with its text.
-    pub(crate) example: &'static str,
-    pub(crate) flags: &'static [&'static str],
-    pub(crate) paths: &'static [&'static str],
+    /// What it takes first of all: "a path".
+    pub(crate) takes: &'static str,
+    /// How it is written with that.
+    pub(crate) example: &'a str,
+    /// Words, with the values that they take.
+    pub(crate) words: &'static [(&'static str, Takes)],
+}
+
+/// The value that a word takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// `no_payload`
+    Nothing,
+    /// `crate = path::to::it`
+    Path,
+    /// `payload = Type`
+    Type,
+    /// `isolation = "serializable"`: what the text is, and an example of one.
+    Text(&'static str, &'static str),
+}
+
+enum Value {
+    Nothing,
+    Path(Path),
+    Type(Type),
+    Text(LitStr),
 }
 
 impl Options {
-    /// Reads the options; what is not one goes to `errors`, and the others still count.
-    pub(crate) fn read(tokens: TokenStream, accepted: &Accepted, errors: &mut Errors) -> Self {
+    /// Reads the options. Wrong ones are reported to `errors`; the others count.
+    pub(crate) fn read(tokens: TokenStream, accepted: &Accepted<'_>, errors: &mut Errors) -> Self {
         let mut options = Self::default();
+        options.read_more(tokens, accepted, errors);
+        options
+    }
+
+    /// Reads the options of one more attribute of the same item.
+    pub(crate) fn read_more(&mut self, tokens: TokenStream, accepted: &Accepted<'_>, errors: &mut Errors) {
         let mut mistakes = Errors::default();
         for option in split_at_commas(tokens) {
-            let parser = |input: ParseStream<'_>| options.read_one(input, accepted, &mut mistakes);
+            let parser = |input: ParseStream<'_>| self.read_one(input, accepted, &mut mistakes);
             if let Err(error) = parser.parse2(option) {
                 mistakes.push_error(&error);
             }
         }
-        options.has_mistakes = !mistakes.is_empty();
+        self.has_mistakes |= !mistakes.is_empty();
         errors.append(mistakes);
-        options
     }
 
-    fn read_one(&mut self, input: ParseStream<'_>, accepted: &Accepted, errors: &mut Errors) -> syn::Result<()> {
-        let Accepted { attribute, example, .. } = accepted;
+    /// The word, if it was given without a value.
+    pub(crate) fn flag(&self, name: &str) -> Option<&Ident> {
+        self.find(name, |word, value| matches!(value, Value::Nothing).then_some(word))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> Option<&Path> {
+        self.find(name, |_, value| if let Value::Path(path) = value { Some(path) } else { None })
+    }
+
+    pub(crate) fn ty(&self, name: &str) -> Option<&Type> {
+        self.find(name, |_, value| if let Value::Type(ty) = value { Some(ty) } else { None })
+    }
+
+    pub(crate) fn text_of(&self, name: &str) -> Option<&LitStr> {
+        self.find(name, |_, value| if let Value::Text(text) = value { Some(text) } else { None })
+    }
+
+    fn find<'o, T>(&'o self, name: &str, value: impl Fn(&'o Ident, &'o Value) -> Option<T>) -> Option<T> {
+        self.given.iter().filter(|(known, _)| known == name).find_map(|(known, given)| value(known, given))
+    }
+
+    fn read_one(&mut self, input: ParseStream<'_>, accepted: &Accepted<'_>, errors: &mut Errors) -> syn::Result<()> {
+        let Accepted { attribute, takes, example, .. } = accepted;
         if input.peek(Lit) {
-            let lit: Lit = input.parse()?;
-            match (lit, accepted.text) {
-                (Lit::Str(text), Some(what)) => {
-                    if self.text.is_some() {
-                        errors.push(&text, format_args!("`{attribute}` was given its {what} already: remove this one"));
-                    }
-                    self.text.get_or_insert(text);
-                }
-                (lit, Some(what)) => {
-                    errors.push(lit, format_args!("the {what} is a string literal: `{example}`"));
-                }
-                (lit, None) => errors.push(lit, format_args!("`{attribute}` takes no text: `{example}`")),
-            }
+            self.read_text(input.parse()?, accepted, errors);
             return rest_is_empty(input, None, errors);
         }
         if !input.peek(Ident::peek_any) {
             let other: TokenStream = input.parse()?;
             match accepted.text {
                 Some(what) => errors.push(other, format_args!("the {what} is a string literal: `{example}`")),
-                None => errors.push(other, format_args!("`{attribute}` takes words: `{example}`")),
+                None => errors.push(other, format_args!("`{attribute}` takes {takes}: `{example}`")),
             }
             return Ok(());
         }
         let name = input.call(Ident::parse_any)?;
         let word = name.to_string();
-        if accepted.paths.contains(&word.as_str()) {
-            if self.paths.iter().any(|(known, _)| *known == name) {
-                errors.push(&name, format_args!("`{word}` was given already: remove this one"));
-            }
-            if !input.peek(Token![=]) {
-                errors.push(&name, format_args!("`{word}` takes a path: `{word} = path::to::it`"));
-                return Ok(());
-            }
-            input.parse::<Token![=]>()?;
-            if input.peek(LitStr) {
-                let text: LitStr = input.parse()?;
-                errors.push(&text, format_args!("`{word}` is a path, not a text: `{word} = {}`", text.value()));
-                return Ok(());
-            }
-            let path = input.call(Path::parse_mod_style)?;
-            self.paths.push((name, path));
-        } else if accepted.flags.contains(&word.as_str()) {
-            if self.flags.contains(&name) {
-                errors.push(&name, format_args!("`{word}` was given already: remove this one"));
-            }
-            self.flags.push(name.clone());
-        } else {
+        let Some((_, takes)) = accepted.words.iter().find(|(known, _)| *known == word) else {
             input.parse::<TokenStream>()?;
-            let names = [accepted.flags, accepted.paths].concat();
-            let meant = did_you_mean(&word, &names);
-            // Taken as meant, so that what follows from it is no mistake, too.
-            self.flags.extend(
-                meant.filter(|known| accepted.flags.contains(known)).map(|known| Ident::new(known, name.span())),
-            );
-            let advice = match (meant, accepted.text) {
-                (Some(known), _) => format!("did you mean `{known}`?"),
-                (None, Some(what)) => format!("`{attribute}` takes a {what}: `{example}`"),
-                (None, None) => format!("`{attribute}` takes none: `{example}`"),
-            };
-            errors.push(&name, format_args!("unknown option `{word}`; {advice}"));
+            self.unknown(&name, accepted, errors);
             return Ok(());
+        };
+        if self.given.iter().any(|(known, _)| *known == name) {
+            errors.push(&name, format_args!("`{word}` was given already: remove this one"));
         }
-        rest_is_empty(input, Some(&word), errors)
+        if let Some(value) = read_value(&name, *takes, input, errors)? {
+            self.given.push((name, value));
+        }
+        rest_is_empty(input, (*takes == Takes::Nothing).then_some(&word), errors)
     }
 
-    pub(crate) fn flag(&self, name: &str) -> Option<&Ident> {
-        self.flags.iter().find(|flag| *flag == name)
+    fn read_text(&mut self, lit: Lit, accepted: &Accepted<'_>, errors: &mut Errors) {
+        let Accepted { attribute, takes, example, .. } = accepted;
+        match (lit, accepted.text) {
+            (Lit::Str(text), Some(what)) => {
+                if self.text.is_some() {
+                    errors.push(&text, format_args!("`{attribute}` was given its {what} already: remove this one"));
+                }
+                self.text.get_or_insert(text);
+            }
+            (lit, Some(what)) => errors.push(lit, format_args!("the {what} is a string literal: `{example}`")),
+            (lit, None) => errors.push(lit, format_args!("`{attribute}` takes {takes}: `{example}`")),
+        }
     }
 
-    pub(crate) fn path(&self, name: &str) -> Option<&Path> {
-        self.paths.iter().find(|(known, _)| known == name).map(|(_, path)| path)
+    fn unknown(&mut self, name: &Ident, accepted: &Accepted<'_>, errors: &mut Errors) {
+        let Accepted { attribute, takes, example, words, .. } = accepted;
+        let word = name.to_string();
+        let meant = did_you_mean(&word, words.iter().map(|(known, _)| *known));
+        let advice = match meant {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("`{attribute}` takes {takes}: `{example}`"),
+        };
+        errors.push(name, format_args!("unknown option `{word}`; {advice}"));
+        // A misspelt flag counts as the flag, so that its absence is no second error.
+        if let Some(known) = meant.filter(|known| words.contains(&(known, Takes::Nothing))) {
+            self.given.push((Ident::new(known, name.span()), Value::Nothing));
+        }
+    }
+}
+
+/// The value of a word: `None` if it is missing or of another kind, which is reported.
+fn read_value(name: &Ident, takes: Takes, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Option<Value>> {
+    let (what, form) = match takes {
+        Takes::Nothing => return Ok(Some(Value::Nothing)),
+        Takes::Path => ("path", format!("`{name} = path::to::it`")),
+        Takes::Type => ("type", format!("`{name} = Type`")),
+        Takes::Text(what, example) => (what, format!("`{name} = \"{example}\"`")),
+    };
+    if !input.peek(Token![=]) {
+        errors.push(name, format_args!("`{name}` takes a {what}: {form}"));
+        return Ok(None);
+    }
+    input.parse::<Token![=]>()?;
+    if input.is_empty() {
+        errors.push(name, format_args!("`{name}` takes a {what}: {form}"));
+        return Ok(None);
+    }
+    match takes {
+        Takes::Nothing => Ok(Some(Value::Nothing)),
+        Takes::Text(..) if input.peek(LitStr) => Ok(Some(Value::Text(input.parse()?))),
+        Takes::Text(..) => {
+            let other: TokenStream = input.parse()?;
+            errors.push(other, format_args!("the {what} is a string literal: {form}"));
+            Ok(None)
+        }
+        Takes::Path | Takes::Type if input.peek(LitStr) => {
+            let text: LitStr = input.parse()?;
+            errors.push(&text, format_args!("`{name}` is a {what}, not a text: `{name} = {}`", text.value()));
+            Ok(None)
+        }
+        Takes::Path => Ok(Some(Value::Path(input.call(Path::parse_mod_style)?))),
+        Takes::Type => Ok(Some(Value::Type(input.parse()?))),
     }
 }
 
@@ -141,18 +204,60 @@ fn rest_is_empty(input: ParseStream<'_>, flag: Option<&str>, errors: &mut Errors
 }
 
 /// The options between top-level commas, so that a mistake in one does not hide the others.
+///
+/// The commas of `payload = Either<A, B>` are not top-level.
 fn split_at_commas(tokens: TokenStream) -> Vec<TokenStream> {
     let mut options = vec![TokenStream::new()];
+    let mut angles = 0_usize;
+    let mut after_dash = false;
     for token in tokens {
+        let is_dash = matches!(&token, TokenTree::Punct(mark) if mark.as_char() == '-');
         match &token {
-            TokenTree::Punct(punct) if punct.as_char() == ',' => options.push(TokenStream::new()),
-            // A macro's fragment comes wrapped: look inside.
+            TokenTree::Punct(mark) if mark.as_char() == ',' && angles == 0 => {
+                options.push(TokenStream::new());
+                continue;
+            }
+            TokenTree::Punct(mark) if mark.as_char() == '<' => angles += 1,
+            TokenTree::Punct(mark) if mark.as_char() == '>' && !after_dash => angles = angles.saturating_sub(1),
+            // A fragment of the user's macro comes in a group without delimiters.
             TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
                 options.last_mut().expect("never empty").extend(group.stream());
+                continue;
             }
-            _ => token.to_tokens(options.last_mut().expect("never empty")),
+            _ => {}
         }
+        after_dash = is_dash;
+        token.to_tokens(options.last_mut().expect("never empty"));
     }
     options.retain(|option| !option.is_empty());
     options
+}
+
+/// The name that differs from this one by a typo.
+pub(crate) fn did_you_mean<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|name| (strsim::levenshtein(typed, name), name))
+        .filter(|(far, name)| *far <= name.len() / 3)
+        .min()
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typo_leads_to_the_name_and_another_word_does_not() {
+        let meant = |typed| did_you_mean(typed, ["crate", "no_payload"].into_iter());
+        assert_eq!(meant("no_paylod"), Some("no_payload"));
+        assert_eq!(meant("crates"), Some("crate"));
+        assert_eq!(meant("timeout"), None);
+    }
+
+    #[test]
+    fn the_commas_of_a_type_do_not_end_an_option() {
+        let tokens = quote::quote!("/in", payload = Either<fn() -> A, B>, no_payload);
+        let options: Vec<_> = split_at_commas(tokens).iter().map(ToString::to_string).collect();
+        assert_eq!(options, ["\"/in\"", "payload = Either < fn () -> A , B >", "no_payload"]);
+    }
 }

@@ -1,0 +1,122 @@
+//! The rules of a branch's function: a transaction, extractors, a payload, a result.
+//!
+//! Only the tokens are judged here. What a type is (a payload? a database?), the compiler finds out by its traits.
+
+use syn::{GenericArgument, PathArguments, Signature, Type, TypePath, TypeReference};
+
+use super::function::{argument_types, free_function, is_async, lacks, no_lifetime, returned};
+use super::payload;
+use super::types::{nameable, owned};
+use crate::errors::Errors;
+use crate::model::{Call, Known, Role};
+use crate::parse::{self, Body, Function, Options, is_transaction};
+use crate::tokens::text;
+
+/// Judges a function in a role of the shape `Branch`: how it is called, if it is right, and its types in any case.
+pub(crate) fn branch(
+    role: &Role,
+    options: &Options,
+    function: &Function,
+    errors: &mut Errors,
+) -> (Option<Call>, Known) {
+    let sig = &function.sig;
+    has_a_body(function, errors);
+    free_function(role, sig, errors);
+    is_async(sig, errors);
+    let types = argument_types(sig);
+    let said = payload::said(options, errors);
+    let payload = types.last().copied().filter(|last| types.len() > 1 || !is_transaction(last));
+    let is_named = payload::is_named(&said, payload, sig, errors);
+    // The named payload is a payload, even if it is called `Tx` or `Json`.
+    let named = payload.filter(|_| is_named);
+    let is_transaction = |ty: &Type| is_transaction(ty) && !named.is_some_and(|named| std::ptr::eq(named, ty));
+    let database = transaction(sig, &types, errors);
+    let has_transaction_first = types.first().is_some_and(|ty| is_transaction(ty));
+    for ty in types.iter().skip(1) {
+        if is_transaction(ty) {
+            one_transaction_first(ty, sig, has_transaction_first, errors);
+        } else if named.is_some_and(|named| std::ptr::eq(named, *ty)) || !payload::of_a_handler(ty, &sig.ident, errors)
+        {
+            owned(ty, sig, errors);
+        }
+    }
+    let arguments = if has_transaction_first { types.get(1..).unwrap_or_default() } else { &types };
+    let arguments: Vec<&Type> = arguments.iter().copied().filter(|ty| !is_transaction(ty)).collect();
+    let (extractors, payload) = payload::split(&said, &arguments, errors);
+    let result = returned(role, sig, errors);
+    if let Some(result) = result.as_ref().filter(|_| !role.may_refuse) {
+        cannot_refuse(role, sig, result, errors);
+    }
+    let known = Known { database: database.clone(), payload: payload.as_ref().and_then(|ty| nameable(ty, sig)) };
+    let call = database.zip(result).map(|(database, result)| Call::Branch { database, extractors, payload, result });
+    (call, known)
+}
+
+fn has_a_body(function: &Function, errors: &mut Errors) {
+    if let Body::None(semi) = &function.body {
+        errors.push(
+            semi,
+            format_args!(
+                "`{}` has no body: only a query-prepared, or a branch in `#[service(.., remote)]`, has none",
+                function.sig.ident
+            ),
+        );
+    }
+}
+
+/// The database of `&mut Tx<D>`, the first argument.
+fn transaction(sig: &Signature, types: &[&Type], errors: &mut Errors) -> Option<Type> {
+    let Some(first) = types.first().copied() else {
+        lacks(sig, "its transaction: its first argument is `tx: &mut Tx<Database>`", errors);
+        return None;
+    };
+    let name = &sig.ident;
+    let inner = parse::referenced(first);
+    let Some(arguments) = parse::database_of(inner) else {
+        if !types.iter().any(|ty| is_transaction(ty)) {
+            errors.push(
+                first,
+                format_args!("the first argument of `{name}` is its transaction: `tx: &mut Tx<Database>`"),
+            );
+        }
+        return None;
+    };
+    match first {
+        Type::Reference(TypeReference { mutability: Some(_), lifetime, .. }) => {
+            no_lifetime(sig, lifetime.as_ref(), errors);
+        }
+        _ => errors
+            .push(first, format_args!("`{name}` gets its transaction by mutable reference: `&mut {}`", text(inner))),
+    }
+    match arguments {
+        PathArguments::AngleBracketed(arguments) if arguments.args.len() == 1 => match &arguments.args[0] {
+            GenericArgument::Type(database) => return Some(database.clone()),
+            _ => errors.push(arguments, "the argument of `Tx` is a database: `Tx<Database>`"),
+        },
+        _ => errors.push(inner, "say which database the transaction is in: `Tx<Database>`"),
+    }
+    None
+}
+
+/// A transaction that is not the first argument.
+fn one_transaction_first(ty: &Type, sig: &Signature, is_second: bool, errors: &mut Errors) {
+    if is_second {
+        errors.push(ty, format_args!("`{}` has a second transaction: a branch works in one database", sig.ident));
+    } else {
+        errors.push(ty, format_args!("the transaction comes first: `tx: {}`", text(ty)));
+    }
+}
+
+/// A branch that must succeed has a result type that says that it may refuse.
+fn cannot_refuse(role: &Role, sig: &Signature, result: &Type, errors: &mut Errors) {
+    let Type::Path(TypePath { path, .. }) = result else { return };
+    let Some(PathArguments::AngleBracketed(arguments)) = path.segments.last().map(|segment| &segment.arguments) else {
+        return;
+    };
+    if let Some(GenericArgument::Type(error @ Type::Path(TypePath { path, .. }))) = arguments.args.last()
+        && path.segments.last().is_some_and(|segment| segment.ident == "BranchError")
+    {
+        let (name, noun, expected) = (&sig.ident, role.noun, role.result());
+        errors.push(error, format_args!("`{name}` is {noun}, and that cannot refuse: return `{expected}`"));
+    }
+}

@@ -1,0 +1,69 @@
+//! An item with mistakes, in a form of which rustc reports nothing more.
+
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::quote;
+use syn::{FnArg, Type, parse_quote};
+
+use super::errors;
+use crate::errors::Errors;
+use crate::model::{Branch, Shape};
+use crate::parse::{self, Body, Function};
+
+/// An item of the wrong kind, unchanged.
+pub(crate) fn as_it_is(errors: &Errors, item: &TokenStream) -> TokenStream {
+    let errors = self::errors(errors);
+    quote!(#errors #item)
+}
+
+/// A function of a service whose role has another name there. It gets no type: that of another role would meet it.
+pub(crate) fn not_collected(errors: &Errors, mut function: Function) -> TokenStream {
+    let errors = self::errors(errors);
+    if let Body::None(_) = function.body {
+        function.body = Body::Block(unreachable_body());
+    }
+    quote!(#errors #[allow(unused)] #function)
+}
+
+/// The function with what its role asks for.
+pub(super) fn mended(branch: &Branch, function: &Function) -> TokenStream {
+    let mut function = function.clone();
+    let receiver = function.sig.receiver().is_some();
+    let sig = &mut function.sig;
+    sig.asyncness.get_or_insert_with(Default::default);
+    (sig.constness, sig.abi, sig.variadic) = (None, None, None);
+    sig.safety = syn::Safety::Default;
+    sig.inputs = std::mem::take(&mut sig.inputs).into_iter().filter(|input| matches!(input, FnArg::Typed(_))).collect();
+    let mut incomplete = false;
+    for (index, input) in sig.inputs.iter_mut().enumerate() {
+        let FnArg::Typed(typed) = input else { continue };
+        if parse::is_transaction_of_none(&typed.ty) {
+            // rustc would report the missing database again.
+            *typed.ty = parse_quote!(&mut impl ::core::marker::Sized);
+            incomplete = true;
+        } else if index == 0 {
+            by_reference(branch.role.shape, &mut typed.ty);
+        }
+    }
+    if receiver || incomplete || matches!(function.body, Body::None(_)) {
+        function.body = Body::Block(unreachable_body());
+    }
+    quote!(#[allow(unused)] #function)
+}
+
+/// The first argument as the shape takes it; otherwise rustc would report errors in the body.
+fn by_reference(shape: Shape, ty: &mut Type) {
+    let inner = parse::referenced(ty).clone();
+    match shape {
+        Shape::Branch if parse::is_transaction(&inner) => *ty = parse_quote!(&mut #inner),
+        Shape::QueryPrepared if !parse::is_transaction(&inner) => *ty = parse_quote!(&#inner),
+        Shape::Branch | Shape::QueryPrepared => {}
+    }
+}
+
+fn unreachable_body() -> Group {
+    let body = quote!({ ::core::unreachable!() });
+    match body.into_iter().next() {
+        Some(TokenTree::Group(group)) => group,
+        _ => unreachable!("a block is one group"),
+    }
+}

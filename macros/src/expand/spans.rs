@@ -1,0 +1,43 @@
+//! The spans of generated tokens: an error is shown where they point to.
+
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Ident, Type};
+
+use crate::tokens::ends;
+
+/// The place of what the user wrote, as if the user had written our tokens there: an error shows it, and no macro.
+///
+/// For signatures and bounds. Tokens that have variables or that a lint could report get [`hidden`].
+pub(super) fn place(of: impl ToTokens) -> Span {
+    ends(of).0
+}
+
+/// The same place, marked as generated: variables do not meet the user's, and lints do not report it.
+pub(super) fn hidden(of: impl ToTokens) -> Span {
+    Span::mixed_site().located_at(ends(of).0)
+}
+
+/// Tokens of ours, at this place.
+pub(super) fn placed(tokens: impl ToTokens, place: Span) -> TokenStream {
+    let placed = |token| match token {
+        TokenTree::Group(group) => {
+            let mut moved = Group::new(group.delimiter(), self::placed(group.stream(), place));
+            moved.set_span(place);
+            TokenTree::Group(moved)
+        }
+        mut other => {
+            other.set_span(place);
+            other
+        }
+    };
+    tokens.to_token_stream().into_iter().map(placed).collect()
+}
+
+/// `<T as Trait>::function`: rustc reports at the user's own token if `T` does not have the trait.
+pub(super) fn proof(ty: &Type, of: &TokenStream, function: &str) -> TokenStream {
+    let (first, last) = ends(ty);
+    let function = Ident::new(function, last);
+    let (open, of, close) = (quote_spanned!(first=> <), placed(of, first), quote_spanned!(last=> >::#function));
+    quote!(#open #ty as #of #close)
+}

@@ -1,0 +1,91 @@
+//! An annotated function.
+
+use proc_macro2::TokenStream;
+use syn::{Attribute, Ident, Path, Type, Visibility};
+
+use super::Role;
+
+/// An annotated function.
+pub(crate) struct Branch {
+    /// Where `branchwire` is found: `::branchwire`.
+    pub(crate) krate: Path,
+    /// The function's attributes that are copied to everything made from it.
+    pub(crate) carried: Carried,
+    pub(crate) vis: Visibility,
+    pub(crate) name: Ident,
+    pub(crate) role: &'static Role,
+    pub(crate) path: RoutePath,
+    pub(crate) known: Known,
+    /// How the function is called. `None` if the function has mistakes or another service hosts it.
+    pub(crate) call: Option<Call>,
+    /// Whether another service hosts it: then there is no function here.
+    pub(crate) is_remote: bool,
+}
+
+/// The whole path of a branch's route.
+#[derive(Clone)]
+pub(crate) enum RoutePath {
+    /// The path itself.
+    Known(String),
+    /// The path that the contract gives to the branch of this name.
+    OfContract,
+    /// A path below the contract's base path.
+    BelowContract(String),
+}
+
+/// The first part of the paths of a service's branches.
+#[derive(Clone)]
+pub(crate) enum Base {
+    /// The text itself; empty for a function outside of a service.
+    Known(String),
+    /// The base path of this contract.
+    Contract(Path),
+}
+
+/// How the function is called.
+pub(crate) enum Call {
+    /// A branch, with a transaction, extractors and a payload.
+    Branch {
+        database: Type,
+        extractors: Vec<Extractor>,
+        payload: Option<Type>,
+        /// The return type.
+        result: Type,
+    },
+    /// A query-prepared without a body: the barrier answers.
+    AskBarrier { database: Type },
+    /// A query-prepared with a body: the body answers.
+    Decide {
+        database: Type,
+        gid: Type,
+        /// The return type.
+        result: Type,
+    },
+}
+
+/// An argument between the transaction and the payload.
+pub(crate) struct Extractor {
+    pub(crate) ty: Type,
+    /// Whether it has the name of an extractor of axum or Branchwire. If not, the compiler finds out whether it is one.
+    pub(crate) is_known: bool,
+}
+
+/// The types of a function as far as they could be read, also if it has mistakes.
+#[derive(Default)]
+pub(crate) struct Known {
+    pub(crate) database: Option<Type>,
+    pub(crate) payload: Option<Type>,
+}
+
+/// The attributes of a function that are copied to everything made from it.
+#[derive(Default, Clone)]
+pub(crate) struct Carried {
+    /// `#[cfg(..)]`.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// `#[doc = ".."]`, also from within `#[cfg_attr(..)]`.
+    pub(crate) docs: Vec<TokenStream>,
+    /// `#[deprecated]`, also from within `#[cfg_attr(..)]`.
+    pub(crate) deprecated: Vec<TokenStream>,
+    /// The first line of the docs, empty without docs.
+    pub(crate) summary: String,
+}

@@ -1,0 +1,120 @@
+//! The roles of annotated functions: a table, one row a role.
+
+use std::fmt;
+
+/// A step of a message.
+pub(crate) static MSG_BRANCH: Role = Role {
+    attribute: "msg_branch",
+    noun: "a message's branch",
+    usage: "a message's branch is written\n    \
+            async fn name(tx: &mut Tx<Database>, payload: Payload) -> Result<(), Retry>\n\
+            with extractors of axum, if any, between the two; the payload may be left out",
+    example: "#[msg_branch(\"/trans-in\")]",
+    shape: Shape::Branch,
+    may_refuse: false,
+    hands_back: false,
+    is_in_contracts: true,
+    variant: "MsgBranch",
+    result_trait: ("MustSucceed", "into_outcome"),
+    address: "MsgAddress",
+    sent_as: "MsgBranch",
+};
+
+/// The route that says whether a message's local transaction has committed.
+pub(crate) static QUERY_PREPARED: Role = Role {
+    attribute: "query_prepared",
+    noun: "a query-prepared",
+    usage: "a query-prepared is written\n    \
+            fn name(db: Database);\n\
+            and the barrier answers, or, to decide by itself,\n    \
+            async fn name(db: &Database, gid: Gid) -> Result<Prepared, Retry>",
+    example: "#[query_prepared(\"/transfer-prepared\")]",
+    shape: Shape::QueryPrepared,
+    may_refuse: false,
+    hands_back: false,
+    is_in_contracts: false,
+    variant: "QueryPrepared",
+    result_trait: ("Decides", "into_decision"),
+    address: "QueryPrepared",
+    sent_as: "QueryPrepared",
+};
+
+/// The role of an annotated function: a row of the table.
+///
+/// Which ops a route accepts is the runtime's to know: it goes by the route's role.
+#[derive(Debug)]
+pub(crate) struct Role {
+    /// The name of its attribute.
+    pub(crate) attribute: &'static str,
+    /// What a reader calls it: "a message's branch".
+    pub(crate) noun: &'static str,
+    /// How its function is written, shown once below the errors of a function.
+    pub(crate) usage: &'static str,
+    /// Its attribute with a path.
+    pub(crate) example: &'static str,
+    pub(crate) shape: Shape,
+    /// Whether its function may refuse for good; otherwise it must succeed in the end.
+    pub(crate) may_refuse: bool,
+    /// Whether its function returns a value to whoever called it.
+    pub(crate) hands_back: bool,
+    /// Whether a contract lists it: the coordinator calls it at services that others host.
+    pub(crate) is_in_contracts: bool,
+    /// The variant of `branchwire::Role`.
+    pub(crate) variant: &'static str,
+    /// The trait of `branchwire` that its result type has, and the function that reads the result.
+    pub(crate) result_trait: (&'static str, &'static str),
+    /// The type of `branchwire` that is its address, over the payload of a branch or the database of a query-prepared.
+    pub(crate) address: &'static str,
+    /// The type of `branchwire` that is a call of it with its payload.
+    pub(crate) sent_as: &'static str,
+}
+
+/// The form of a role's function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `async fn name(tx: &mut Tx<Database>, extractors.., payload: Payload) -> Result<.., ..>`, run behind the barrier.
+    Branch,
+    /// `fn name(db: Database);` or `async fn name(db: &Database, gid: Gid) -> Result<Prepared, Retry>`.
+    QueryPrepared,
+}
+
+impl Role {
+    const ALL: [&Self; 2] = [&MSG_BRANCH, &QUERY_PREPARED];
+
+    /// The role whose attribute has this name.
+    pub(crate) fn of_attribute(name: &str) -> Option<&'static Self> {
+        Self::ALL.into_iter().find(|role| role.attribute == name)
+    }
+
+    /// How its function's result type is written.
+    pub(crate) fn result(&self) -> &'static str {
+        match (self.shape, self.hands_back, self.may_refuse) {
+            (Shape::QueryPrepared, ..) => "Result<Prepared, Retry>",
+            (Shape::Branch, false, false) => "Result<(), Retry>",
+            (Shape::Branch, false, true) => "Result<(), BranchError>",
+            (Shape::Branch, true, false) => "Result<T, Retry>",
+            (Shape::Branch, true, true) => "Result<T, BranchError>",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#[{}]", self.attribute)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_is_found_by_its_attribute_and_shows_its_own_form() {
+        for role in Role::ALL {
+            assert!(std::ptr::eq(Role::of_attribute(role.attribute).unwrap(), role), "{role}");
+            assert!(role.example.starts_with(&format!("#[{}(\"/", role.attribute)), "{}", role.example);
+            assert!(role.usage.starts_with(role.noun), "{}", role.usage);
+            assert!(role.usage.contains(role.result()), "{}", role.usage);
+        }
+    }
+}
