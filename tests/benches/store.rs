@@ -151,6 +151,8 @@ fn change(definition: &Definition, from: (Status, &str), to: (Status, &str), bra
         rollback_reason: String::new(),
         at,
         branches,
+        appended: Vec::new(),
+        ext_data: None,
     })
 }
 

@@ -31,10 +31,12 @@ macro_rules! on_each_server {
 use on_each_server;
 use on_each_store;
 
+mod append;
 mod due;
 mod lost;
 mod mysql;
 mod postgres;
+mod sqlite;
 mod tables;
 mod writes;
 
@@ -183,6 +185,8 @@ fn change(gid: &Gid, from: (Status, &str), to: (Status, &str), wait: Duration, d
                 at,
             })
             .collect(),
+        appended: Vec::new(),
+        ext_data: None,
     })
 }
 

@@ -100,6 +100,8 @@ impl Core {
             rollback_reason: state.rollback_reason.clone(),
             at: self.clock.now(),
             branches: done.iter().map(|index| branch_change(definition, state, *index)).collect(),
+            appended: Vec::new(),
+            ext_data: None,
         }
     }
 

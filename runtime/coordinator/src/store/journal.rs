@@ -252,6 +252,8 @@ mod tests {
                 rollback_reason: String::new(),
                 at,
                 branches: vec![branch],
+                appended: Vec::new(),
+                ext_data: None,
             })
         };
         // The progress and the end of a run in one batch.

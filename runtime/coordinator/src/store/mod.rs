@@ -26,11 +26,13 @@ pub use journal::{Journal, JournalError};
 pub(crate) use row::join_branches;
 pub use row::{BranchRow, CorruptRow, Row};
 
-use crate::engine::{Definition, State, Time};
+use crate::engine::{Branch, Definition, State, Time};
 
 /// Where transactions are kept.
 pub trait Store: Send + Sync + 'static {
     /// Carries out `writes` in their order by one durable commit. Gives an outcome for each.
+    ///
+    /// Several changes of one transaction must name the same status and owner that it must have: they then hold all or none.
     ///
     /// Where the result of the commit cannot be known, the store finds out by executing the writes again; it answers
     /// only once it knows.
@@ -190,8 +192,13 @@ pub struct Change {
     pub rollback_reason: String,
     /// When this happened.
     pub at: Time,
-    /// The branches that were done.
+    /// The branches that were done. None of them is among `appended`, of this change or another one of its batch.
     pub branches: Vec<BranchChange>,
+    /// Branches that it gets, behind those that it has, in this order; their status is `prepared`. One that it has (the
+    /// same branch id and op) stays as it is.
+    pub appended: Vec<Branch>,
+    /// The new value of `ext_data`; `None` leaves it as it is.
+    pub ext_data: Option<String>,
 }
 
 impl Change {

@@ -136,6 +136,7 @@ macro_rules! readings {
         fn branch(row: &$row) -> Result<$crate::store::BranchRow, sqlx::Error> {
             use sqlx::Row as _;
             Ok($crate::store::BranchRow {
+                id: row.try_get("id")?,
                 gid: row.try_get("gid")?,
                 branch_id: row.try_get("branch_id")?,
                 op: row.try_get("op")?,

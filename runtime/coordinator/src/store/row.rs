@@ -41,6 +41,8 @@ pub struct Row {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
 pub struct BranchRow {
+    /// Grows with each branch that its transaction gets.
+    pub id: i64,
     pub gid: String,
     pub branch_id: String,
     pub op: String,
@@ -163,8 +165,8 @@ impl Row {
     }
 }
 
-/// Gives each row its branches, in the order in which they are called: by the numbers in their ids (`100` is after
-/// `99`). Branches of other gids are left out.
+/// Gives each row its branches in the order in which they were made; those that were made as one, by the numbers in their
+/// ids (`100` is after `99`). Branches of other gids are left out.
 pub(crate) fn join_branches(rows: Vec<Row>, branches: Vec<BranchRow>) -> Vec<Row> {
     let mut by_gid: HashMap<String, Vec<BranchRow>> = HashMap::new();
     for branch in branches {
@@ -172,7 +174,7 @@ pub(crate) fn join_branches(rows: Vec<Row>, branches: Vec<BranchRow>) -> Vec<Row
     }
     let join = |row: Row| {
         let mut branches = by_gid.remove(&row.gid).unwrap_or_default();
-        branches.sort_by_cached_key(|branch| order_of(&branch.branch_id));
+        branches.sort_by_cached_key(|branch| (branch.id, order_of(&branch.branch_id)));
         Row { branches, ..row }
     };
     rows.into_iter().map(join).collect()
@@ -208,12 +210,27 @@ mod tests {
         Row { gid: "g".into(), trans_type: "msg".into(), status: "submitted".into(), ..Row::default() }
     }
 
+    /// The ids of branches that are read in this order.
+    fn joined(branches: &[(i64, &str)]) -> Vec<String> {
+        let branch = |(id, branch_id): &(i64, &str)| BranchRow {
+            id: *id,
+            gid: "g".into(),
+            branch_id: (*branch_id).into(),
+            ..BranchRow::default()
+        };
+        let mut rows = join_branches(vec![row()], branches.iter().map(branch).collect());
+        rows.remove(0).branches.into_iter().map(|branch| branch.branch_id).collect()
+    }
+
     #[test]
-    fn branches_are_ordered_by_number() {
-        let branch = |id: &str| BranchRow { gid: "g".into(), branch_id: id.into(), ..BranchRow::default() };
-        let rows = join_branches(vec![row()], ["100", "02", "99", "01-10", "01-09"].map(branch).into());
-        let ids: Vec<_> = rows[0].branches.iter().map(|b| b.branch_id.as_str()).collect();
-        assert_eq!(ids, ["01-09", "01-10", "02", "99", "100"]);
+    fn branches_are_in_the_order_in_which_they_were_made() {
+        assert_eq!(joined(&[(7, "01"), (3, "03"), (12, "02")]), ["03", "01", "02"]);
+    }
+
+    #[test]
+    fn branches_that_were_made_as_one_are_ordered_by_number() {
+        let branches = [(0, "100"), (0, "02"), (1, "01"), (0, "99"), (0, "01-10"), (0, "01-09")];
+        assert_eq!(joined(&branches), ["01-09", "01-10", "02", "99", "100", "01"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use branchwire::protocol::Status;
-use branchwire_coordinator::engine::{Definition, State, Time};
+use branchwire_coordinator::engine::{Branch, Definition, State, Time};
 use branchwire_coordinator::store::{
     BranchRow, Filter, KvPut, KvRow, Outcome, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write,
 };
@@ -160,7 +160,10 @@ impl Disk {
                 let Some(row) = rows.get_mut(change.gid.as_str()) else { return Outcome::Conflict };
                 // That a branch is done stays true, also if its transaction has moved on meanwhile.
                 for done in &change.branches {
-                    let branch = row.branches.iter_mut().find(|b| b.branch_id == done.branch_id.as_str());
+                    let branch = row
+                        .branches
+                        .iter_mut()
+                        .find(|b| b.branch_id == done.branch_id.as_str() && b.op == done.op.as_str());
                     if let Some(branch) = branch.filter(|branch| branch.status == Status::Prepared.as_str()) {
                         branch.status = done.status.to_string();
                         branch.finish_time = Some(done.at.as_millis());
@@ -191,6 +194,15 @@ impl Disk {
                 row.update_time = change.at.as_millis();
                 (row.finish_time, row.rollback_time) =
                     if change.status == Status::Failed { (None, ended) } else { (ended, None) };
+                if let Some(ext_data) = &change.ext_data {
+                    row.ext_data.clone_from(ext_data);
+                }
+                for branch in &change.appended {
+                    let branch = branch_row(branch, Status::Prepared, change.at);
+                    if !row.branches.iter().any(|b| b.branch_id == branch.branch_id && b.op == branch.op) {
+                        row.branches.push(branch);
+                    }
+                }
                 self.fate.note(format_args!("durable: {} {} {}", row.gid, row.status, row.next_cron_time));
                 Outcome::Applied
             }
@@ -208,15 +220,8 @@ impl Disk {
         let created = definition.created.as_millis();
         let due = self.now(definition.created).after(definition.created.until(state.due));
         let branches = definition.branches.iter().zip(&state.branches).map(|(branch, state)| BranchRow {
-            branch_id: branch.branch_id.to_string(),
-            op: branch.op.to_string(),
-            url: branch.url.clone(),
-            bin_data: branch.payload.to_vec(),
-            status: state.status.to_string(),
             finish_time: state.finished.map(Time::as_millis),
-            create_time: created,
-            update_time: created,
-            ..BranchRow::default()
+            ..branch_row(branch, state.status, definition.created)
         });
         Row {
             id,
@@ -276,6 +281,19 @@ impl Disk {
         let next = next.map(Time::from_millis).filter(|next| *next < Time::MAX);
         let next_due = next.map(|next| if self.shared { take.now.after(now.until(next)) } else { next });
         Taken { rows: taken, next_due }
+    }
+}
+
+fn branch_row(branch: &Branch, status: Status, created: Time) -> BranchRow {
+    BranchRow {
+        branch_id: branch.branch_id.to_string(),
+        op: branch.op.to_string(),
+        url: branch.url.clone(),
+        bin_data: branch.payload.to_vec(),
+        status: status.to_string(),
+        create_time: created.as_millis(),
+        update_time: created.as_millis(),
+        ..BranchRow::default()
     }
 }
 

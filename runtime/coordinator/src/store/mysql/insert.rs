@@ -4,11 +4,10 @@ use std::collections::HashSet;
 
 use sqlx::MySqlConnection;
 
-use super::script::Script;
-use super::statements::{millis, wait_ms, whole_seconds};
+use super::script::{Script, millis, wait_ms, whole_seconds};
 use super::transaction::{TEXT_BYTES_MAX, Transaction};
 use crate::engine::{Branch, BranchState, Definition, State, Time};
-use crate::store::Write;
+use crate::store::{Change, Write};
 
 const GLOBAL: &str = "INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, \
     update_time, finish_time, options, custom_data, next_cron_interval, next_cron_time, owner, ext_data, result, \
@@ -16,6 +15,9 @@ const GLOBAL: &str = "INSERT INTO trans_global (gid, trans_type, status, query_p
 
 const BRANCH: &str = "INSERT INTO trans_branch_op (gid, branch_id, op, url, data, bin_data, status, create_time, \
     update_time, finish_time) VALUES ";
+
+const APPENDED: &str = "INSERT INTO trans_branch_op (gid, branch_id, op, url, data, bin_data, status, create_time, \
+    update_time) SELECT ";
 
 /// A transaction to create: what it is, where it stands, who holds it.
 type Global<'a> = (&'a Definition, &'a State, &'a str);
@@ -121,6 +123,35 @@ fn branch(script: &mut Script, (definition, branch, state): &OfGlobal<'_>) {
         .sql(", ")
         .moment(state.finished.map(Time::whole_seconds))
         .sql(")");
+}
+
+/// Appends the change's branches, if the statement just before changed its row. (An `INSERT ... SELECT` of `DUAL` locks
+/// nothing but the counter of ids, and that for itself only.)
+pub(super) fn append(script: &mut Script, change: &Change) {
+    if change.appended.is_empty() {
+        return;
+    }
+    script.sql("SET @changed = ROW_COUNT()").end();
+    let at = change.at.whole_seconds();
+    for branch in &change.appended {
+        script
+            .sql(APPENDED)
+            .str(change.gid.as_str())
+            .sql(", ")
+            .str(branch.branch_id.as_str())
+            .sql(", ")
+            .str(branch.op.as_str())
+            .sql(", ")
+            .str(&branch.url)
+            .sql(", '', ")
+            .bytes(&branch.payload)
+            .sql(", 'prepared', ")
+            .moment(Some(at))
+            .sql(", ")
+            .moment(Some(at))
+            .sql(" FROM DUAL WHERE @changed > 0 ON DUPLICATE KEY UPDATE trans_branch_op.gid = trans_branch_op.gid")
+            .end();
+    }
 }
 
 /// Those gids that the writes would create and that are there. One that only looks alike is not among them: it stays an

@@ -5,6 +5,7 @@
 //! database's clock. `datetime` columns have no zone: it is an option which one they are in, and UTC if none is given. A DTM
 //! server writes the local time of its own process.
 
+mod batch;
 mod insert;
 mod read;
 mod script;
@@ -81,7 +82,7 @@ impl MySqlStore {
 
     async fn write_once(&self, writes: &[Write], in_doubt: bool) -> Result<Vec<Outcome>, Failure> {
         let zone = self.time_zone_s;
-        self.on_writer(async |connection| statements::execute(connection, zone, writes, in_doubt).await).await
+        self.on_writer(async |connection| batch::execute(connection, zone, writes, in_doubt).await).await
     }
 
     /// Does `work` on the writing connection, connecting anew if need be.

@@ -50,7 +50,7 @@ const WORDS: Words = Words {
         "coalesce(rollback_reason, '') AS rollback_reason, CAST(TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000 AS signed) AS read_at FROM trans_global",
     ),
     branches: concat!(
-        "SELECT gid, branch_id, op, url, coalesce(bin_data, '') AS bin_data, status, ",
+        "SELECT id, gid, branch_id, op, url, coalesce(bin_data, '') AS bin_data, status, ",
         millis!("finish_time"),
         " AS finish_time, ",
         millis!("rollback_time"),

@@ -1,8 +1,11 @@
 //! Many statements as one text, and so one round trip: MySQL's prepared statements take one each.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use time::OffsetDateTime;
+
+use crate::engine::Time;
 
 /// The longest wait: a century. Beyond the year 9999 a moment would be NULL.
 const WAIT_MS_MAX: i64 = 100 * 365 * 86_400_000;
@@ -103,6 +106,19 @@ impl Script {
         self.text.push(';');
         self.statements += 1;
     }
+}
+
+/// In milliseconds. Due now is stored as one second ago, so that rounding up to whole seconds does not delay it.
+pub(super) fn wait_ms(wait: Duration) -> i64 {
+    if wait.is_zero() { -1000 } else { millis(wait) }
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(Time::MAX.as_millis())
+}
+
+pub(super) fn whole_seconds(millis: i64) -> i64 {
+    (millis.saturating_add(999) / 1000).min(i64::from(i32::MAX))
 }
 
 #[cfg(test)]

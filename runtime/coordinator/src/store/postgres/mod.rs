@@ -3,6 +3,8 @@
 //! The tables are those of the connection's `search_path`, or else those of the schema `dtm`; where there are none they are
 //! created. Times of leases come from the database's clock.
 
+mod batch;
+mod columns;
 mod read;
 mod statements;
 
@@ -86,7 +88,7 @@ impl PostgresStore {
     }
 
     async fn write_once(&self, writes: &[Write], in_doubt: bool) -> Result<Vec<Outcome>, Failure> {
-        self.on_writer(async |connection| statements::execute(connection, writes, in_doubt).await).await
+        self.on_writer(async |connection| batch::execute(connection, writes, in_doubt).await).await
     }
 
     /// Does `work` on the writing connection, connecting anew if need be.

@@ -36,7 +36,7 @@ const WORDS: Words = Words {
         "coalesce(rollback_reason, '') AS rollback_reason, CAST(extract(epoch FROM now()) * 1000 AS bigint) AS read_at FROM trans_global",
     ),
     branches: concat!(
-        "SELECT gid, branch_id, op, url, coalesce(bin_data, CAST('' AS bytea)) AS bin_data, status, ",
+        "SELECT id, gid, branch_id, op, url, coalesce(bin_data, CAST('' AS bytea)) AS bin_data, status, ",
         millis!("finish_time"),
         " AS finish_time, ",
         millis!("rollback_time"),

@@ -3,7 +3,9 @@
 //! One connection writes, under `journal_mode=WAL` and `synchronous=FULL`; others read. A lock file beside the database
 //! keeps a second coordinator out.
 
+mod batch;
 mod read;
+mod schema;
 mod statements;
 mod writer;
 
@@ -160,7 +162,7 @@ impl Store for SqliteStore {
 /// Carries out the writes by one commit.
 fn write(link: &mut Link, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
     let connection = link.connection().map_err(Failure::Certain)?;
-    let outcomes = match statements::execute(connection, writes) {
+    let outcomes = match batch::execute(connection, writes) {
         Ok(outcomes) => outcomes,
         Err(error) => {
             if connection.execute_batch("ROLLBACK").is_err() {

@@ -9,7 +9,7 @@ use crate::store::reading::{Words, readings};
 
 const WORDS: Words = Words {
     global: "SELECT *, NULL AS read_at FROM trans_global",
-    branches: "SELECT * FROM trans_branch_op",
+    branches: "SELECT *, position AS id FROM trans_branch_op",
     kv: "SELECT * FROM kv",
     moment: ("", "", 1),
 };

@@ -1,5 +1,5 @@
 -- DTM's table and column names; times are milliseconds since the Unix epoch.
-CREATE TABLE IF NOT EXISTS trans_global (
+CREATE TABLE trans_global (
     id INTEGER PRIMARY KEY,
     gid TEXT NOT NULL UNIQUE,
     trans_type TEXT NOT NULL,
@@ -21,14 +21,14 @@ CREATE TABLE IF NOT EXISTS trans_global (
 ) STRICT;
 
 -- What is due is found without looking at what has ended, however much that is.
-CREATE INDEX IF NOT EXISTS trans_global_due ON trans_global (next_cron_time)
+CREATE INDEX trans_global_due ON trans_global (next_cron_time)
     WHERE status IN ('prepared', 'aborting', 'submitted');
 
 -- For `all`: the failed among very many that succeeded, and those of a time.
-CREATE INDEX IF NOT EXISTS trans_global_failed ON trans_global (id) WHERE status = 'failed';
-CREATE INDEX IF NOT EXISTS trans_global_created ON trans_global (create_time);
+CREATE INDEX trans_global_failed ON trans_global (id) WHERE status = 'failed';
+CREATE INDEX trans_global_created ON trans_global (create_time);
 
-CREATE TABLE IF NOT EXISTS trans_branch_op (
+CREATE TABLE trans_branch_op (
     gid TEXT NOT NULL,
     branch_id TEXT NOT NULL,
     op TEXT NOT NULL,
@@ -39,10 +39,12 @@ CREATE TABLE IF NOT EXISTS trans_branch_op (
     update_time INTEGER NOT NULL,
     finish_time INTEGER,
     rollback_time INTEGER,
+    -- Grows with each branch that its transaction gets.
+    position INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (gid, branch_id, op)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS kv (
+CREATE TABLE kv (
     id INTEGER PRIMARY KEY,
     cat TEXT NOT NULL,
     k TEXT NOT NULL,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::schema;
 use crate::store::StoreError;
 
 /// How many statements stay prepared: all there are.
@@ -46,10 +47,8 @@ impl Writer {
     /// # Errors
     /// What is wrong, in words.
     pub(super) fn open(file: &Path, bytes_max: Option<u64>) -> Result<Self, String> {
-        let connection = connect(file, bytes_max)?;
-        connection
-            .execute_batch(include_str!("schema.sql"))
-            .map_err(|error| format!("its tables cannot be created: {error}"))?;
+        let mut connection = connect(file, bytes_max)?;
+        schema::prepare(&mut connection)?;
         let mut link = Link { file: file.to_owned(), bytes_max, connection: Some(connection) };
         let (jobs, queue) = mpsc::channel::<Job>();
         let thread = Builder::new().name("sqlite-writer".to_owned());
