@@ -61,26 +61,23 @@
 #[allow(unused_extern_crates)]
 extern crate self as branchwire;
 
-mod attempt;
 #[cfg(feature = "auth")]
 pub mod auth;
 pub mod barrier;
 mod branch;
+mod call;
 pub mod client;
 mod database;
-mod fault;
 pub mod guide {
     #![doc = include_str!("../docs/guide.md")]
 }
-mod handler;
 mod literals;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod outcome;
 mod paths;
 mod pattern;
-mod statement;
-mod tx;
+mod serve;
 pub mod wiring;
 
 pub use branch::{Address, Branch, MsgAddress, MsgBranch, Payload, QueryPrepared, Role, Route, SendPayload, at};
@@ -88,13 +85,13 @@ pub use branchwire_macros::{Database, msg_branch, query_prepared, service};
 pub use branchwire_protocol as protocol;
 pub use branchwire_protocol::{Gid, InvalidUrl, ServiceUrl};
 pub use client::Client;
+pub use database::fault::Fault;
+pub use database::tx::{CommitError, Tx};
 pub use database::{Database, DatabasePool, Holds, Isolation};
-pub use fault::Fault;
-pub use handler::{BranchContext, BranchRouter, Extracts, ExtractsAll, Hosted};
 pub use outcome::{BranchError, Decides, MustSucceed, OrRefuse, OrRetry, Prepared, Reply, Retry};
 pub use pattern::msg;
 pub use pattern::msg::{Done, NotDone};
-pub use tx::{CommitError, Tx};
+pub use serve::{BranchContext, BranchRouter, Extracts, ExtractsAll, Hosted};
 
 /// What a service needs in scope.
 pub mod prelude {
@@ -107,7 +104,7 @@ pub mod prelude {
 /// What a simulator runs on databases of its own. Not for use by hand: it changes without notice.
 #[doc(hidden)]
 pub mod __simulation {
-    pub use crate::attempt::{Business, Trouble, apply};
+    pub use crate::call::{Business, Trouble, apply};
     pub use crate::msg::do_and_submit;
 }
 
@@ -119,10 +116,10 @@ pub mod __private {
     pub use futures_core::future::BoxFuture;
     pub use sqlx::Pool;
 
-    pub use crate::handler::{
-        Absent, BranchFn, NoDatabase, NotSo, Probe, QueryPreparedFn, no_payload, serve_branch, serve_query_prepared,
-    };
     pub use crate::literals::{checked_gid, checked_url, url_mistake};
     pub use crate::paths::{HostsContract, Text, join, path_in, paths_mistake};
+    pub use crate::serve::{
+        Absent, BranchFn, NoDatabase, NotSo, Probe, QueryPreparedFn, no_payload, serve_branch, serve_query_prepared,
+    };
     pub use crate::{__branchwire_check_paths as check_paths, __branchwire_join_path as join_path};
 }

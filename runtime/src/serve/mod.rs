@@ -17,9 +17,9 @@ use http::request::Parts;
 use serde::Deserialize;
 use tracing::Instrument;
 
-use crate::attempt::{self, Business, Trouble};
 use crate::barrier::{self, BarrierKey, QueryPreparedError};
 use crate::branch::{Branch, Payload, Route};
+use crate::call::{self, Business, Trouble};
 use crate::outcome::{BranchError, Prepared, Reply, Retry};
 use crate::protocol::{BranchId, Gid, LOCAL_BRANCH, Op, TransType};
 use crate::{Database, Holds, Tx};
@@ -435,7 +435,7 @@ impl<D: Database, S: Send + Sync> Call<D, S> {
             Ok(business) => business,
             Err(reply) => return Ok(reply),
         };
-        attempt::apply(&self.db, &self.key, business).await
+        call::apply(&self.db, &self.key, business).await
     }
 }
 

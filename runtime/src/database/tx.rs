@@ -159,7 +159,7 @@ impl<D: Database> Tx<D> {
                 "an earlier statement of this transaction failed: it can only be rolled back; return that error".into(),
             ));
         }
-        match crate::statement::count(sql.as_str()) {
+        match super::statement::count(sql.as_str()) {
             Ok(statements) => Ok((sql, statements > 1)),
             Err(word) => self.note(Err(sqlx::Error::Configuration(
                 format!(

@@ -40,7 +40,7 @@ const REFUSED: &[&str] = &[
 ///
 /// # Errors
 /// The word that makes one of them unfit for a branch's transaction: transaction control, or DDL.
-pub(crate) fn count(sql: &str) -> Result<usize, &'static str> {
+pub(super) fn count(sql: &str) -> Result<usize, &'static str> {
     let mut rest = Text(sql.as_bytes());
     let mut statements = 0;
     loop {

@@ -1,5 +1,9 @@
 //! A type that stands for one database.
 
+pub(crate) mod fault;
+mod statement;
+pub(crate) mod tx;
+
 use axum::extract::FromRef;
 use futures_core::future::BoxFuture;
 use sqlx::Pool;
@@ -32,7 +36,7 @@ pub trait Database: Clone + Send + Sync + 'static {
     /// What a query-prepared without a body of its own answers.
     #[doc(hidden)]
     fn ask_barrier(&self, gid: Gid) -> BoxFuture<'_, Result<Prepared, Retry>> {
-        Box::pin(crate::handler::ask_barrier(self, gid))
+        Box::pin(crate::serve::ask_barrier(self, gid))
     }
 }
 
