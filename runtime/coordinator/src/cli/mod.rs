@@ -1,0 +1,91 @@
+//! The program `branchwire`, as a function: for `main`, and for programs that start it as a child of their own.
+
+mod options;
+mod secret;
+mod signals;
+mod value;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use branchwire_protocol::signature::Keys;
+use clap::Parser;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use self::options::{BranchProgress, Options};
+use self::secret::secret;
+use self::signals::Signals;
+use crate::store;
+use crate::transport::CallLimits;
+use crate::{ApiTokens, Coordinator};
+
+/// Runs the program with `args`, of which the first is its name, until SIGTERM or an interrupt.
+///
+/// Prints one line to standard output once it listens: `branchwire: listening on http://ADDRESS`.
+pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let options = match Options::try_parse_from(args) {
+        Ok(options) => options,
+        Err(error) => {
+            // Help and version are among these, and go to standard output.
+            let code = if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            let _ = error.print();
+            return code;
+        }
+    };
+    let filter = EnvFilter::try_new(&options.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that cannot be written, on a full disk say, would be complained of on standard error again: by a panic.
+    // An embedding program may have set up its own logging.
+    let _ = log.log_internal_errors(false).try_init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(serve(options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(error.as_ref()),
+    }
+}
+
+async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    let signals = Signals::new()?;
+    let listener =
+        TcpListener::bind(options.listen).await.map_err(|e| format!("cannot listen on {}: {e}", options.listen))?;
+    let address = listener.local_addr()?;
+    let mut builder = Coordinator::builder().networks(options.allow_networks.unwrap_or_default());
+    if let Some(keys) = secret::<Keys>("BRANCHWIRE_KEYS", options.keys_file.as_deref())? {
+        builder = builder.sign_calls(keys);
+    }
+    if let Some(tokens) = secret::<ApiTokens>("BRANCHWIRE_API_TOKENS", options.api_tokens_file.as_deref())? {
+        builder = builder.api_tokens(tokens);
+    }
+    if let Some(retention) = options.retention {
+        builder = builder.retention(retention);
+    }
+    let coordinator = builder
+        .call_limits(CallLimits { in_all: options.calls_max, per_host: options.calls_per_host })
+        .in_memory_max(options.in_memory_max)
+        .store(options.store)
+        .store_options(store::Options {
+            time_zone_s: options.time_zone,
+            sqlite_bytes_max: options.sqlite_mib_max.map(|mib| u64::from(mib) << 20),
+        })
+        .timeout_to_fail(options.timeout_to_fail)
+        .retry_interval(options.retry_interval)
+        .request_timeout(options.request_timeout)
+        .cron_interval(options.cron_interval)
+        .branch_progress_sync(options.branch_progress == BranchProgress::Sync)
+        .start()
+        .await?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "branchwire: listening on http://{address}")?;
+    stdout.flush()?;
+    coordinator.serve(listener, signals.any()).await?;
+    Ok(())
+}
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("branchwire: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,112 @@
+//! The options of the program, each a variable of the environment as well.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use super::value::{duration, retention, time_zone};
+use crate::Retention;
+use crate::transport::{CallLimits, Networks};
+
+/// A coordinator of distributed transactions: it speaks DTM's protocol, and needs nothing but a file.
+///
+/// Clients prepare and submit global transactions at `http://LISTEN/api/dtmsvr`; the coordinator calls their branches
+/// until all have succeeded. What it acknowledged is on the disk, and goes on after any crash.
+#[derive(Debug, Parser)]
+#[command(name = "branchwire", version)]
+pub(super) struct Options {
+    /// Address to listen on; port 0 takes a free one. The address is printed once it is bound.
+    #[arg(long, env = "BRANCHWIRE_LISTEN", default_value = "127.0.0.1:36789", value_name = "IP:PORT")]
+    pub(super) listen: SocketAddr,
+
+    /// Where transactions are kept: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`.
+    #[arg(long, env = "BRANCHWIRE_STORE", default_value = "sqlite://branchwire.db", value_name = "URL")]
+    pub(super) store: String,
+
+    /// The time zone of the times in a MySQL or MariaDB store, such as `+08:00`: that of the DTM server that wrote them, or
+    /// is to read them.
+    #[arg(long, env = "BRANCHWIRE_TIME_ZONE", default_value = "+00:00", value_parser = time_zone, value_name = "+HH:MM",
+        allow_hyphen_values = true)]
+    pub(super) time_zone: i32,
+
+    /// How large a SQLite store may become, in MiB, beside its log. Past that new transactions are refused, and the disk
+    /// keeps its room for others.
+    #[arg(long, env = "BRANCHWIRE_SQLITE_MIB_MAX", value_name = "N")]
+    pub(super) sqlite_mib_max: Option<u32>,
+
+    /// How long a prepared transaction waits for its submit before it is asked after.
+    #[arg(long, env = "BRANCHWIRE_TIMEOUT_TO_FAIL", default_value = "35s", value_parser = duration, value_name = "TIME")]
+    pub(super) timeout_to_fail: Duration,
+
+    /// How long until a call without clear answer is repeated; doubles each time.
+    #[arg(long, env = "BRANCHWIRE_RETRY_INTERVAL", default_value = "10s", value_parser = duration, value_name = "TIME")]
+    pub(super) retry_interval: Duration,
+
+    /// How long one call to a branch may take.
+    #[arg(long, env = "BRANCHWIRE_REQUEST_TIMEOUT", default_value = "3s", value_parser = duration, value_name = "TIME")]
+    pub(super) request_timeout: Duration,
+
+    /// The longest time between two looks at the store for what is due.
+    #[arg(long, env = "BRANCHWIRE_CRON_INTERVAL", default_value = "3s", value_parser = duration, value_name = "TIME")]
+    pub(super) cron_interval: Duration,
+
+    /// Whether a branch's answer is durable before the next branch is called (sync), or with the end of the run (group).
+    #[arg(long, env = "BRANCHWIRE_BRANCH_PROGRESS", default_value = "group", value_enum)]
+    pub(super) branch_progress: BranchProgress,
+
+    /// How many calls to branches may be under way in all.
+    #[arg(long, env = "BRANCHWIRE_CALLS_MAX", default_value_t = CallLimits::default().in_all, value_name = "N")]
+    pub(super) calls_max: usize,
+
+    /// How many calls may be under way to one host.
+    #[arg(long, env = "BRANCHWIRE_CALLS_PER_HOST", default_value_t = CallLimits::default().per_host, value_name = "N")]
+    pub(super) calls_per_host: usize,
+
+    /// How many transactions may be in memory; past that new ones are refused with 503.
+    #[arg(long, env = "BRANCHWIRE_IN_MEMORY_MAX", default_value_t = 100_000, value_name = "N")]
+    pub(super) in_memory_max: usize,
+
+    /// How long finished transactions are kept: a time, or `forever`. If not given: a week on SQLite, else for ever.
+    #[arg(long, env = "BRANCHWIRE_RETENTION", value_parser = retention, value_name = "TIME")]
+    pub(super) retention: Option<Retention>,
+
+    /// File with the keys that calls to branches are signed with: `ID:SECRET`, the first one signs. Or the keys
+    /// themselves in the variable `BRANCHWIRE_KEYS`. Without either, calls are not signed.
+    #[arg(long, env = "BRANCHWIRE_KEYS_FILE", value_name = "FILE")]
+    pub(super) keys_file: Option<PathBuf>,
+
+    /// File with the bearer tokens of which clients must show one. Or the tokens themselves in the variable
+    /// `BRANCHWIRE_API_TOKENS`. Without either, the API is open to whoever reaches it.
+    #[arg(long, env = "BRANCHWIRE_API_TOKENS_FILE", value_name = "FILE")]
+    pub(super) api_tokens_file: Option<PathBuf>,
+
+    /// Networks that branches may be in, such as `10.0.0.0/8,::1`. Without this: all but link-local addresses and those
+    /// of the clouds' metadata services.
+    #[arg(long, env = "BRANCHWIRE_ALLOW_NETWORKS", value_name = "LIST")]
+    pub(super) allow_networks: Option<Networks>,
+
+    /// What to log, to standard error: a level, or targets with levels.
+    #[arg(long, env = "BRANCHWIRE_LOG", default_value = "info", value_name = "FILTER")]
+    pub(super) log: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum BranchProgress {
+    /// With the commit that ends the run, or earlier.
+    Group,
+    /// At once, and waited for.
+    Sync,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_make_sense_to_clap() {
+        use clap::CommandFactory;
+        Options::command().debug_assert();
+    }
+}

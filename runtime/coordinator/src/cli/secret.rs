@@ -1,0 +1,45 @@
+//! Secrets of the program: from a file, or from a variable of the environment.
+
+use std::fmt::Display;
+use std::path::Path;
+use std::str::FromStr;
+
+/// A secret from a file or from a variable of the environment: on the command line everybody could read it.
+pub(super) fn secret<T: FromStr<Err: Display>>(variable: &str, file: Option<&Path>) -> Result<Option<T>, String> {
+    let (name, text) = match (std::env::var_os(variable), file) {
+        (Some(_), Some(_)) => return Err(format!("{variable} and {variable}_FILE are both given: which one counts?")),
+        (None, None) => return Ok(None),
+        (Some(text), None) => {
+            (variable.to_owned(), text.into_string().map_err(|_| format!("{variable} is not UTF-8"))?)
+        }
+        (None, Some(file)) => {
+            let name = file.display().to_string();
+            let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
+            (name, text)
+        }
+    };
+    text.parse().map(Some).map_err(|error| format!("{name}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use branchwire_protocol::signature::Keys;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_comes_from_a_file_and_what_is_wrong_with_it_is_said_without_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("keys");
+        let read = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            secret::<Keys>("BRANCHWIRE_NOT_SET", Some(&file))
+        };
+        assert!(read("k:0123456789abcdef0123456789abcdef\n").unwrap().is_some());
+        let error = read("k:s3cr3t").unwrap_err();
+        assert!(error.contains("keys: key 1") && !error.contains("s3cr3t"), "{error}");
+        assert!(secret::<Keys>("BRANCHWIRE_NOT_SET", None).unwrap().is_none());
+        let missing = dir.path().join("missing");
+        assert!(secret::<Keys>("BRANCHWIRE_NOT_SET", Some(&missing)).unwrap_err().contains("missing"));
+    }
+}
