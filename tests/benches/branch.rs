@@ -31,6 +31,7 @@ use branchwire::protocol::Gid;
 use branchwire::{Database, Reply};
 use branchwire_tests::bank::{Bank, BankDriver};
 use branchwire_tests::service::read;
+use clap::Parser;
 use futures_util::future::join_all;
 use sqlx::{Pool, Postgres, Sqlite};
 use tower::ServiceExt;
@@ -167,12 +168,26 @@ impl Drop for Awake {
     }
 }
 
+/// What a branch costs, beside a bare handler.
+#[derive(Debug, Parser)]
+#[command(name = "branch")]
+struct Options {
+    /// Lets the processors sleep.
+    #[arg(long)]
+    idle: bool,
+
+    /// Given by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
 #[tokio::main]
 async fn main() {
+    let options = Options::parse();
     println!("database    in flight  bare us  by hand us  branch us  by hand  branch  at most");
     {
         // Only here: PostgreSQL's processes, of another user, have to share the processors with these.
-        let _awake = (!std::env::args().any(|argument| argument == "--idle")).then(Awake::new);
+        let _awake = (!options.idle).then(Awake::new);
         report::<Sqlite>(1).await;
     }
     for in_flight in [1, 16] {

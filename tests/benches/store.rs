@@ -12,6 +12,7 @@ use branchwire_coordinator::Clock;
 use branchwire_coordinator::engine::{Branch, Defaults, Definition, Opening, Timing, create};
 use branchwire_coordinator::store::{self, BranchChange, Change, Filter, Options, Outcome, Store, Take, Write};
 use branchwire_tests::database::TestDatabase;
+use clap::Parser;
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, SqliteConnection};
 
 const OWNER: &str = "branchwire-bench";
@@ -19,9 +20,22 @@ const BATCH: usize = 16;
 const BATCHES: usize = 100;
 const LEASE: Duration = Duration::from_mins(5);
 
+/// What a store costs, empty and filled.
+#[derive(Debug, Parser)]
+#[command(name = "store")]
+struct Arguments {
+    /// How many transactions have ended.
+    #[arg(default_value_t = 1_000_000)]
+    ended: usize,
+
+    /// Given by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
 #[tokio::main]
 async fn main() {
-    let ended = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
+    let Arguments { ended, .. } = Arguments::parse();
     println!("database    ended      batch ms  p99 ms  take 256 ms  look ms  list failed ms");
     let mut databases = vec![("SQLite", TestDatabase::sqlite())];
     databases.extend(TestDatabase::postgres().await.map(|database| ("PostgreSQL", database)));

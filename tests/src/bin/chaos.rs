@@ -33,8 +33,8 @@ struct Cli {
     #[arg(long, default_value_t = 16)]
     customers: usize,
 
-    /// Only this kind of database: sqlite, postgres or mysql.
-    #[arg(long, value_parser = kind)]
+    /// Only this kind of database.
+    #[arg(long, value_enum)]
     only: Option<Kind>,
 }
 
@@ -64,15 +64,6 @@ enum Part {
         #[arg(long, default_value = "")]
         other: String,
     },
-}
-
-fn kind(text: &str) -> Result<Kind, String> {
-    match text {
-        "sqlite" => Ok(Kind::Sqlite),
-        "postgres" => Ok(Kind::Postgres),
-        "mysql" => Ok(Kind::Mysql),
-        _ => Err("expected sqlite, postgres or mysql".to_owned()),
-    }
 }
 
 fn main() -> ExitCode {

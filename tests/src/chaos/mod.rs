@@ -30,7 +30,7 @@ use crate::server::{self, Server};
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The kind of database that coordinator and banks use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
     /// A SQLite file each.
     Sqlite,

@@ -2,25 +2,52 @@
 //!
 //! `cargo run --release -p branchwire-faults --bin model`: a table of worlds, from small to large.
 //! `... --bin model -- bugs`: each mistake that can be put in, and how it comes out.
-//! `... --bin model -- BRANCHES COORDINATORS CLIENTS FAULTS`: one world; `any` number of faults, or so many.
+//! `... --bin model -- world BRANCHES COORDINATORS CLIENTS FAULTS`: one world; `any` number of faults, or so many.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use branchwire_faults::model::{Bug, Limits, explore};
+use clap::{Parser, Subcommand};
+
+/// Explores the model of a message, and prints how many states there were.
+#[derive(Debug, Parser)]
+#[command(name = "model")]
+struct Options {
+    /// What to explore; if not given: a table of worlds, from small to large.
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Each mistake that can be put in, and how it comes out.
+    Bugs,
+    /// One world.
+    World {
+        /// The branches of the message.
+        branches: usize,
+        /// Coordinators that share the store.
+        coordinators: usize,
+        /// Clients that send the message, all under one gid.
+        clients: usize,
+        /// How often something goes wrong: `any` number of times, or so many.
+        #[arg(value_parser = faults)]
+        faults: u8,
+    },
+}
+
+fn faults(text: &str) -> Result<u8, String> {
+    if text == "any" { Ok(Limits::ANY) } else { text.parse().map_err(|_| "expected `any` or a number".to_owned()) }
+}
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let worlds = match &arguments[..] {
-        [] => worlds(),
-        [word] if word == "bugs" => return find_bugs(),
-        [branches, coordinators, clients, faults] => {
-            let number = |word: &String| word.parse().expect("a number is expected");
-            let faults = if faults == "any" { Limits::ANY } else { faults.parse().expect("`any` or a number") };
-            let (branches, coordinators, clients) = (number(branches), number(coordinators), number(clients));
+    let worlds = match Options::parse().what {
+        None => worlds(),
+        Some(What::Bugs) => return find_bugs(),
+        Some(What::World { branches, coordinators, clients, faults }) => {
             vec![Limits { branches, concurrent: false, coordinators, clients, faults }]
         }
-        _ => panic!("expected nothing, `bugs`, or BRANCHES COORDINATORS CLIENTS FAULTS"),
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     println!("branches  at once  coordinators  clients  faults |      states       steps  seconds");

@@ -1,6 +1,6 @@
 //! Runs simulations, one for each seed, and says what went wrong in them on purpose, and what by mistake (nothing).
 //!
-//! `cargo run --release -p branchwire-faults --bin simulate -- --seeds N [--from SEED]`
+//! `cargo run --release -p branchwire-faults --bin simulate -- [--seeds N] [--from SEED]`
 //! `... --bin simulate -- --seed SEED`: one run, told line by line.
 
 use std::collections::BTreeMap;
@@ -10,21 +10,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use branchwire_faults::sim::{Fault, Report, run};
+use clap::Parser;
 
-const USAGE: &str = "expected `--seeds N`, `--seeds N --from SEED`, or `--seed SEED`";
+/// Runs simulations, one for each seed.
+#[derive(Debug, Parser)]
+#[command(name = "simulate")]
+struct Options {
+    /// How many seeds to run.
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    seeds: u64,
+
+    /// The first seed.
+    #[arg(long, default_value_t = 0, value_name = "SEED")]
+    from: u64,
+
+    /// Only this seed, told line by line.
+    #[arg(long, conflicts_with_all = ["seeds", "from"])]
+    seed: Option<u64>,
+}
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let number = |word: &str| word.parse().expect("a number is expected");
-    match words[..] {
-        ["--seed", seed] => tell(number(seed)),
-        ["--seeds", count] => run_many(0, number(count)),
-        ["--seeds", count, "--from", from] => run_many(number(from), number(count)),
-        _ => {
-            eprintln!("{USAGE}");
-            ExitCode::from(2)
-        }
+    let options = Options::parse();
+    match options.seed {
+        Some(seed) => tell(seed),
+        None => run_many(options.from, options.seeds),
     }
 }
 

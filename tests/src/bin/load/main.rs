@@ -15,11 +15,12 @@ mod report;
 mod work;
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use branchwire_tests::server;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use tempfile::TempDir;
 use url::Url;
 
@@ -32,8 +33,11 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 /// Measures a coordinator of distributed transactions.
 #[derive(Debug, Parser)]
-#[command(name = "load")]
+#[command(name = "load", args_conflicts_with_subcommands = true)]
 struct Options {
+    #[command(subcommand)]
+    part: Option<Part>,
+
     /// The store of our coordinator: `sqlite`, `postgres` or `mysql` for a fresh one, or an address.
     #[arg(long, default_value = "sqlite", value_name = "STORE")]
     store: String,
@@ -67,14 +71,27 @@ struct Options {
     before: u64,
 }
 
+/// What is measured.
+#[derive(Debug, Subcommand)]
+#[command(hide = true)]
+enum Part {
+    /// The coordinator: the program `branchwire`, with its options.
+    #[command(disable_help_flag = true)]
+    Coordinator {
+        /// The options of `branchwire`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
+
 fn main() -> ExitCode {
-    let mut args = std::env::args_os();
-    if args.nth(1).is_some_and(|arg| arg == process::AS_COORDINATOR) {
-        return branchwire_coordinator::cli::run(std::iter::once("branchwire".into()).chain(args));
+    let mut options = Options::parse();
+    if let Some(Part::Coordinator { args }) = options.part.take() {
+        return branchwire_coordinator::cli::run(std::iter::once(OsString::from("branchwire")).chain(args));
     }
     // One thread: the harness shares the machine with what it measures.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(run(&Options::parse())));
+    let done = runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(run(&options)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -10,9 +10,6 @@ use url::Url;
 
 use crate::Failure;
 
-/// The first argument by which this program is our coordinator.
-pub(crate) const AS_COORDINATOR: &str = "as-coordinator";
-
 /// How the kernel counts CPU time for user programs, on every architecture that matters.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -36,7 +33,7 @@ impl Coordinator {
     /// Ours, on a free port.
     pub(crate) fn start(store: &str, database: Option<Process>) -> Result<Self, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args([AS_COORDINATOR, "--listen", "127.0.0.1:0", "--log", "warn", "--store", store]);
+        command.args(["coordinator", "--listen", "127.0.0.1:0", "--log", "warn", "--store", store]);
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().ok_or("no output")?;
         let mut line = String::new();
