@@ -1,17 +1,16 @@
 //! The program `branchwire`, as a function: for `main`, and for programs that start it as a child of their own.
 
+mod listen;
 mod options;
 mod secret;
 mod signals;
 mod value;
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use branchwire_protocol::signature::Keys;
-use clap::Parser;
-use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use self::options::{BranchProgress, Options};
@@ -23,9 +22,10 @@ use crate::{ApiTokens, Coordinator};
 
 /// Runs the program with `args`, of which the first is its name, until SIGTERM or an interrupt.
 ///
-/// Prints one line to standard output once it listens: `branchwire: listening on http://ADDRESS`.
+/// Prints one line to standard output once it listens: `branchwire: listening on http://ADDRESS`. It goes on if nobody
+/// reads it.
 pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
-    let options = match Options::try_parse_from(args) {
+    let options = match Options::read(args) {
         Ok(options) => options,
         Err(error) => {
             // Help and version are among these, and go to standard output.
@@ -34,8 +34,10 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
             return code;
         }
     };
-    let filter = EnvFilter::try_new(&options.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&options.log)).with_writer(std::io::stderr);
+    // Colours in a file or a journal are noise. By https://no-color.org an empty variable does not count.
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let log = log.with_ansi(std::io::stderr().is_terminal() && !no_color);
     // A log that cannot be written, on a full disk say, would be complained of on standard error again: by a panic.
     // An embedding program may have set up its own logging.
     let _ = log.log_internal_errors(false).try_init();
@@ -51,8 +53,7 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
 
 async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let signals = Signals::new()?;
-    let listener =
-        TcpListener::bind(options.listen).await.map_err(|e| format!("cannot listen on {}: {e}", options.listen))?;
+    let listener = options.listen.bind().await?;
     let address = listener.local_addr()?;
     let mut builder = Coordinator::builder().networks(options.allow_networks.unwrap_or_default());
     if let Some(keys) = secret::<Keys>("BRANCHWIRE_KEYS", options.keys_file.as_deref())? {
@@ -80,12 +81,15 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         .start()
         .await?;
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "branchwire: listening on http://{address}")?;
-    stdout.flush()?;
+    if let Err(error) = writeln!(stdout, "branchwire: listening on http://{address}").and_then(|()| stdout.flush()) {
+        // Its reader may be gone, or its disk full: no reason to serve nobody.
+        tracing::warn!(%error, "listening on http://{address}, which cannot be written to standard output");
+    }
     coordinator.serve(listener, signals.any()).await?;
     Ok(())
 }
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("branchwire: {error}");
+    // `eprintln` panics where nobody reads.
+    let _ = writeln!(std::io::stderr(), "branchwire: {error}");
     ExitCode::FAILURE
 }

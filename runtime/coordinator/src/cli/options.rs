@@ -1,12 +1,14 @@
 //! The options of the program, each a variable of the environment as well.
 
-use std::net::SocketAddr;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::builder::Resettable;
+use clap::{Arg, CommandFactory, FromArgMatches, Parser};
 
-use super::value::{duration, retention, time_zone};
+use super::listen::Listen;
+use super::value::{duration, log_filter, retention, time_zone};
 use crate::Retention;
 use crate::transport::{CallLimits, Networks};
 
@@ -17,12 +19,19 @@ use crate::transport::{CallLimits, Networks};
 #[derive(Debug, Parser)]
 #[command(name = "branchwire", version)]
 pub(super) struct Options {
-    /// Address to listen on; port 0 takes a free one. The address is printed once it is bound.
-    #[arg(long, env = "BRANCHWIRE_LISTEN", default_value = "127.0.0.1:36789", value_name = "IP:PORT")]
-    pub(super) listen: SocketAddr,
+    /// Address to listen on, such as `127.0.0.1:36789`, `localhost:36789`, `[::1]:36789`, or `:36789` for all interfaces;
+    /// port 0 takes a free one. The address is printed once it is bound.
+    #[arg(long, env = "BRANCHWIRE_LISTEN", default_value = "127.0.0.1:36789", value_name = "HOST:PORT")]
+    pub(super) listen: Listen,
 
     /// Where transactions are kept: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`.
-    #[arg(long, env = "BRANCHWIRE_STORE", default_value = "sqlite://branchwire.db", value_name = "URL")]
+    #[arg(
+        long,
+        env = "BRANCHWIRE_STORE",
+        default_value = "sqlite://branchwire.db",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub(super) store: String,
 
     /// The time zone of the times in a MySQL or MariaDB store, such as `+08:00`: that of the DTM server that wrote them, or
@@ -87,8 +96,8 @@ pub(super) struct Options {
     #[arg(long, env = "BRANCHWIRE_ALLOW_NETWORKS", value_name = "LIST")]
     pub(super) allow_networks: Option<Networks>,
 
-    /// What to log, to standard error: a level, or targets with levels.
-    #[arg(long, env = "BRANCHWIRE_LOG", default_value = "info", value_name = "FILTER")]
+    /// What to log, to standard error: a level, or targets with levels, such as `info,branchwire_coordinator=debug`.
+    #[arg(long, env = "BRANCHWIRE_LOG", default_value = "info", value_parser = log_filter, value_name = "FILTER")]
     pub(super) log: String,
 }
 
@@ -100,13 +109,56 @@ pub(super) enum BranchProgress {
     Sync,
 }
 
+impl Options {
+    /// Reads the arguments, of which the first is the program's name, and the environment.
+    ///
+    /// # Errors
+    /// What is wrong with them; also the texts of `--help` and `--version`.
+    pub(super) fn read(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+        let mut command = Self::command().mut_args(|argument| {
+            let value = argument.get_env().and_then(std::env::var_os);
+            with_variable(argument, value)
+        });
+        let matches = command.try_get_matches_from_mut(args)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// Gives an argument the value of its variable. An empty one counts as not set, and white space around a value is no
+/// part of it: files of variables and of secrets often end a value with a line end.
+fn with_variable(argument: Arg, value: Option<OsString>) -> Arg {
+    let Some(value) = value else { return argument };
+    match value.to_str().map(str::trim) {
+        Some("") => argument.env(Resettable::Reset),
+        Some(trimmed) if trimmed.len() < value.len() => {
+            argument.env(Resettable::Reset).default_value(trimmed.to_owned()).hide_default_value(true)
+        }
+        _ => argument,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_options_make_sense_to_clap() {
-        use clap::CommandFactory;
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_not_set_and_white_space_around_a_value_is_left_out() {
+        let read = |value: &str| {
+            let given = |argument: Arg| match argument.get_id().as_str() {
+                "retry_interval" => with_variable(argument.env("BRANCHWIRE_NOT_SET"), Some(value.into())),
+                _ => argument.env(Resettable::Reset),
+            };
+            let matches = Options::command().mut_args(given).try_get_matches_from(["branchwire"])?;
+            Options::from_arg_matches(&matches).map(|options| options.retry_interval.as_secs())
+        };
+        for (value, seconds) in [("", 10), (" ", 10), ("\n", 10), (" 7s\r\n", 7), ("8\n", 8)] {
+            assert_eq!(read(value).unwrap(), seconds, "{value:?}");
+        }
+        assert!(read("7 parsecs\n").unwrap_err().to_string().contains("'7 parsecs' for '--retry-interval"));
     }
 }

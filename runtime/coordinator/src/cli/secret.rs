@@ -4,9 +4,15 @@ use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 
-/// A secret from a file or from a variable of the environment: on the command line everybody could read it.
+/// A secret from a file or from a variable of the environment: on the command line everybody could read it. An empty
+/// variable counts as not set, which the log says: somebody may have meant to give one.
 pub(super) fn secret<T: FromStr<Err: Display>>(variable: &str, file: Option<&Path>) -> Result<Option<T>, String> {
-    let (name, text) = match (std::env::var_os(variable), file) {
+    let value = std::env::var_os(variable);
+    let is_empty = value.as_ref().is_some_and(|value| value.to_str().is_some_and(|text| text.trim().is_empty()));
+    if is_empty {
+        tracing::warn!("{variable} is empty: it counts as not set");
+    }
+    let (name, text) = match (value.filter(|_| !is_empty), file) {
         (Some(_), Some(_)) => return Err(format!("{variable} and {variable}_FILE are both given: which one counts?")),
         (None, None) => return Ok(None),
         (Some(text), None) => {

@@ -1,42 +1,51 @@
-//! Values of options that have a form of their own: times and time zones.
+//! Values of options that have a form of their own: times, time zones, filters of the log.
 
 use std::time::Duration;
+
+use time::UtcOffset;
+use time::format_description::parse_borrowed;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::Retention;
 
 /// A time zone, in seconds east of UTC.
 pub(super) fn time_zone(text: &str) -> Result<i32, String> {
-    let parse = || {
-        let (sign, rest) = match text.split_at_checked(1)? {
-            ("+", rest) => (1, rest),
-            ("-", rest) => (-1, rest),
-            _ => return None,
-        };
-        let (hours, minutes) = rest.split_once(':')?;
-        let digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = |text: &str| digits(text).then(|| text.parse::<i32>().ok())?;
-        // The zones of the world.
-        let (hours, minutes) = (number(hours).filter(|h| *h <= 14)?, number(minutes).filter(|m| *m < 60)?);
-        Some(sign * (hours * 3_600 + minutes * 60))
-    };
-    parse()
+    let form = parse_borrowed::<2>("[offset_hour sign:mandatory]:[offset_minute]").expect("a form that `time` knows");
+    let zone = UtcOffset::parse(text, &form).ok();
+    // The zones of the world.
+    let zone = zone.filter(|zone| zone.whole_hours().abs() <= 14);
+    zone.map(UtcOffset::whole_seconds)
         .ok_or_else(|| "expected a time zone such as `+08:00` or `-03:30`; for summer time, the present one".to_owned())
 }
 
+/// How long finished transactions are kept: a time, or `forever`.
 pub(super) fn retention(text: &str) -> Result<Retention, String> {
     if text == "forever" { Ok(Retention::ForEver) } else { duration(text).map(Retention::For) }
 }
 
-/// A time: `3`, `3s`, `0.5`, `200ms`, `5m`, `2h`, `7d`. Without a unit: seconds.
+/// A time: `3s`, `200ms`, `1h 30m`, `7d`. A number without a unit counts as seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0), ("", 1.0)];
-    let with_unit = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
-    let (number, unit) = with_unit.unwrap_or((text, 1.0));
-    let number: f64 = number.trim().parse().map_err(|_| "expected a time such as `3s`, `0.5` or `200ms`".to_owned())?;
-    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string()).and_then(|time| {
-        let bounds = Duration::from_millis(1)..=Duration::from_hours(87_600);
-        if bounds.contains(&time) { Ok(time) } else { Err("expected a time from 1ms to ten years".to_owned()) }
-    })
+    let time = match text.parse() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?,
+        Err(_) => humantime::parse_duration(text)
+            .map_err(|error| format!("expected a time such as `3s`, `0.5` or `200ms`: {error}"))?,
+    };
+    let bounds = Duration::from_millis(1)..=Duration::from_hours(87_600);
+    if bounds.contains(&time) { Ok(time) } else { Err("expected a time from 1ms to ten years".to_owned()) }
+}
+
+/// What to log: a level, or targets with levels.
+///
+/// `EnvFilter` takes any word for a target, so that a misspelt level would silence the log: a word alone must be a level.
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    let form = "expected a level (error, warn, info, debug, trace or off) or a list such as `info,branchwire=debug`";
+    for word in text.split(',').map(str::trim) {
+        if word.is_empty() || !word.contains(['=', '[', ':']) && word.parse::<LevelFilter>().is_err() {
+            return Err(format!("`{word}` is no level; {form}"));
+        }
+    }
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| format!("{error}; {form}"))
 }
 
 #[cfg(test)]
@@ -45,22 +54,46 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        for (text, millis) in [("3", 3000), ("3s", 3000), ("0.5", 500), ("200ms", 200), ("1.5s", 1500), ("2m", 120_000)]
-        {
+        for (text, millis) in [
+            ("3", 3000),
+            ("3s", 3000),
+            ("0.5", 500),
+            ("200ms", 200),
+            ("1.5s", 1500),
+            ("2m", 120_000),
+            ("1m 30s", 90_000),
+            ("7d", 604_800_000),
+            ("1week", 604_800_000),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for bad in ["", "s", "3w", "-1", "0", "1e99", "NaN"] {
+        for bad in ["", "s", "3x", "-1", "-1s", "0", "0s", "1e99", "NaN", "inf", "99999999999999999999s", "200y"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn time_zones_are_east_or_west() {
-        for (text, seconds) in [("+00:00", 0), ("+08:00", 28_800), ("-03:30", -12_600), ("+14:00", 50_400)] {
+        for (text, seconds) in
+            [("+00:00", 0), ("+08:00", 28_800), ("-03:30", -12_600), ("-00:30", -1_800), ("+14:00", 50_400)]
+        {
             assert_eq!(time_zone(text), Ok(seconds), "{text}");
         }
-        for bad in ["", "+", "8", "+8:00", "+08:60", "+15:00", "08:00", "+0800", "UTC", "+-1:00"] {
+        for bad in ["", "+", "8", "+8:00", "+08:60", "+15:00", "08:00", "+0800", "UTC", "+-1:00", "+08:00:00"] {
             assert!(time_zone(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_log_filter_has_levels_and_a_misspelt_one_is_an_error() {
+        for good in
+            ["info", "WARN", "off", "0", "info,branchwire=debug", "branchwire_coordinator::runner=trace", "a[b]=info"]
+        {
+            assert_eq!(log_filter(good).as_deref(), Ok(good));
+        }
+        for bad in ["inof", "warning", "verbose", "info,branchwire", "branchwire=inof", "info,", "a=b=c", ""] {
+            let error = log_filter(bad).expect_err(bad);
+            assert!(error.contains("expected a level"), "{bad}: {error}");
         }
     }
 }
