@@ -4,6 +4,7 @@
 //! many of them durable by one commit; [`Journal`] gathers them. A write is conditional and idempotent: executed again
 //! after a COMMIT whose result nobody knows, it gives the same outcome.
 
+mod address;
 mod attempt;
 mod journal;
 #[cfg(feature = "mysql")]
@@ -26,6 +27,7 @@ pub use journal::{Journal, JournalError};
 pub(crate) use row::join_branches;
 pub use row::{BranchRow, CorruptRow, Row};
 
+use self::address::Address;
 use crate::engine::{Branch, Definition, State, Time};
 
 /// Where transactions are kept.
@@ -405,29 +407,23 @@ pub struct Options {
 /// Opens the store that `address` names: `sqlite://FILE`, `postgres://...` or `mysql://...`, as sqlx takes them.
 ///
 /// # Errors
-/// [`OpenError`] if the address is of no known kind, or the store cannot be used.
+/// [`OpenError`] if the address is of no known kind or has a parameter that nothing would heed, or if the store cannot
+/// be used.
 #[cfg_attr(not(any(feature = "sqlite", feature = "mysql")), expect(unused_variables, reason = "PostgreSQL has none"))]
 pub async fn open(address: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
-    let scheme = address.split(':').next().unwrap_or(address);
-    match scheme {
+    match Address::parse(address)? {
         #[cfg(feature = "sqlite")]
-        "sqlite" => Ok(Arc::new(sqlite::SqliteStore::open(file_of(address), options.sqlite_bytes_max).await?)),
+        Address::Sqlite { file, create } => {
+            if !create && !file.exists() {
+                return Err(OpenError::new(&file.display(), "there is no such file, and `mode=rw` creates none"));
+            }
+            Ok(Arc::new(sqlite::SqliteStore::open(file, options.sqlite_bytes_max).await?))
+        }
         #[cfg(feature = "postgres")]
-        "postgres" | "postgresql" => Ok(Arc::new(postgres::PostgresStore::open(address).await?)),
+        Address::Postgres => Ok(Arc::new(postgres::PostgresStore::open(address).await?)),
         #[cfg(feature = "mysql")]
-        "mysql" | "mariadb" => Ok(Arc::new(mysql::MySqlStore::open(address, options.time_zone_s).await?)),
-        _ => Err(OpenError::new(
-            &scheme,
-            "expected an address like `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`, \
-             and a program built with that feature",
-        )),
+        Address::Mysql => Ok(Arc::new(mysql::MySqlStore::open(address, options.time_zone_s).await?)),
+        #[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+        other => Err(OpenError::new(&other.scheme(), "this program was built without its feature for it")),
     }
-}
-
-/// The file in `sqlite://FILE?parameters`, or `sqlite:FILE`; parameters belong to other programs.
-#[cfg(feature = "sqlite")]
-fn file_of(address: &str) -> &str {
-    let file = address.strip_prefix("sqlite:").unwrap_or(address);
-    let file = file.strip_prefix("//").unwrap_or(file);
-    file.split_once('?').map_or(file, |(file, _)| file)
 }
