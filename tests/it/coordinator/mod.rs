@@ -5,6 +5,7 @@ mod instances;
 mod limits;
 mod outage;
 mod processes;
+mod program;
 mod takeover;
 
 use branchwire::protocol::Gid;

@@ -157,7 +157,8 @@ fn server(rest: &str, known: &[&str]) -> Result<(), String> {
         if name == "timezone" || name == "time-zone" {
             return Err("the time zone is an option: `--time-zone`".to_owned());
         }
-        if !known.contains(&&**name) && !(name.starts_with("options[") && known.contains(&"options")) {
+        let is_known = known.contains(&&**name) || (name.starts_with("options[") && known.contains(&"options"));
+        if !is_known {
             return Err(format!("the parameter `{name}` is unknown; there are {}", known.join(", ")));
         }
     }

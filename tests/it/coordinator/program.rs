@@ -1,0 +1,196 @@
+//! The program as a process: its options, its variables, and the streams that it writes to.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv6Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// The program, with no variable of this process, in a directory of its own.
+fn program(directory: &TempDir) -> Command {
+    // The same `main`, in a program that the tests have anyway.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
+    command.args(["coordinator", "--"]).env_clear().current_dir(directory);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs it to its end, and gives its exit code and all that it wrote.
+fn ends(command: &mut Command) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } = command.output().expect("a process");
+    let said = String::from_utf8(stdout).expect("UTF-8") + &String::from_utf8(stderr).expect("UTF-8");
+    (status.code(), said)
+}
+
+/// One that serves; dropped, it ends.
+struct Serving {
+    child: Child,
+    url: String,
+}
+
+impl Serving {
+    /// Waits until it has said, in a line of `stream`, where it listens.
+    fn read(child: Child, stream: impl Read) -> Self {
+        let mut said = String::new();
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if let Some((_, rest)) = line.split_once("listening on ") {
+                let url = rest.split([',', ' ']).next().expect("an address").to_owned();
+                return Self { child, url };
+            }
+            said += &line;
+        }
+        panic!("it does not listen: {said}");
+    }
+
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::inherit()).spawn().expect("a process");
+        let stdout = child.stdout.take().expect("it is piped");
+        Self::read(child, stdout)
+    }
+
+    async fn answers(&self) -> bool {
+        let health = reqwest::get(format!("{}/api/health", self.url)).await;
+        health.is_ok_and(|response| response.status().is_success())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.child.kill().and_then(|()| self.child.wait()).expect("a child of ours");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_of_standard_output_that_goes_away_does_not_end_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = program(&directory).args(["--listen=127.0.0.1:0", "--log=warn"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut stderr = child.stderr.take().unwrap();
+    let serving = Serving::read(child, &mut stderr);
+    assert!(serving.answers().await);
+}
+
+#[test]
+fn an_error_that_nobody_reads_is_no_panic() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = program(&directory).args(["--listen=127.0.0.1:0", "--store=nowhere"]).spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+/// The names of the variables that `--help` shows.
+fn variables(directory: &TempDir) -> Vec<String> {
+    let (code, help) = ends(program(directory).arg("--help"));
+    assert_eq!(code, Some(0), "{help}");
+    let names = help.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next());
+    names.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn empty_variables_count_as_not_set_and_a_line_end_is_no_part_of_a_value() {
+    let directory = tempfile::tempdir().unwrap();
+    let names = variables(&directory);
+    assert!(names.len() > 15 && names.iter().all(|name| name.starts_with("BRANCHWIRE_")), "{names:?}");
+    let mut command = program(&directory);
+    command.envs(names.iter().map(|name| (name, ""))).env("BRANCHWIRE_KEYS", "").env("BRANCHWIRE_API_TOKENS", " ");
+    command.env("BRANCHWIRE_LISTEN", "localhost:0\n").env("BRANCHWIRE_CALLS_MAX", " 100\r\n");
+    let serving = Serving::start(&mut command);
+    assert!(serving.answers().await);
+    assert!(directory.path().join("branchwire.db").exists());
+}
+
+#[test]
+fn a_log_filter_that_is_none_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    for filter in ["inof", "warning", "branchwire=inof"] {
+        let (code, said) = ends(program(&directory).args(["--listen=127.0.0.1:0", "--log", filter]));
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(filter) && said.contains("expected a level"), "{said}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let (code, said) = ends(program(&directory).arg(format!("--listen={address}")));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&format!("cannot listen on {address}")) && said.contains("another process"), "{said}");
+    assert!(!directory.path().join("branchwire.db").exists(), "nothing was made for it");
+}
+
+#[tokio::test]
+async fn it_listens_on_a_name_on_all_interfaces_and_on_ipv6() {
+    let directory = tempfile::tempdir().unwrap();
+    let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+    for (number, listen) in ["localhost:0", ":0", "[::1]:0"].into_iter().enumerate() {
+        if listen.starts_with('[') && !has_ipv6 {
+            continue;
+        }
+        let store = format!("--store=sqlite://{number}.db");
+        let mut serving = Serving::start(program(&directory).args([&store, "--listen", listen]));
+        assert!(!serving.url.ends_with(":0"), "the port that was chosen is printed: {}", serving.url);
+        if listen == ":0" {
+            let port = serving.url.rsplit(':').next().expect("a port").to_owned();
+            serving.url = format!("http://127.0.0.1:{port}");
+        }
+        assert!(serving.answers().await, "{listen}: {}", serving.url);
+    }
+}
+
+#[test]
+fn a_password_is_not_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for store in [
+        format!("postgres://u:hunter2@{closed}/d"),
+        format!("mysql://u:hunter2@{closed}/d"),
+        format!("postgres://u:1/hunter2@{closed}/d"),
+        format!("postgres://u:1?hunter2@{closed}/d"),
+        format!("mysql://u:1?hunter2=2@{closed}/d"),
+        format!("mysql://u:1#hunter2@{closed}/d"),
+        format!("oracle://u:hunter2@{closed}/d"),
+        format!("hunter2@{closed}"),
+    ] {
+        let mut command = program(&directory);
+        command.args(["--listen=127.0.0.1:0", "--log=trace"]).env("BRANCHWIRE_STORE", &store);
+        let (code, said) = ends(&mut command);
+        assert_eq!(code, Some(1), "{store}: {said}");
+        assert!(!said.contains("hunter2"), "{store}: {said}");
+        assert!(said.contains("branchwire: the store"), "{store}: {said}");
+        let (code, help) = ends(program(&directory).arg("--help").env("BRANCHWIRE_STORE", &store));
+        assert!(code == Some(0) && !help.contains("hunter2"), "{help}");
+    }
+}
+
+#[test]
+fn parameters_of_a_file_are_heeded_or_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = |address: &str| ends(program(&directory).args(["--listen=127.0.0.1:0", "--store", address]));
+    for (address, says) in [
+        ("sqlite://my%20store.db?mode=rw", "creates none"),
+        ("sqlite://my%20store.db?mode=ro", "`mode=ro`"),
+        ("sqlite://my%20store.db?synchronous=off", "`synchronous`"),
+        ("sqlite::memory:", "in memory"),
+    ] {
+        let (code, said) = store(address);
+        assert!(code == Some(1) && said.contains(says), "{address}: {said}");
+        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0, "{address} left something behind");
+    }
+    let file = Path::new("my store.db");
+    drop(Serving::start(program(&directory).args(["--listen=127.0.0.1:0", "--store=sqlite://my%20store.db?mode=rwc"])));
+    assert!(directory.path().join(file).exists());
+    drop(Serving::start(program(&directory).args(["--listen=127.0.0.1:0", "--store=sqlite://my%20store.db?mode=rw"])));
+}
+
+#[test]
+fn what_goes_to_a_file_has_no_colours() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, said) =
+        ends(program(&directory).args(["--listen=127.0.0.1:0", "--log=trace", "--store=postgres://127.0.0.1:1/d"]));
+    assert_eq!(code, Some(1));
+    assert!(said.contains("TRACE") || said.contains("DEBUG") || said.contains("INFO"), "it logs something: {said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
+}
