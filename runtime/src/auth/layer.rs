@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use branchwire_protocol::signature::now_s;
 
-use super::{Refusal, Verify};
+use super::{NotVerified, Verify};
 use crate::Reply;
 
 impl<S> Layer<S> for Verify {
@@ -66,7 +66,7 @@ impl Verify {
         let (parts, body) = request.into_parts();
         // Under a nested router the path is cut.
         let uri = parts.extensions.get().map_or(&parts.uri, |OriginalUri(uri)| uri);
-        let refused = |refusal: Refusal| {
+        let refused = |refusal: NotVerified| {
             tracing::warn!(path = uri.path(), reason = %refusal, "a call was not let through");
             refusal.reply()
         };

@@ -7,7 +7,7 @@ pub use branchwire_protocol::signature::{
     CALL_HEADER, CannotSign, HEADER_CHARS_MAX, InvalidKeys, Keys, MESSAGE_HEADER,
 };
 pub use layer::Verified;
-pub use verify::{CLOCK_SKEW_S, Refusal, Verify};
+pub use verify::{CLOCK_SKEW_S, NotVerified, Verify};
 
 #[doc = include_str!("../../docs/threat-model.md")]
 pub mod threat_model {}

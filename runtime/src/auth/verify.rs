@@ -43,7 +43,7 @@ pub struct Verify {
 
 /// Why a call is not let through. For logs: the caller is told no more than [`reply`](Self::reply).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum NotVerified {
     /// It carries no signature of a kind that is accepted.
     #[error("no signature of a kind that is accepted here")]
     Unsigned,
@@ -69,7 +69,7 @@ pub enum Refusal {
     Forged,
 }
 
-impl Refusal {
+impl NotVerified {
     /// What the caller is told.
     pub const fn reply(self) -> Reply {
         match self {
@@ -143,13 +143,13 @@ impl Verify {
     }
 
     /// The signatures that the headers hold, as far as they can count: the body is not needed for that.
-    pub(super) fn claims<'a>(&'a self, headers: &'a HeaderMap, now_s: u64) -> Result<Vec<Claim<'a>>, Refusal> {
+    pub(super) fn claims<'a>(&'a self, headers: &'a HeaderMap, now_s: u64) -> Result<Vec<Claim<'a>>, NotVerified> {
         let kinds = [
             (self.calls, Promise::Call, CALL_HEADER, CALL_TAG_BYTES),
             (self.messages, Promise::Message, MESSAGE_HEADER, MESSAGE_TAG_BYTES),
         ];
         let mut claims = Vec::new();
-        let mut refusal = Refusal::Unsigned;
+        let mut refusal = NotVerified::Unsigned;
         for (_, promise, name, tag_bytes) in kinds.into_iter().filter(|(accepted, ..)| *accepted) {
             let mut values = headers.get_all(name).iter();
             let Some(value) = values.next() else { continue };
@@ -157,7 +157,7 @@ impl Verify {
                 (Ok(value), None) => Header::read(value, tag_bytes),
                 _ => None,
             };
-            match header.ok_or(Refusal::Malformed).and_then(|header| self.claim(promise, header, now_s)) {
+            match header.ok_or(NotVerified::Malformed).and_then(|header| self.claim(promise, header, now_s)) {
                 Ok(claim) => claims.push(claim),
                 Err(refused) => refusal = refused,
             }
@@ -165,8 +165,8 @@ impl Verify {
         if claims.is_empty() { Err(refusal) } else { Ok(claims) }
     }
 
-    fn claim<'a>(&'a self, promise: Promise, header: Header<'a>, now_s: u64) -> Result<Claim<'a>, Refusal> {
-        let key = self.keys.get(header.key_id).ok_or(Refusal::UnknownKey)?;
+    fn claim<'a>(&'a self, promise: Promise, header: Header<'a>, now_s: u64) -> Result<Claim<'a>, NotVerified> {
+        let key = self.keys.get(header.key_id).ok_or(NotVerified::UnknownKey)?;
         let age_max_s = match promise {
             Promise::Call => Some(self.clock_skew_s),
             Promise::Message | Promise::Topic => self.message_age_max_s,
@@ -174,7 +174,7 @@ impl Verify {
         let time_s = header.time_s;
         let too_old = age_max_s.is_some_and(|age_max_s| now_s.saturating_sub(time_s) > age_max_s);
         if too_old || time_s.saturating_sub(now_s) > self.clock_skew_s {
-            return Err(Refusal::Stale { time_s, now_s });
+            return Err(NotVerified::Stale { time_s, now_s });
         }
         Ok(Claim { promise, key, time_s, tags: header.tags })
     }
@@ -186,12 +186,12 @@ impl Verify {
         uri: &Uri,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Result<(), Refusal> {
-        let (call, query) = read_query(uri.query().unwrap_or_default()).ok_or(Refusal::NoCall)?;
+    ) -> Result<(), NotVerified> {
+        let (call, query) = read_query(uri.query().unwrap_or_default()).ok_or(NotVerified::NoCall)?;
         let called;
         let hosts: &[String] = if self.hosts.is_empty() {
             let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-            let host = uri.authority().map_or(host, |authority| Some(authority.as_str())).ok_or(Refusal::NoCall)?;
+            let host = uri.authority().map_or(host, |authority| Some(authority.as_str())).ok_or(NotVerified::NoCall)?;
             called = [canonical_host(host).into_owned()];
             &called
         } else {
@@ -213,7 +213,7 @@ impl Verify {
                 holds |= claim.is_for(&Parts { call, address: None, body_sha256 }, Promise::Topic);
             }
         }
-        if holds.into() { Ok(()) } else { Err(Refusal::Forged) }
+        if holds.into() { Ok(()) } else { Err(NotVerified::Forged) }
     }
 }
 
@@ -279,7 +279,7 @@ mod tests {
         }
 
         /// As the service gets it.
-        fn check(&self, verify: &Verify, header: &str, value: &str, now_s: u64) -> Result<(), Refusal> {
+        fn check(&self, verify: &Verify, header: &str, value: &str, now_s: u64) -> Result<(), NotVerified> {
             let url = self.url();
             let mut headers = HeaderMap::new();
             let host = self.scheme_and_host.split_once("://").unwrap().1;
@@ -337,14 +337,14 @@ mod tests {
             prop_assume!(changed.url() != call.url() || changed.body != call.body);
             prop_assume!(changed.query.split('&').filter(|piece| !piece.is_empty()).ne(["shard=3"]) || changed.query == call.query);
             let refused = changed.check(&Verify::calls(keys()), CALL_HEADER, &call.signed(&keys()), NOW_S);
-            prop_assert!(matches!(refused, Err(Refusal::Forged | Refusal::NoCall)), "{refused:?}");
+            prop_assert!(matches!(refused, Err(NotVerified::Forged | NotVerified::NoCall)), "{refused:?}");
             let named = Verify::calls(keys()).host("bank-b:8080");
             if changed.scheme_and_host == call.scheme_and_host {
                 prop_assert!(changed.check(&named, CALL_HEADER, &call.signed(&keys()), NOW_S).is_err());
             }
             let value = call.signed_as_message();
             let refused = changed.check(&Verify::messages(keys()).or_topics(), MESSAGE_HEADER, &value, NOW_S);
-            prop_assert!(matches!(refused, Err(Refusal::Forged | Refusal::NoCall)), "{refused:?}");
+            prop_assert!(matches!(refused, Err(NotVerified::Forged | NotVerified::NoCall)), "{refused:?}");
         }
 
         #[test]
@@ -388,7 +388,7 @@ mod tests {
             let verify = Verify::calls(keys()).clock_skew_s(skew_s);
             let now_s = NOW_S.saturating_add_signed(off_s);
             let checked = call.check(&verify, CALL_HEADER, &call.signed(&keys()), now_s);
-            let stale = Err(Refusal::Stale { time_s: NOW_S, now_s });
+            let stale = Err(NotVerified::Stale { time_s: NOW_S, now_s });
             prop_assert_eq!(checked, if off_s.unsigned_abs() <= skew_s { Ok(()) } else { stale });
         }
     }
@@ -423,10 +423,10 @@ mod tests {
             }
         }
         let checked = call.check(&Verify::calls(steps[3].clone()), CALL_HEADER, &call.signed(&steps[0]), NOW_S);
-        assert_eq!(checked, Err(Refusal::UnknownKey), "the old key is taken away");
+        assert_eq!(checked, Err(NotVerified::UnknownKey), "the old key is taken away");
         let other: Keys = format!("k:{}", "x".repeat(32)).parse().unwrap();
         let checked = call.check(&Verify::calls(keys()), CALL_HEADER, &call.signed(&other), NOW_S);
-        assert_eq!(checked, Err(Refusal::Forged), "the same id with another secret");
+        assert_eq!(checked, Err(NotVerified::Forged), "the same id with another secret");
     }
 
     #[test]
@@ -434,10 +434,10 @@ mod tests {
         let call = Call::new();
         let (of_call, of_message) = (call.signed(&keys()), call.signed_as_message());
         for (verify, header, value, expected) in [
-            (Verify::calls(keys()), MESSAGE_HEADER, &of_message, Err(Refusal::Unsigned)),
-            (Verify::messages(keys()), CALL_HEADER, &of_call, Err(Refusal::Unsigned)),
-            (Verify::calls(keys()), CALL_HEADER, &of_message, Err(Refusal::Malformed)),
-            (Verify::messages(keys()), MESSAGE_HEADER, &of_call, Err(Refusal::Malformed)),
+            (Verify::calls(keys()), MESSAGE_HEADER, &of_message, Err(NotVerified::Unsigned)),
+            (Verify::messages(keys()), CALL_HEADER, &of_call, Err(NotVerified::Unsigned)),
+            (Verify::calls(keys()), CALL_HEADER, &of_message, Err(NotVerified::Malformed)),
+            (Verify::messages(keys()), MESSAGE_HEADER, &of_call, Err(NotVerified::Malformed)),
             (Verify::calls(keys()).or_messages(), MESSAGE_HEADER, &of_message, Ok(())),
             (Verify::calls(keys()).or_messages(), CALL_HEADER, &of_call, Ok(())),
         ] {
@@ -447,7 +447,7 @@ mod tests {
         let mut header = Header::read(&of_call, CALL_TAG_BYTES).unwrap();
         header.tags[0].truncate(MESSAGE_TAG_BYTES);
         let checked = call.check(&Verify::messages(keys()), MESSAGE_HEADER, &header.write(), NOW_S);
-        assert_eq!(checked, Err(Refusal::Forged));
+        assert_eq!(checked, Err(NotVerified::Forged));
     }
 
     #[test]
@@ -456,12 +456,15 @@ mod tests {
         let value = call.signed(&keys());
         let behind_proxy = Call { scheme_and_host: "http://10.0.0.7".to_owned(), ..call };
         let verify = Verify::calls(keys());
-        assert_eq!(behind_proxy.check(&verify, CALL_HEADER, &value, NOW_S), Err(Refusal::Forged));
+        assert_eq!(behind_proxy.check(&verify, CALL_HEADER, &value, NOW_S), Err(NotVerified::Forged));
         assert_eq!(behind_proxy.check(&verify.clone().host("Bank-B:8080"), CALL_HEADER, &value, NOW_S), Ok(()));
         let names = verify.clone().host("bank").host("bank-b:8080");
         assert_eq!(behind_proxy.check(&names, CALL_HEADER, &value, NOW_S), Ok(()));
         // Recorded, and sent to another service under the name of the first.
-        assert_eq!(Call::new().check(&verify.host("bank-c:8080"), CALL_HEADER, &value, NOW_S), Err(Refusal::Forged));
+        assert_eq!(
+            Call::new().check(&verify.host("bank-c:8080"), CALL_HEADER, &value, NOW_S),
+            Err(NotVerified::Forged)
+        );
     }
 
     #[test]
@@ -481,11 +484,11 @@ mod tests {
             call.check(&verify, MESSAGE_HEADER, &value, NOW_S)
         };
         let messages = || Verify::messages(keys());
-        assert_eq!(check("01-01", "30", messages()), Err(Refusal::Forged));
+        assert_eq!(check("01-01", "30", messages()), Err(NotVerified::Forged));
         assert_eq!(check("01-01", "30", messages().or_topics()), Ok(()));
-        assert_eq!(check("01-01", "31", messages().or_topics()), Err(Refusal::Forged));
-        assert_eq!(check("02-01", "30", messages().or_topics()), Err(Refusal::Forged));
-        assert_eq!(check("01", "30", messages().or_topics()), Err(Refusal::Forged));
+        assert_eq!(check("01-01", "31", messages().or_topics()), Err(NotVerified::Forged));
+        assert_eq!(check("02-01", "30", messages().or_topics()), Err(NotVerified::Forged));
+        assert_eq!(check("01", "30", messages().or_topics()), Err(NotVerified::Forged));
     }
 
     #[test]
@@ -495,6 +498,6 @@ mod tests {
         headers.append(CALL_HEADER, value.clone());
         assert!(Verify::calls(keys()).claims(&headers, NOW_S).is_ok());
         headers.append(CALL_HEADER, value);
-        assert_eq!(Verify::calls(keys()).claims(&headers, NOW_S).err(), Some(Refusal::Malformed));
+        assert_eq!(Verify::calls(keys()).claims(&headers, NOW_S).err(), Some(NotVerified::Malformed));
     }
 }
