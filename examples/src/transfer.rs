@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use branchwire::msg::NotStarted;
 use branchwire::{Done, Gid, NotDone};
 use serde::{Deserialize, Serialize};
 
@@ -20,13 +19,26 @@ pub struct TransferIn {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Transfer {
     /// The order's own name: the same order sent twice moves the money once.
-    pub gid: Gid,
+    pub order: String,
     /// Whose account at bank A.
     pub from: i64,
     /// Whose account at bank B.
     pub to: i64,
     /// In cents.
     pub amount: i64,
+}
+
+/// How often one order can be refused.
+const ATTEMPTS_MAX: u32 = 100;
+
+impl Transfer {
+    /// The gids under which this order may be made, one after another.
+    ///
+    /// A gid under which it was refused is used up, and the customer may have paid in since: then the next one is tried.
+    /// Whoever sends the order again walks through the same gids, and finds the one under which it was made.
+    pub fn gids(&self) -> impl Iterator<Item = Gid> {
+        (1..=ATTEMPTS_MAX).map_while(|attempt| Gid::new(format!("{}-{attempt}", self.order)).ok())
+    }
 }
 
 /// Why an account is not debited.
@@ -58,18 +70,27 @@ pub enum Receipt {
 /// Tells the customer what is true.
 pub fn receipt(result: Result<Done<()>, NotDone<DebitError>>) -> Response {
     let (status, receipt) = match result {
-        Ok(Done::Submitted { .. } | Done::Committed { .. }) => (StatusCode::OK, Receipt::Done),
-        Ok(Done::Unknown { .. } | Done::Stopped { .. }) => (StatusCode::ACCEPTED, Receipt::Pending),
-        Err(NotDone::RolledBack(DebitError::NotEnoughMoney)) => {
-            (StatusCode::CONFLICT, Receipt::Refused { reason: "not enough money".to_owned() })
+        Ok(Done::Submitted { .. } | Done::Committed { .. } | Done::Repeated { .. }) => (StatusCode::OK, Receipt::Done),
+        Ok(Done::Unknown { .. } | Done::Stopped { .. }) | Err(NotDone::InProgress { .. }) => {
+            (StatusCode::ACCEPTED, Receipt::Pending)
         }
-        Err(NotDone::NotStarted(NotStarted::Duplicate { .. })) => {
-            (StatusCode::CONFLICT, Receipt::Refused { reason: "there was an order of this gid before".to_owned() })
-        }
+        Err(NotDone::RolledBack(DebitError::NotEnoughMoney)) => refused("not enough money"),
+        Err(NotDone::OtherMessage { .. }) => refused("there was another order of this name"),
+        Err(NotDone::GivenUp { .. }) => refused("this order was refused before"),
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "no transfer");
             (StatusCode::SERVICE_UNAVAILABLE, Receipt::Refused { reason: "try again later".to_owned() })
         }
     };
     (status, Json(receipt)).into_response()
+}
+
+/// Tells the customer of an order that none of its gids is left for.
+pub fn receipt_of_no_gid() -> Response {
+    let (status, receipt) = refused("the name of this order is none, or it was refused too often");
+    (status, Json(receipt)).into_response()
+}
+
+fn refused(reason: &str) -> (StatusCode, Receipt) {
+    (StatusCode::CONFLICT, Receipt::Refused { reason: reason.to_owned() })
 }

@@ -17,11 +17,11 @@ fn last_line(output: &Output) -> String {
 }
 
 #[tokio::test]
-async fn all_six_scenarios_hold_on_sqlite_and_the_databases_are_kept_where_asked() {
+async fn all_seven_scenarios_hold_on_sqlite_and_the_databases_are_kept_where_asked() {
     // A space in the path, since people have such directories.
     let dir = tempfile::Builder::new().prefix("two banks ").tempdir().unwrap();
     let output = play(&["--dir", dir.path().to_str().unwrap()]).await;
-    assert_eq!(last_line(&output), "transfer: 6 of 6 scenarios hold");
+    assert_eq!(last_line(&output), "transfer: 7 of 7 scenarios hold");
     for file in ["bank-a.db", "bank-b.db", "coordinator.db"] {
         assert!(dir.path().join(file).is_file(), "{file}");
     }
@@ -31,15 +31,15 @@ async fn all_six_scenarios_hold_on_sqlite_and_the_databases_are_kept_where_asked
 }
 
 #[tokio::test]
-async fn all_six_scenarios_hold_on_postgresql() {
+async fn all_seven_scenarios_hold_on_postgresql() {
     let Some(database) = TestDatabase::postgres().await else { return };
-    assert_eq!(last_line(&play(&["--database", database.url()]).await), "transfer: 6 of 6 scenarios hold");
+    assert_eq!(last_line(&play(&["--database", database.url()]).await), "transfer: 7 of 7 scenarios hold");
 }
 
 #[tokio::test]
-async fn all_six_scenarios_hold_on_mysql() {
+async fn all_seven_scenarios_hold_on_mysql() {
     let Some(database) = TestDatabase::mysql().await else { return };
-    assert_eq!(last_line(&play(&["--database", database.url()]).await), "transfer: 6 of 6 scenarios hold");
+    assert_eq!(last_line(&play(&["--database", database.url()]).await), "transfer: 7 of 7 scenarios hold");
 }
 
 #[tokio::test]

@@ -4,18 +4,24 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use branchwire_protocol::client as api;
-pub use branchwire_protocol::client::{COORDINATOR_TIMEOUT, Channel, ChannelError, ClientError, InvalidToken, Submit};
+pub use branchwire_protocol::client::{
+    COORDINATOR_TIMEOUT, Channel, ChannelError, ClientError, InvalidToken, Outcome, Submit,
+};
 
 use crate::InvalidUrl;
 #[cfg(feature = "auth")]
 use crate::auth::Keys;
+use crate::branch::PAYLOAD_BYTES_MAX;
 
 /// A coordinator's client. Cheap to clone; keep one for each coordinator, since it keeps connections.
 ///
 /// Global transactions start here: [`msg`](Self::msg). The calls of the coordinator's HTTP API are those of
 /// [`protocol::client::Client`](api::Client), to which this dereferences.
 #[derive(Debug, Clone)]
-pub struct Client(api::Client);
+pub struct Client {
+    api: api::Client,
+    payload_bytes_max: usize,
+}
 
 impl Client {
     /// A client of the coordinator at this address: `http://127.0.0.1:36789`, with or without `/api/dtmsvr`.
@@ -23,7 +29,7 @@ impl Client {
     /// # Errors
     /// [`InvalidUrl`] if it is not an http or https address, or TLS cannot be had for an https one.
     pub fn new(url: impl AsRef<str>) -> Result<Self, InvalidUrl> {
-        api::Client::new(url).map(Self)
+        api::Client::new(url).map(Self::from)
     }
 
     /// The same, with the time that one call may take. With `wait_result` that covers a run over all branches.
@@ -31,12 +37,12 @@ impl Client {
     /// # Errors
     /// [`InvalidUrl`] if it is not an http or https address, or TLS cannot be had for an https one.
     pub fn with_timeout(url: impl AsRef<str>, timeout: Duration) -> Result<Self, InvalidUrl> {
-        api::Client::with_timeout(url, timeout).map(Self)
+        api::Client::with_timeout(url, timeout).map(Self::from)
     }
 
     /// A client whose requests go another way, such as to a coordinator in the same process.
     pub fn with_channel(channel: impl Channel) -> Self {
-        Self(api::Client::with_channel(channel))
+        Self::from(api::Client::with_channel(channel))
     }
 
     /// Shows this token to the coordinator with every request, as `Authorization: Bearer TOKEN`.
@@ -46,7 +52,7 @@ impl Client {
     /// # Errors
     /// [`InvalidToken`] if it cannot stand in a header.
     pub fn bearer_token(self, token: &str) -> Result<Self, InvalidToken> {
-        self.0.bearer_token(token).map(Self)
+        Ok(Self { api: self.api.bearer_token(token)?, ..self })
     }
 
     /// Signs every message that is sent through this client, with the first of these keys.
@@ -56,7 +62,21 @@ impl Client {
     #[cfg(feature = "auth")]
     #[must_use = "the client that signs is returned"]
     pub fn sign_messages(self, keys: Keys) -> Self {
-        Self(self.0.sign_messages(keys))
+        Self { api: self.api.sign_messages(keys), ..self }
+    }
+
+    /// The longest payload that the services read which are sent to through this client: [`PAYLOAD_BYTES_MAX`] unless set.
+    ///
+    /// A longer one is refused before it is sent. Services whose axum `DefaultBodyLimit` was raised read more; branches at
+    /// other addresses ([`MsgBranch::url`](crate::MsgBranch::url)) are not limited here.
+    #[must_use = "the client with the limit is returned"]
+    pub fn payload_bytes_max(self, bytes: usize) -> Self {
+        Self { payload_bytes_max: bytes, ..self }
+    }
+
+    /// The limit for payloads.
+    pub(crate) fn payload_limit(&self) -> usize {
+        self.payload_bytes_max
     }
 }
 
@@ -64,12 +84,12 @@ impl Deref for Client {
     type Target = api::Client;
 
     fn deref(&self) -> &api::Client {
-        &self.0
+        &self.api
     }
 }
 
 impl From<api::Client> for Client {
-    fn from(client: api::Client) -> Self {
-        Self(client)
+    fn from(api: api::Client) -> Self {
+        Self { api, payload_bytes_max: PAYLOAD_BYTES_MAX }
     }
 }

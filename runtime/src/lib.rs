@@ -80,7 +80,10 @@ mod pattern;
 mod serve;
 pub mod wiring;
 
-pub use branch::{Address, Branch, MsgAddress, MsgBranch, Payload, QueryPrepared, Role, Route, SendPayload, at};
+pub use branch::{
+    Address, Branch, MsgAddress, MsgBranch, PAYLOAD_BYTES_MAX, Payload, PayloadError, QueryPrepared, Role, Route,
+    SendPayload, at,
+};
 pub use branchwire_macros::{Database, msg_branch, query_prepared, service};
 pub use branchwire_protocol as protocol;
 pub use branchwire_protocol::{Gid, InvalidUrl, ServiceUrl};
@@ -91,6 +94,7 @@ pub use database::{Database, DatabasePool, Holds, Isolation};
 pub use outcome::{BranchError, Decides, MustSucceed, OrRefuse, OrRetry, Prepared, Reply, Retry};
 pub use pattern::msg;
 pub use pattern::msg::{Done, NotDone};
+pub use pattern::{BusinessError, NotStarted};
 pub use serve::{BranchContext, BranchRouter, Extracts, ExtractsAll, Hosted};
 
 /// What a service needs in scope.

@@ -12,6 +12,7 @@ mod op;
 mod service_url;
 #[cfg(feature = "auth")]
 pub mod signature;
+mod standing;
 mod transaction;
 mod words;
 
@@ -21,6 +22,7 @@ pub use gid::name_is_valid;
 pub use gid::{BranchId, Gid, InvalidName, NAME_CHARS_MAX};
 pub use op::{InvalidOp, Op, OpName};
 pub use service_url::{InvalidUrl, ServiceUrl};
+pub use standing::Standing;
 pub use transaction::{BranchRecord, QueryAnswer, Step, Transaction, TransactionOptions, TransactionRecord};
 pub use words::{Status, TransType, UnknownWord};
 

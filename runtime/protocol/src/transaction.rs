@@ -17,10 +17,10 @@ pub struct Transaction {
     #[serde(deserialize_with = "or_default")]
     pub trans_type: String,
     /// The branches, in order. `null` counts as none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "each_or_default", skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<Step>>,
     /// One JSON text for each step: the body that the branch gets.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "each_or_default", skip_serializing_if = "Option::is_none")]
     pub payloads: Option<Vec<String>>,
     /// The address that answers whether the local transaction has committed.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
@@ -56,7 +56,7 @@ pub struct TransactionOptions {
     #[serde(deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     pub retry_interval: i64,
     /// Headers sent with every call to a branch and to query-prepared.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "values_or_default", skip_serializing_if = "Option::is_none")]
     pub branch_headers: Option<BTreeMap<String, String>>,
     /// All branches at once instead of one after another.
     #[serde(deserialize_with = "or_default")]
@@ -72,6 +72,20 @@ pub struct TransactionOptions {
 /// `null` stands for a field that is not there, as Go reads JSON: clients in other languages send it.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(field: D) -> Result<T, D::Error> {
     Option::deserialize(field).map(Option::unwrap_or_default)
+}
+
+/// The same within a list.
+fn each_or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    field: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    let items = Option::<Vec<Option<T>>>::deserialize(field)?;
+    Ok(items.map(|items| items.into_iter().map(Option::unwrap_or_default).collect()))
+}
+
+/// The same within a map.
+fn values_or_default<'de, D: Deserializer<'de>>(field: D) -> Result<Option<BTreeMap<String, String>>, D::Error> {
+    let map = Option::<BTreeMap<String, Option<String>>>::deserialize(field)?;
+    Ok(map.map(|map| map.into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect()))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
@@ -92,19 +106,20 @@ pub struct Step {
 }
 
 /// The answer of `query`: a transaction and its branches; no transaction if the gid is unknown.
+///
+/// An answer that lacks a field is none: a server that knows nothing of coordinators must not count as "no such gid".
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueryAnswer {
     /// The transaction, if there is one of this gid.
-    #[serde(default)]
+    #[serde(deserialize_with = "Option::deserialize")]
     pub transaction: Option<TransactionRecord>,
     /// Its branches, in order.
-    #[serde(default)]
+    #[serde(deserialize_with = "or_default")]
     pub branches: Vec<BranchRecord>,
 }
 
 /// A transaction as `query` and `all` show it. What it does not name here (times, options) is left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
 pub struct TransactionRecord {
     /// The name of the transaction.
     pub gid: String,
@@ -112,6 +127,9 @@ pub struct TransactionRecord {
     pub trans_type: String,
     /// The word of a [`Status`](super::Status).
     pub status: String,
+    /// Why it is rolled back; for the record only. Empty if there is no reason.
+    #[serde(default, deserialize_with = "or_default")]
+    pub rollback_reason: String,
 }
 
 /// A branch as `query` shows it.
@@ -123,7 +141,11 @@ pub struct BranchRecord {
     /// What is asked of it.
     pub op: String,
     /// Its address.
+    #[serde(deserialize_with = "or_default")]
     pub url: String,
+    /// Its payload, base64. Empty if there is none, or if it is not shown.
+    #[serde(deserialize_with = "or_default")]
+    pub bin_data: String,
     /// The word of a [`Status`](super::Status).
     pub status: String,
 }
@@ -140,5 +162,15 @@ mod tests {
             "concurrent": null, "retry_limit": null, "retry_count": null}"#;
         let expected = Transaction { gid: "g".into(), steps: Some(vec![Step::default()]), ..Transaction::default() };
         assert_eq!(serde_json::from_str::<Transaction>(sent).unwrap(), expected);
+    }
+
+    #[test]
+    fn f22_null_stands_for_an_empty_one_within_lists_and_maps() {
+        let sent = r#"{"gid": "g", "steps": [null, {"action": "http://a"}], "payloads": [null, "1"],
+            "branch_headers": {"x-a": null}}"#;
+        let read: Transaction = serde_json::from_str(sent).unwrap();
+        assert_eq!(read.steps.unwrap()[0], Step::default());
+        assert_eq!(read.payloads.unwrap(), ["", "1"]);
+        assert_eq!(read.options.branch_headers.unwrap()["x-a"], "");
     }
 }

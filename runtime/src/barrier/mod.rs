@@ -281,10 +281,20 @@ async fn ask<B: BarrierDb>(db: &B, key: BarrierKey) -> Result<Prepared, sqlx::Er
         };
     }
     tx.rollback().await;
-    match db.durable_reason(row).await?.as_deref() {
-        Some(REASON_ROLLBACK) => Ok(Prepared::RolledBack),
-        Some(reason) if reason == Op::Msg.as_str() => Ok(Prepared::Committed),
-        // Rows are not removed while their message lives, and no one writes other reasons: say nothing rather than guess.
-        _ => Err(sqlx::Error::RowNotFound),
+    decided(db, &key.gid).await?.ok_or(sqlx::Error::RowNotFound)
+}
+
+/// What the row of a message's local transaction says, durable when this returns; `None` without a row.
+///
+/// # Errors
+/// The database's own: nothing was learned.
+pub(crate) async fn decided<B: BarrierDb>(db: &B, gid: &Gid) -> Result<Option<Prepared>, sqlx::Error> {
+    let key = BarrierKey::local(gid.clone());
+    match db.durable_reason(key.row(&key.op, REASON_ROLLBACK)).await?.as_deref() {
+        None => Ok(None),
+        Some(REASON_ROLLBACK) => Ok(Some(Prepared::RolledBack)),
+        Some(reason) if reason == Op::Msg.as_str() => Ok(Some(Prepared::Committed)),
+        // Nobody writes other reasons: say nothing rather than guess.
+        Some(_) => Err(sqlx::Error::RowNotFound),
     }
 }

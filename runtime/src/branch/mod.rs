@@ -1,9 +1,11 @@
 //! What a branch is: its role, its payload, its typed address.
 
+mod finite;
+mod payload;
+
 use std::marker::PhantomData;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+pub use payload::{PAYLOAD_BYTES_MAX, Payload, PayloadError, SendPayload};
 
 use crate::protocol::TOPIC_PREFIX;
 use crate::{InvalidUrl, ServiceUrl};
@@ -54,49 +56,15 @@ pub struct Route {
     pub doc: &'static str,
 }
 
-/// What a branch takes as its payload: any type that can be read from JSON.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a payload: it cannot be read from JSON",
-    label = "not a payload",
-    note = "`#[derive(serde::Deserialize)]` on it; if it is an extractor: `#[msg_branch(no_payload)]`"
-)]
-pub trait Payload: Send + Sized + 'static {
-    #[doc(hidden)]
-    fn from_json(body: &[u8]) -> Result<Self, serde_json::Error>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<P: DeserializeOwned + Send + 'static> Payload for P {
-    fn from_json(body: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(body)
-    }
-}
-
-/// What a branch can be sent as its payload: any type that can be written as JSON.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be sent as a payload: it cannot be written as JSON",
-    label = "cannot be sent",
-    note = "`#[derive(serde::Serialize)]` on it"
-)]
-pub trait SendPayload {
-    #[doc(hidden)]
-    fn to_json(&self) -> Result<String, serde_json::Error>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<P: Serialize + ?Sized> SendPayload for P {
-    fn to_json(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
-    }
-}
-
 /// A step of a message: where it goes, and what it carries.
 #[derive(Debug)]
 #[must_use = "a branch does nothing until a message that holds it is sent"]
 pub struct MsgBranch {
     pub(crate) action: String,
     /// The JSON text that the branch gets; empty for a branch without payload.
-    pub(crate) payload: Result<String, serde_json::Error>,
+    payload: Result<String, PayloadError>,
+    /// Whether a service of ours reads it, which has a limit for its length.
+    is_ours: bool,
 }
 
 impl MsgBranch {
@@ -106,22 +74,29 @@ impl MsgBranch {
     /// [`InvalidUrl`] if `url` is not an http or https address.
     pub fn url<P: SendPayload + ?Sized>(url: &str, payload: &P) -> Result<Self, InvalidUrl> {
         let url = ServiceUrl::with_query(url)?;
-        Ok(Self { action: url.as_str().to_owned(), payload: payload.to_json() })
+        Ok(Self { action: url.as_str().to_owned(), payload: payload.to_json(), is_ours: false })
     }
 
     /// A branch for each subscriber that the topic has when the message is submitted.
     pub fn topic<P: SendPayload + ?Sized>(name: &str, payload: &P) -> Self {
-        Self { action: format!("{TOPIC_PREFIX}{name}"), payload: payload.to_json() }
+        Self { action: format!("{TOPIC_PREFIX}{name}"), payload: payload.to_json(), is_ours: false }
     }
 
     #[doc(hidden)]
     pub fn without_payload(service: &ServiceUrl, path: &str) -> Self {
-        Self { action: service.join(path), payload: Ok(String::new()) }
+        Self { action: service.join(path), payload: Ok(String::new()), is_ours: true }
     }
 
     #[doc(hidden)]
     pub fn with_payload<P: SendPayload>(service: &ServiceUrl, path: &str, payload: &P) -> Self {
-        Self { action: service.join(path), payload: payload.to_json() }
+        Self { action: service.join(path), payload: payload.to_json(), is_ours: true }
+    }
+
+    /// The payload, if the branch can read it.
+    pub(crate) fn into_payload(self, bytes_max: usize) -> Result<String, PayloadError> {
+        let payload = self.payload?;
+        let bytes = payload.len();
+        if self.is_ours && bytes > bytes_max { Err(PayloadError::TooLong { bytes, bytes_max }) } else { Ok(payload) }
     }
 }
 

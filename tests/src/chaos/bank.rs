@@ -6,7 +6,6 @@ use axum::extract::{FromRef, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use branchwire::barrier;
-use branchwire::msg::NotStarted;
 use branchwire::prelude::*;
 use branchwire::{MsgAddress, QueryPrepared, at};
 use serde::{Deserialize, Serialize};
@@ -66,9 +65,11 @@ enum Refused {
 fn told<T, E: std::error::Error + 'static>(result: Result<Done<T>, NotDone<E>>) -> Json<Answer> {
     Json(match result {
         // Stopped: somebody has ended it at the coordinator, which nobody does here; it shows in the comparison.
-        Ok(Done::Submitted { .. } | Done::Committed { .. } | Done::Stopped { .. }) => Answer::Done,
-        // A duplicate: this answer says nothing about what became of the first one.
-        Ok(Done::Unknown { .. }) | Err(NotDone::NotStarted(NotStarted::Duplicate { .. })) => Answer::Unknown,
+        Ok(Done::Submitted { .. } | Done::Committed { .. } | Done::Repeated { .. } | Done::Stopped { .. }) => {
+            Answer::Done
+        }
+        // Another call with this gid is at work: this answer says nothing about what becomes of that.
+        Ok(Done::Unknown { .. }) | Err(NotDone::InProgress { .. }) => Answer::Unknown,
         Err(error) => {
             tracing::info!(error = &error as &dyn std::error::Error, "an order was not carried out");
             Answer::Nothing

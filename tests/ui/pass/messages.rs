@@ -67,6 +67,7 @@ pub async fn inline(client: &Client, bank: &Bank, asked: QueryPrepared<Bank>) ->
     match done {
         Done::Submitted { gid, .. }
         | Done::Committed { gid, .. }
+        | Done::Repeated { gid, .. }
         | Done::Stopped { gid, .. }
         | Done::Unknown { gid } => Ok(gid),
     }

@@ -41,6 +41,25 @@ impl Ledger {
         Ok(Balances { bank_a: self.bank_a.balance(USER_A).await?, bank_b: self.bank_b.balance(USER_B).await? })
     }
 
+    /// Pays cash in at bank A, or out where it is less than nothing.
+    pub(crate) async fn pay_in(&self, cents: i64) -> Result<(), Error> {
+        match &self.bank_a {
+            Accounts::Sqlite(pool) => {
+                let sql = "UPDATE user_account SET balance = balance + ? WHERE user_id = ?";
+                sqlx::query(sql).bind(cents).bind(USER_A).execute(pool).await?;
+            }
+            Accounts::Postgres(pool) => {
+                let sql = "UPDATE user_account SET balance = balance + $1 / 100.0 WHERE user_id = $2";
+                sqlx::query(sql).bind(cents).bind(USER_A).execute(pool).await?;
+            }
+            Accounts::Mysql(pool) => {
+                let sql = "UPDATE user_account SET balance = balance + ? / 100 WHERE user_id = ?";
+                sqlx::query(sql).bind(cents).bind(USER_A).execute(pool).await?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) async fn lock_bank_a(&self) -> Result<Lock, Error> {
         let sql = "SELECT balance FROM user_account WHERE user_id = 1 FOR UPDATE";
         Ok(match &self.bank_a {

@@ -1,6 +1,6 @@
 //! Money moves between two banks with two databases, and processes die at bad moments.
 //!
-//! Without a subcommand it plays six scenarios against real child processes. The subcommands are those children, which
+//! Without a subcommand it plays seven scenarios against real child processes. The subcommands are those children, which
 //! can also be started by hand, each in a terminal of its own.
 
 mod ledger;
@@ -41,8 +41,8 @@ struct Play {
     /// Put both banks on this database, `postgres://..` or `mysql://..`, instead of a SQLite file each
     #[arg(long, value_name = "URL")]
     database: Option<String>,
-    /// Play only this scenario, 1 to 6
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=6))]
+    /// Play only this scenario, 1 to 7
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=7))]
     only: Option<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! The six scenarios, and what must hold after each.
+//! The seven scenarios, and what must hold after each.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,13 +22,14 @@ const AMOUNT: i64 = 3_000;
 /// How long a scenario may take until its message has ended. A DTM server with its own settings needs most of a minute.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-const TITLES: [&str; 6] = [
+const TITLES: [&str; 7] = [
     "a transfer that succeeds",
     "bank A is killed after its commit, before the submit has reached the coordinator",
     "bank A is killed before its commit",
     "bank A refuses: not enough money",
     "bank B is down, and comes back; then the same call is made once more by hand",
     "the coordinator is killed after it acknowledged the submit",
+    "an order is refused, and sent again once there is money; then it is sent once more",
 ];
 
 /// Plays what was asked for; the last line says how many scenarios hold.
@@ -45,7 +46,7 @@ pub(crate) async fn play(play: Play) -> Result<ExitCode, Error> {
     stage.show_cast(play.dir.as_deref());
 
     let own_coordinator = stage.coordinator.is_some();
-    let numbers: Vec<u8> = (1..=6)
+    let numbers: Vec<u8> = (1..=7)
         .filter(|number| play.only.is_none_or(|only| only == *number))
         .filter(|number| own_coordinator || *number != 6)
         .collect();
@@ -71,6 +72,21 @@ pub(crate) async fn play(play: Play) -> Result<ExitCode, Error> {
     }
     println!("\ntransfer: {holding} of {} scenarios hold", numbers.len());
     Ok(if holding == numbers.len() && holding > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// An order, by its name.
+struct Order(String);
+
+impl Order {
+    fn new() -> Self {
+        Self(format!("order-{}", Gid::random()))
+    }
+
+    /// The gid that bank A gives to an attempt to make it.
+    fn gid(&self, attempt: usize) -> Gid {
+        let order = Transfer { order: self.0.clone(), from: USER_A, to: USER_B, amount: AMOUNT };
+        order.gids().nth(attempt - 1).expect("a name that a gid can hold")
+    }
 }
 
 /// The processes, and what is needed to look at them.
@@ -139,16 +155,18 @@ impl Stage {
     }
 
     async fn scenario(&mut self, number: u8) -> Result<(), Error> {
-        let gid = Gid::random();
+        let order = Order::new();
         let before = self.show("before", None).await?;
         match number {
-            1 => self.succeeds(&gid).await?,
-            2 => self.killed_after_its_commit(&gid).await?,
-            3 => self.killed_before_its_commit(&gid).await?,
-            4 => self.refuses(&gid, before).await?,
-            5 => self.bank_b_is_down(&gid).await?,
-            _ => self.coordinator_is_killed(&gid).await?,
+            1 => self.succeeds(&order).await?,
+            2 => self.killed_after_its_commit(&order).await?,
+            3 => self.killed_before_its_commit(&order).await?,
+            4 => self.refuses(&order, before).await?,
+            5 => self.bank_b_is_down(&order).await?,
+            6 => self.coordinator_is_killed(&order).await?,
+            _ => self.sent_again(&order, before).await?,
         }
+        let gid = order.gid(if number == 7 { 2 } else { 1 });
         let arrives = !matches!(number, 3 | 4);
         let answer = self.ended(&gid, if arrives { "succeed" } else { "failed" }).await?;
         let mut after = self.show("after", Some(&answer)).await?;
@@ -164,28 +182,28 @@ impl Stage {
         if after == due { Ok(()) } else { Err(format!("the balances should be {due}").into()) }
     }
 
-    async fn succeeds(&self, gid: &Gid) -> Result<(), Error> {
-        self.order(gid, AMOUNT, Some(Receipt::Done)).await
+    async fn succeeds(&self, order: &Order) -> Result<(), Error> {
+        self.order(order, AMOUNT, Some(Receipt::Done)).await
     }
 
-    async fn killed_after_its_commit(&mut self, gid: &Gid) -> Result<(), Error> {
+    async fn killed_after_its_commit(&mut self, order: &Order) -> Result<(), Error> {
         let submit = self.relay.lose_next("submit");
-        let customer = self.send_order(gid, AMOUNT);
+        let customer = self.send_order(order, AMOUNT);
         submit.await?;
         say("bank A has committed; its submit is on the line, and is lost");
         kill(&mut self.bank_a).await?;
         customer.await?;
-        self.show("now", Some(&self.client.query(gid).await?)).await?;
+        self.show("now", Some(&self.client.query(&order.gid(1)).await?)).await?;
         restart(&mut self.bank_a).await?;
         say("the coordinator asks bank A what became of it");
         Ok(())
     }
 
-    async fn killed_before_its_commit(&mut self, gid: &Gid) -> Result<(), Error> {
+    async fn killed_before_its_commit(&mut self, order: &Order) -> Result<(), Error> {
         // A lock on the account keeps bank A inside its transaction.
         let lock = self.ledger.lock_bank_a().await?;
         let prepare = self.relay.await_next("prepare");
-        let customer = self.send_order(gid, AMOUNT);
+        let customer = self.send_order(order, AMOUNT);
         prepare.await?;
         say("the message is prepared; bank A waits for a lock on the account, and has not committed");
         kill(&mut self.bank_a).await?;
@@ -196,10 +214,10 @@ impl Stage {
         Ok(())
     }
 
-    async fn refuses(&self, gid: &Gid, before: Balances) -> Result<(), Error> {
+    async fn refuses(&self, order: &Order, before: Balances) -> Result<(), Error> {
         let refused = Receipt::Refused { reason: "not enough money".to_owned() };
-        self.order(gid, before.bank_a + 1, Some(refused)).await?;
-        let answer = self.client.query(gid).await?;
+        self.order(order, before.bank_a + 1, Some(refused)).await?;
+        let answer = self.client.query(&order.gid(1)).await?;
         if let Some(branch) = answer.branches.iter().find(|branch| branch.status != "prepared") {
             return Err(format!("the branch at bank B is `{}`", branch.status).into());
         }
@@ -207,22 +225,40 @@ impl Stage {
         Ok(())
     }
 
-    async fn bank_b_is_down(&mut self, gid: &Gid) -> Result<(), Error> {
+    async fn bank_b_is_down(&mut self, order: &Order) -> Result<(), Error> {
         kill(&mut self.bank_b).await?;
-        self.order(gid, AMOUNT, Some(Receipt::Done)).await?;
-        self.show("now", Some(&self.client.query(gid).await?)).await?;
+        self.order(order, AMOUNT, Some(Receipt::Done)).await?;
+        self.show("now", Some(&self.client.query(&order.gid(1)).await?)).await?;
         restart(&mut self.bank_b).await
     }
 
-    async fn coordinator_is_killed(&mut self, gid: &Gid) -> Result<(), Error> {
+    async fn coordinator_is_killed(&mut self, order: &Order) -> Result<(), Error> {
         // Bank B is away meanwhile, so that the message cannot end before the coordinator does.
         kill(&mut self.bank_b).await?;
-        self.order(gid, AMOUNT, Some(Receipt::Done)).await?;
+        self.order(order, AMOUNT, Some(Receipt::Done)).await?;
         let coordinator = self.coordinator.as_mut().ok_or("the coordinator is not ours to kill")?;
         kill(coordinator).await?;
         restart(&mut self.bank_b).await?;
         let coordinator = self.coordinator.as_mut().ok_or("the coordinator is not ours to kill")?;
         restart(coordinator).await
+    }
+
+    async fn sent_again(&self, order: &Order, before: Balances) -> Result<(), Error> {
+        let missing = before.bank_a - AMOUNT + 1;
+        self.ledger.pay_in(-missing).await?;
+        say(&format!("the customer takes {} out, and one cent is missing", money(missing)));
+        self.order(order, AMOUNT, Some(Receipt::Refused { reason: "not enough money".to_owned() })).await?;
+        self.ledger.pay_in(missing).await?;
+        say(&format!("the customer pays {} in, and sends the same order again", money(missing)));
+        self.order(order, AMOUNT, Some(Receipt::Done)).await?;
+        self.ended(&order.gid(1), "failed").await?;
+        self.ended(&order.gid(2), "succeed").await?;
+        say("the first attempt has ended as `failed`, the second one as `succeed`; and the same order once more");
+        self.order(order, AMOUNT, Some(Receipt::Done)).await?;
+        if let Some(third) = self.client.query(&order.gid(3)).await?.transaction {
+            return Err(format!("a third attempt was made: it is `{}`", third.status).into());
+        }
+        Ok(())
     }
 
     /// What the coordinator has called already, called by hand.
@@ -239,8 +275,8 @@ impl Stage {
     }
 
     /// Sends an order to bank A, and expects this receipt.
-    async fn order(&self, gid: &Gid, amount: i64, expected: Option<Receipt>) -> Result<(), Error> {
-        let receipt = self.send_order(gid, amount).await?;
+    async fn order(&self, order: &Order, amount: i64, expected: Option<Receipt>) -> Result<(), Error> {
+        let receipt = self.send_order(order, amount).await?;
         match &receipt {
             Some(receipt) => say(&format!("bank A answers its customer: {}", serde_json::to_string(receipt)?)),
             None => say("bank A gives its customer no answer"),
@@ -253,9 +289,9 @@ impl Stage {
     }
 
     /// The answer of bank A, if one came.
-    fn send_order(&self, gid: &Gid, amount: i64) -> tokio::task::JoinHandle<Option<Receipt>> {
+    fn send_order(&self, order: &Order, amount: i64) -> tokio::task::JoinHandle<Option<Receipt>> {
         say(&format!("a customer of bank A orders {} to bank B", money(amount)));
-        let order = Transfer { gid: gid.clone(), from: USER_A, to: USER_B, amount };
+        let order = Transfer { order: order.0.clone(), from: USER_A, to: USER_B, amount };
         let request = self.http.post(format!("{}/api/bank-a/transfer", self.bank_a.url)).json(&order);
         tokio::spawn(async { request.send().await.ok()?.json().await.ok() })
     }

@@ -9,6 +9,11 @@ use http::{Request, Response};
 use super::{ANSWER_BYTES_MAX, Channel, ChannelError};
 use crate::{InvalidUrl, ServiceUrl};
 
+/// How long a connection without requests is kept: less than the 60 seconds after which load balancers drop it.
+///
+/// A request on a connection that is dropped meanwhile may have been carried out, and so ends in doubt.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
 /// A kept connection or a few to one coordinator.
 pub(super) struct HttpChannel {
     http: reqwest::Client,
@@ -17,8 +22,13 @@ pub(super) struct HttpChannel {
 
 impl HttpChannel {
     pub(super) fn new(base: ServiceUrl, timeout: Duration) -> Result<Self, InvalidUrl> {
+        Self::with_idle_max(base, timeout, IDLE_MAX)
+    }
+
+    fn with_idle_max(base: ServiceUrl, timeout: Duration, idle_max: Duration) -> Result<Self, InvalidUrl> {
         let builder = reqwest::Client::builder()
             .timeout(timeout)
+            .pool_idle_timeout(idle_max)
             // A coordinator does not redirect; whoever does is none.
             .redirect(reqwest::redirect::Policy::none())
             // The coordinator is inside, where a proxy for the outside does not lead.
@@ -56,7 +66,34 @@ impl Channel for HttpChannel {
             }
             let mut response = Response::new(body.freeze());
             *response.status_mut() = answer.status();
+            *response.headers_mut() = std::mem::take(answer.headers_mut());
             Ok(response)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_without_requests_is_closed_before_a_load_balancer_drops_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = ServiceUrl::new(format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let server = tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            assert!(connection.read(&mut request).await.unwrap() > 0);
+            connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            // Returns when the other side closes.
+            assert_eq!(connection.read(&mut request).await.unwrap(), 0);
+        });
+        assert!(IDLE_MAX < Duration::from_secs(60));
+        let channel = HttpChannel::with_idle_max(base, Duration::from_secs(10), Duration::from_millis(1)).unwrap();
+        channel.exchange(Request::get("/api/dtmsvr/version").body(Bytes::new()).unwrap()).await.unwrap();
+        server.await.unwrap();
     }
 }

@@ -1,6 +1,9 @@
 //! The coordinator's HTTP API, as its clients see it. Any DTM server answers it, and Branchwire's own coordinator.
 
+mod error;
 mod http_channel;
+mod outcome;
+mod response;
 mod submit;
 
 use std::fmt;
@@ -9,22 +12,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
+pub use self::error::{ChannelError, ClientError};
 use self::http_channel::HttpChannel;
+pub use self::outcome::Outcome;
 pub use self::submit::Submit;
-use crate::{Answer, BASE_PATH, Gid, InvalidUrl, QueryAnswer, ServiceUrl, Transaction};
+use crate::{BASE_PATH, Gid, InvalidUrl, QueryAnswer, ServiceUrl, Transaction};
 
 /// How long a call to the coordinator may take, unless set otherwise.
 pub const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most of an answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// The most of a coordinator's message that is kept, in characters.
-const MESSAGE_CHARS_MAX: usize = 300;
 
 /// A coordinator's client. Cheap to clone; keep one for each coordinator, since it keeps connections.
 #[derive(Clone)]
@@ -51,59 +52,6 @@ pub trait Channel: Send + Sync + 'static {
     /// # Errors
     /// [`ChannelError`]; whether the coordinator has seen the request is in its variant.
     fn exchange(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, ChannelError>>;
-}
-
-/// A request that got no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum ChannelError {
-    /// It was never sent: the coordinator has seen nothing of it.
-    #[error("the coordinator cannot be reached")]
-    NotSent(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It was sent, or part of it was, and no answer came: the coordinator may have carried it out.
-    #[error("the coordinator did not answer")]
-    NoAnswer(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// A call to the coordinator that did not succeed.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// It was not sent: nothing has happened. Try again when the coordinator can be reached.
-    #[error("the coordinator cannot be reached: nothing has happened")]
-    NotSent(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// No answer came: whether it was carried out is not known. [`Client::query`] may tell.
-    #[error("the coordinator did not answer: whether it has carried this out is not known")]
-    NoAnswer(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The coordinator refused (409): the transaction is in a state that does not allow it. Nothing was changed.
-    #[error("the coordinator refused: {message}")]
-    Refused {
-        /// Its own words, cut to a few hundred characters.
-        message: String,
-    },
-    /// The coordinator says that it is still working on it (425).
-    #[error("the coordinator is still working on it")]
-    Ongoing,
-    /// Any other answer than success: the request is wrong, or the coordinator is in trouble.
-    #[error("the coordinator answered {status}: {message}")]
-    Failed {
-        /// The HTTP status.
-        status: u16,
-        /// Its own words, cut to a few hundred characters.
-        message: String,
-    },
-    /// The answer cannot be read: what answers there may be no coordinator.
-    #[error("the answer cannot be read: is this the address of a coordinator?")]
-    Unreadable(#[source] serde_json::Error),
-}
-
-impl ClientError {
-    /// Whether it may be carried out later, though it is not yet: there was no answer, or a proxy said so of its server,
-    /// or the coordinator of its store.
-    pub(crate) fn may_still_be_done(&self) -> bool {
-        match self {
-            Self::NoAnswer(_) | Self::Unreadable(_) | Self::Failed { status: 502 | 504, .. } => true,
-            Self::NotSent(_) | Self::Refused { .. } | Self::Ongoing | Self::Failed { .. } => false,
-        }
-    }
 }
 
 impl Client {
@@ -168,7 +116,9 @@ impl Client {
         struct NewGid {
             gid: Gid,
         }
-        Ok(self.get::<NewGid>("newGid", "").await?.gid)
+        let response = self.get("newGid", "").await?;
+        response::acknowledged(&response)?;
+        Ok(response::told::<NewGid>(&response)?.gid)
     }
 
     /// Records a transaction that is not to be carried out yet.
@@ -182,7 +132,7 @@ impl Client {
     /// Has a transaction carried out, whether it was prepared or not.
     ///
     /// # Errors
-    /// [`ClientError`]: with `NoAnswer` and `Failed` it may be carried out all the same.
+    /// [`ClientError`]: unless [`nothing_happened`](ClientError::nothing_happened), it may be carried out all the same.
     pub async fn submit(&self, transaction: &Transaction) -> Result<(), ClientError> {
         self.post("submit", transaction).await
     }
@@ -200,8 +150,15 @@ impl Client {
     /// # Errors
     /// [`ClientError`]: nothing was learned.
     pub async fn query(&self, gid: &Gid) -> Result<QueryAnswer, ClientError> {
-        let gid: String = url::form_urlencoded::byte_serialize(gid.as_str().as_bytes()).collect();
-        self.get("query", &format!("?gid={gid}")).await
+        let asked: String = url::form_urlencoded::byte_serialize(gid.as_str().as_bytes()).collect();
+        let answer: QueryAnswer = response::told(&self.get("query", &format!("?gid={asked}")).await?)?;
+        match &answer.transaction {
+            // A database that compares without regard to case finds the row of a gid that only looks like this one.
+            Some(record) if record.gid != gid.as_str() => {
+                Err(ClientError::Unreadable(serde::de::Error::custom("it is about a transaction of another gid")))
+            }
+            _ => Ok(answer),
+        }
     }
 
     /// The coordinator's version.
@@ -214,28 +171,16 @@ impl Client {
         struct Version {
             version: String,
         }
-        Ok(self.get::<Version>("version", "").await?.version)
+        Ok(response::told::<Version>(&self.get("version", "").await?)?.version)
     }
 
-    async fn get<T: DeserializeOwned>(&self, call: &str, query: &str) -> Result<T, ClientError> {
-        let answer = self.exchange(Method::GET, &format!("{BASE_PATH}/{call}{query}"), Bytes::new()).await?;
-        // What was asked for may hold any text, so the words of a refusal do not count here, only the status.
-        if answer.status() == StatusCode::OK {
-            serde_json::from_slice(answer.body()).map_err(ClientError::Unreadable)
-        } else {
-            Err(failed(&answer))
-        }
+    async fn get(&self, call: &str, query: &str) -> Result<Response<Bytes>, ClientError> {
+        self.exchange(Method::GET, &format!("{BASE_PATH}/{call}{query}"), Bytes::new()).await
     }
 
     async fn post(&self, call: &str, transaction: &Transaction) -> Result<(), ClientError> {
         let body = serde_json::to_vec(transaction).expect("a transaction is strings and numbers");
-        let answer = self.exchange(Method::POST, &format!("{BASE_PATH}/{call}"), body.into()).await?;
-        match Answer::read(answer.status().as_u16(), answer.body()) {
-            Answer::Success => Ok(()),
-            Answer::Failure => Err(ClientError::Refused { message: message(answer.body()) }),
-            Answer::Ongoing => Err(ClientError::Ongoing),
-            Answer::Unknown => Err(failed(&answer)),
-        }
+        response::acknowledged(&self.exchange(Method::POST, &format!("{BASE_PATH}/{call}"), body.into()).await?)
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Bytes>, ClientError> {
@@ -261,22 +206,6 @@ impl fmt::Debug for Client {
     }
 }
 
-fn failed(answer: &Response<Bytes>) -> ClientError {
-    ClientError::Failed { status: answer.status().as_u16(), message: message(answer.body()) }
-}
-
-/// The message in an answer, or the answer's text, cut.
-fn message(body: &[u8]) -> String {
-    /// The part that counts.
-    #[derive(Deserialize)]
-    struct Said {
-        message: String,
-    }
-    let text = serde_json::from_slice::<Said>(body)
-        .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |said| said.message);
-    text.chars().filter(|character| !character.is_control()).take(MESSAGE_CHARS_MAX).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,25 +220,138 @@ mod tests {
         }
     }
 
+    fn client(status: u16, body: &'static str) -> Client {
+        Client::with_channel(Says(status, body))
+    }
+
     async fn submit(status: u16, body: &'static str) -> Result<(), ClientError> {
-        Client::with_channel(Says(status, body)).submit(&Transaction::default()).await
+        client(status, body).submit(&Transaction::default()).await
+    }
+
+    fn gid() -> Gid {
+        Gid::new("g").unwrap()
     }
 
     #[tokio::test]
-    async fn an_answer_is_good_only_with_status_200_and_without_the_word_failure() {
+    async fn a_response_is_good_only_with_status_200_and_the_word_success_in_json() {
         assert!(submit(200, r#"{"dtm_result":"SUCCESS"}"#).await.is_ok());
-        assert!(matches!(submit(200, "FAILURE").await, Err(ClientError::Refused { .. })));
-        assert!(
-            matches!(submit(409, r#"{"message":"no"}"#).await, Err(ClientError::Refused { message }) if message == "no")
-        );
-        assert!(matches!(submit(425, "ONGOING").await, Err(ClientError::Ongoing)));
+        for failure in [(200, r#"{"dtm_result":"FAILURE"}"#), (409, r#"{"dtm_result":"FAILURE","message":"no"}"#)] {
+            assert!(matches!(submit(failure.0, failure.1).await, Err(ClientError::Refused { .. })), "{failure:?}");
+        }
+        let refused = submit(409, r#"{"message":"no FAILURE"}"#).await;
+        assert!(matches!(refused, Err(ClientError::Refused { message }) if message == "no FAILURE"));
+        assert!(matches!(submit(425, r#"{"dtm_result":"ONGOING"}"#).await, Err(ClientError::Ongoing)));
         assert!(matches!(submit(500, "x").await, Err(ClientError::Failed { status: 500, .. })));
+    }
+
+    /// Texts with which servers that know nothing of coordinators answer 200.
+    const NOT_A_COORDINATOR: [&str; 8] = [
+        "",
+        "OK",
+        "SUCCESS",
+        "<html>Welcome, FAILURE and SUCCESS</html>",
+        "{}",
+        "null",
+        r#"{"status":"SUCCESS"}"#,
+        r#"{"dtm_result":"success"}"#,
+    ];
+
+    #[tokio::test]
+    async fn f05_a_server_that_is_no_coordinator_is_not_believed() {
+        for body in NOT_A_COORDINATOR {
+            let (client, transaction) = (client(200, body), Transaction::default());
+            for result in [
+                client.prepare(&transaction).await,
+                client.submit(&transaction).await,
+                client.abort(&transaction).await,
+                client.new_gid().await.map(drop),
+                client.query(&gid()).await.map(drop),
+                client.version().await.map(drop),
+            ] {
+                assert!(matches!(result, Err(ClientError::Unreadable(_))), "{body:?}: {result:?}");
+            }
+            assert!(matches!(client.submit_or_query(&transaction).await, Submit::Unknown(_)), "{body:?}");
+        }
+        assert!(matches!(client(200, r#"{"gid":"g"}"#).new_gid().await, Err(ClientError::Unreadable(_))));
+        // Early Data of TLS: a proxy says 425 of a request that it did not pass on.
+        assert!(matches!(submit(425, "").await, Err(ClientError::Failed { status: 425, .. })));
+    }
+
+    #[tokio::test]
+    async fn f05_a_query_is_believed_only_if_it_is_about_this_gid_and_whole() {
+        for body in [
+            r#"{"transaction":{"gid":"other","trans_type":"msg","status":"failed"},"branches":[]}"#,
+            r#"{"transaction":{"gid":"g"},"branches":[]}"#,
+            r#"{"transaction":{},"branches":[]}"#,
+            r#"{"branches":[]}"#,
+            r#"{"transaction":null}"#,
+        ] {
+            let result = client(200, body).query(&gid()).await;
+            assert!(matches!(result, Err(ClientError::Unreadable(_))), "{body}: {result:?}");
+        }
     }
 
     #[tokio::test]
     async fn a_query_whose_answer_holds_the_word_failure_is_still_read() {
-        let body = r#"{"transaction":{"gid":"g","status":"failed","rollback_reason":"FAILURE"},"branches":[]}"#;
-        let answer = Client::with_channel(Says(200, body)).query(&Gid::new("g").unwrap()).await.unwrap();
+        let body = r#"{"transaction":{"gid":"g","trans_type":"msg","status":"failed","rollback_reason":"FAILURE"},
+            "branches":null}"#;
+        let answer = client(200, body).query(&gid()).await.unwrap();
         assert_eq!(answer.transaction.unwrap().status, "failed");
+    }
+
+    #[tokio::test]
+    async fn f11_a_clear_no_is_told_from_what_may_have_been_carried_out() {
+        for (status, nothing_happened) in [
+            (301, true),
+            (307, true),
+            (400, true),
+            (401, true),
+            (403, true),
+            (404, true),
+            (405, true),
+            (408, false),
+            (409, true),
+            (413, true),
+            (415, true),
+            (425, true),
+            (429, true),
+            (500, false),
+            (501, true),
+            (502, false),
+            (503, true),
+            (504, false),
+            (201, false),
+            (202, false),
+            (204, false),
+            (499, false),
+            (520, false),
+        ] {
+            let error = submit(status, "").await.unwrap_err();
+            assert_eq!(error.nothing_happened(), nothing_happened, "{status}");
+            let transaction = Transaction { gid: "g".into(), ..Transaction::default() };
+            let submit = client(status, "").submit_or_query(&transaction).await;
+            assert_eq!(matches!(submit, Submit::NotTaken(_)), nothing_happened, "{status}: {submit:?}");
+        }
+    }
+
+    /// A proxy's 503, with the name of its server.
+    struct Envoy(&'static str);
+
+    impl Channel for Envoy {
+        fn exchange(&self, _: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, ChannelError>> {
+            let answer = Response::builder().status(503).header("server", "istio-envoy");
+            Box::pin(async { Ok(answer.body(Bytes::from_static(self.0.as_bytes())).unwrap()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn f11_a_503_of_envoy_is_no_clear_no_since_it_may_have_passed_the_request_on() {
+        let reset =
+            Envoy("upstream connect error or disconnect/reset before headers. reset reason: connection termination");
+        let error = Client::with_channel(reset).submit(&Transaction::default()).await.unwrap_err();
+        assert!(matches!(error, ClientError::NoAnswer(_)), "{error:?}");
+        let busy = Envoy(r#"{"message":"too many requests are waiting"}"#);
+        let error = Client::with_channel(busy).submit(&Transaction::default()).await.unwrap_err();
+        assert!(error.nothing_happened(), "the coordinator's own answer behind the proxy: {error:?}");
     }
 }

@@ -1,20 +1,26 @@
 //! A submit that finds out what became of it.
 
 use super::{Client, ClientError};
-use crate::{Gid, Status, Transaction};
+use crate::{Gid, Standing, Transaction};
 
-/// What became of a submit.
+/// What became of a submit. Exhaustive: each case is answered in another way.
 #[derive(Debug)]
 #[must_use = "it says whether the coordinator has the transaction"]
 pub enum Submit {
     /// The coordinator has it.
     Acknowledged {
-        /// Whether it has ended already. Known only with `wait_result`.
+        /// Whether it is known to have ended already.
         finished: bool,
     },
-    /// It has ended as `failed`.
-    Ended,
-    /// The coordinator does not have it.
+    /// The coordinator had it before and has carried it out: this request was not needed.
+    Repeated,
+    /// It was given up before, and nothing was called.
+    GivenUp,
+    /// Someone has stopped it after it had been submitted: some of it may have been applied.
+    Stopped,
+    /// The coordinator has another transaction under this gid.
+    Another,
+    /// The coordinator does not have it, and will not get it from this request.
     NotTaken(ClientError),
     /// Whether the coordinator has it is not known.
     Unknown(ClientError),
@@ -26,16 +32,20 @@ impl Client {
         let error = match self.submit(transaction).await {
             Ok(()) => return Submit::Acknowledged { finished: transaction.options.wait_result },
             Err(ClientError::Ongoing) => return Submit::Acknowledged { finished: false },
-            Err(error @ ClientError::NotSent(_)) => return Submit::NotTaken(error),
+            Err(error) if error.nothing_happened() => return Submit::NotTaken(error),
             Err(error) => error,
         };
         let Ok(gid) = Gid::new(&*transaction.gid) else { return Submit::Unknown(error) };
-        match self.query(&gid).await.map(|answer| answer.transaction.map(|record| record.status.parse())) {
-            Ok(Some(Ok(Status::Succeed))) => Submit::Acknowledged { finished: transaction.options.wait_result },
-            Ok(Some(Ok(Status::Submitted | Status::Aborting))) => Submit::Acknowledged { finished: false },
-            Ok(Some(Ok(Status::Failed))) => Submit::Ended,
-            Ok(Some(Ok(Status::Prepared)) | None) if !error.may_still_be_done() => Submit::NotTaken(error),
-            _ => Submit::Unknown(error),
+        let Ok(answer) = self.query(&gid).await else { return Submit::Unknown(error) };
+        match answer.standing_of(transaction) {
+            Standing::Succeeded if matches!(error, ClientError::Refused { .. }) => Submit::Repeated,
+            Standing::Succeeded => Submit::Acknowledged { finished: true },
+            Standing::InProgress => Submit::Acknowledged { finished: false },
+            Standing::Failed { called: false } => Submit::GivenUp,
+            Standing::Failed { called: true } => Submit::Stopped,
+            Standing::Another => Submit::Another,
+            Standing::Prepared | Standing::NotRecorded if !error.may_still_arrive() => Submit::NotTaken(error),
+            Standing::Prepared | Standing::NotRecorded | Standing::Unclear => Submit::Unknown(error),
         }
     }
 }

@@ -1,0 +1,74 @@
+//! Payloads: what a branch is sent, and what it reads.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::finite::holds_other_than_finite;
+
+/// The longest payload that a branch of ours reads, in bytes of JSON, unless both sides say otherwise.
+///
+/// It is axum's own limit for a body. A service that reads more says so by axum's `DefaultBodyLimit`, a layer around its
+/// router; those who send to it say so by [`Client::payload_bytes_max`](crate::Client::payload_bytes_max).
+pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// What a branch takes as its payload: any type that can be read from JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a payload: it cannot be read from JSON",
+    label = "not a payload",
+    note = "`#[derive(serde::Deserialize)]` on it; if it is an extractor: `#[msg_branch(no_payload)]`"
+)]
+pub trait Payload: Send + Sized + 'static {
+    #[doc(hidden)]
+    fn from_json(body: &[u8]) -> Result<Self, serde_json::Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: DeserializeOwned + Send + 'static> Payload for P {
+    fn from_json(body: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(body)
+    }
+}
+
+/// What a branch can be sent as its payload: any type that can be written as JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent as a payload: it cannot be written as JSON",
+    label = "cannot be sent",
+    note = "`#[derive(serde::Serialize)]` on it"
+)]
+pub trait SendPayload {
+    #[doc(hidden)]
+    fn to_json(&self) -> Result<String, PayloadError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: Serialize + ?Sized> SendPayload for P {
+    fn to_json(&self) -> Result<String, PayloadError> {
+        let json = serde_json::to_string(self).map_err(PayloadError::NotJson)?;
+        // It can only have been written as `null`.
+        if json.contains("null") && holds_other_than_finite(self) { Err(PayloadError::NotFinite) } else { Ok(json) }
+    }
+}
+
+/// Why a payload is not sent: the branch could never read it. Sending it again changes nothing.
+#[derive(Debug, thiserror::Error)]
+// There will be more that can be found before sending.
+#[non_exhaustive]
+pub enum PayloadError {
+    /// It cannot be written as JSON.
+    #[error("it cannot be written as JSON")]
+    NotJson(#[source] serde_json::Error),
+    /// A float in it is NaN or infinite. JSON has no such number; `null` would arrive.
+    #[error("a float in it is NaN or infinite, and JSON has no such number")]
+    NotFinite,
+    /// Its JSON cannot be read back as the type that the branch takes.
+    #[error("the branch could not read its JSON")]
+    NotReadable(#[source] serde_json::Error),
+    /// It is longer than a branch reads: see [`PAYLOAD_BYTES_MAX`].
+    #[error("it has {bytes} bytes of JSON, and a branch reads {bytes_max} at most")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        bytes_max: usize,
+    },
+}

@@ -1,0 +1,75 @@
+//! What a caller may set for any pattern.
+
+use std::time::Duration;
+
+use crate::protocol::{Gid, TransactionOptions};
+
+/// The settings of one global transaction.
+#[derive(Debug, Default)]
+pub(super) struct Options {
+    pub(super) gid: Option<Gid>,
+    pub(super) wire: TransactionOptions,
+}
+
+/// The methods of a builder with a field `options`, the same for each pattern.
+macro_rules! shared_options {
+    () => {
+        /// Names it. Without this it gets [`Gid::random`].
+        ///
+        /// A gid that comes from the business (an order's number) makes a repetition of the whole harmless: the second
+        /// call is told what became of the first. A gid that was given up is used up for good; so where the same order
+        /// may be tried again later, make the gid of the order and the number of the attempt:
+        ///
+        /// ```
+        /// # use branchwire::Gid;
+        /// # fn gid(order: u64, attempt: u32) -> Result<Gid, branchwire::protocol::InvalidName> {
+        /// Gid::new(format!("order-{order}-{attempt}"))
+        /// # }
+        /// ```
+        /// The number is the client's (it counts up when its order was refused and it wants it again), or a column beside
+        /// the order that goes up with each refusal.
+        pub fn gid(mut self, gid: Gid) -> Self {
+            self.options.gid = Some(gid);
+            self
+        }
+
+        /// How long to wait before calling a branch again that gave no clear answer; doubles each time. DTM's own: 10 s.
+        pub fn retry_interval(mut self, interval: Duration) -> Self {
+            self.options.wire.retry_interval = whole_seconds(interval);
+            self
+        }
+
+        /// How long one call to a branch may take. DTM's own: 3 s.
+        pub fn request_timeout(mut self, timeout: Duration) -> Self {
+            self.options.wire.request_timeout = whole_seconds(timeout);
+            self
+        }
+
+        /// A header that the coordinator sends with every call.
+        pub fn branch_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+            self.options.wire.branch_headers.get_or_insert_default().insert(name.into(), value.into());
+            self
+        }
+    };
+}
+
+pub(super) use shared_options;
+
+/// Seconds for the wire, rounded up; at least 1, since 0 stands for the coordinator's own setting.
+pub(super) fn whole_seconds(duration: Duration) -> i64 {
+    let up = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
+    i64::try_from(up.max(1)).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_rounded_up_and_never_zero() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
+        assert_eq!(whole_seconds(Duration::MAX), i64::MAX);
+    }
+}
