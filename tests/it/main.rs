@@ -8,6 +8,7 @@ mod chaos;
 mod conformance;
 mod coordinator;
 mod dependencies;
+mod field;
 mod foreign;
 mod harness;
 mod load;

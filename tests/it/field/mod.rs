@@ -1,0 +1,6 @@
+//! Faults that people met in the field: one file each, named by its number.
+
+mod f05_any_server;
+mod f09_payload_limit;
+mod f10_floats;
+mod repeated_gid;

@@ -1,0 +1,185 @@
+//! A gid that is used again: each call is told what is true of the first one.
+
+use axum::Router;
+use axum::routing::post;
+use branchwire::client::Outcome;
+use branchwire::protocol::Status;
+use branchwire::{Client, Done, Gid, MsgBranch, NotDone, QueryPrepared, ServiceUrl, Tx, barrier};
+use branchwire_coordinator::testing::{Services, TestCoordinator};
+use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
+use branchwire_tests::service::Service;
+use sqlx::{MySql, Postgres, Sqlite};
+use tokio::sync::oneshot;
+
+/// A bank that pays, a coordinator, and a branch that takes what is paid.
+struct Shop<DB: BankDriver> {
+    bank: Bank<DB>,
+    coordinator: TestCoordinator,
+}
+
+impl<DB: BankDriver> Shop<DB> {
+    async fn open() -> Option<Self> {
+        let bank = Bank::<DB>::open().await?;
+        let services = Services::default();
+        let asked = Service::new(&bank, |_, _| Box::pin(std::future::ready(Ok(()))));
+        services.host("http://bank-a", asked.router());
+        services.host("http://bank-b", Router::new().route("/in", post(async || "")));
+        Some(Self { bank, coordinator: TestCoordinator::start(services).await })
+    }
+
+    /// Sends an order through this pool of the bank; its business waits, and then pays or refuses.
+    async fn order_on(
+        &self,
+        bank: &Bank<DB>,
+        gid: &Gid,
+        amount: i64,
+        business: impl AsyncFnOnce() -> bool,
+    ) -> Result<Done<()>, NotDone<String>> {
+        let prepared = QueryPrepared::new(&ServiceUrl::new("http://bank-a").unwrap(), "/prepared");
+        let message = self.coordinator.client::<Client>().msg(MsgBranch::url("http://bank-b/in", &amount).unwrap());
+        let pay = async |tx: &mut Tx<Bank<DB>>| {
+            DB::credit(tx, ACCOUNT, -amount).await.map_err(|error| error.to_string())?;
+            if business().await { Ok(()) } else { Err("not enough money".to_owned()) }
+        };
+        message.gid(gid.clone()).do_and_submit(prepared, bank, pay).await
+    }
+
+    async fn order(&self, gid: &Gid, amount: i64) -> Result<Done<()>, NotDone<String>> {
+        self.order_on(&self.bank, gid, amount, async || true).await
+    }
+}
+
+async fn a_repetition_is_told_what_is_true<DB: BankDriver>() {
+    let Some(shop) = Shop::<DB>::open().await else { return };
+    let client: Client = shop.coordinator.client();
+
+    // Done: while it is submitted, and after its end.
+    let order = Gid::random();
+    shop.coordinator.lose_submits(true);
+    assert!(matches!(shop.order(&order, 30).await, Ok(Done::Committed { .. })));
+    shop.coordinator.lose_submits(false);
+    let again = shop.order(&order, 30).await;
+    assert!(matches!(again, Ok(Done::Repeated { finished: false, .. })), "{again:?}");
+    shop.coordinator.advance(std::time::Duration::from_secs(60));
+    assert_eq!(shop.coordinator.wait(&order).await, Status::Succeed);
+    let again = shop.order(&order, 30).await;
+    assert!(matches!(again, Ok(Done::Repeated { finished: true, .. })), "{again:?}");
+    assert_eq!(client.outcome(&order).await.unwrap(), Outcome::Succeeded);
+    assert_eq!(shop.bank.balance(ACCOUNT).await, -30);
+
+    // Another order under its gid.
+    let other = shop.order(&order, 31).await;
+    assert!(matches!(other, Err(NotDone::OtherMessage { .. })), "{other:?}");
+
+    // Refused, and so given up.
+    let refused = Gid::random();
+    let result = shop.order_on(&shop.bank, &refused, 30, async || false).await;
+    assert!(matches!(result, Err(NotDone::RolledBack(_))), "{result:?}");
+    let again = shop.order(&refused, 30).await;
+    assert!(matches!(again, Err(NotDone::GivenUp { .. })), "{again:?}");
+    assert!(matches!(client.outcome(&refused).await.unwrap(), Outcome::Failed { .. }));
+
+    // Given up by a question of the coordinator's, after its sender died.
+    let died = Gid::random();
+    barrier::query_prepared(&shop.bank, &died).await.unwrap();
+    let again = shop.order(&died, 30).await;
+    assert!(matches!(again, Err(NotDone::GivenUp { .. })), "{again:?}");
+
+    assert_eq!(shop.bank.balance(ACCOUNT).await, -30);
+    shop.coordinator.stop().await;
+}
+
+/// The second call waits for the first one, by the lock on the barrier row, and then says what became of that.
+async fn a_repetition_waits_for_the_call_that_is_at_work<DB: BankDriver>() {
+    let Some(shop) = Shop::<DB>::open().await else { return };
+    for commits in [true, false] {
+        let gid = Gid::random();
+        let ((begun, begins), (end, ends)) = (oneshot::channel(), oneshot::channel::<()>());
+        let first = shop.order_on(&shop.bank, &gid, 30, async move || {
+            begun.send(()).unwrap();
+            ends.await.unwrap();
+            commits
+        });
+        let second = async {
+            begins.await.unwrap();
+            let release = async { end.send(()).unwrap() };
+            tokio::join!(shop.order(&gid, 30), release).0
+        };
+        let (first, second) = tokio::join!(first, second);
+        if commits {
+            assert!(matches!(first, Ok(Done::Submitted { .. })), "{first:?}");
+            assert!(matches!(second, Ok(Done::Repeated { .. })), "{second:?}");
+        } else {
+            // Whichever comes next to the barrier row, the second call or the end of the first: one truth for both.
+            assert!(matches!(first, Err(NotDone::RolledBack(_))), "{first:?}");
+            let done = matches!(second, Ok(Done::Submitted { .. } | Done::Committed { .. } | Done::Stopped { .. }));
+            assert!(done || matches!(second, Err(NotDone::GivenUp { .. })), "{second:?}");
+        }
+    }
+    shop.coordinator.stop().await;
+}
+
+/// Where the database does not wait so long, the call says that another one is at work.
+async fn a_repetition_that_cannot_wait_is_told_who_is_at_work<DB: BankDriver>(impatient: &'static str) {
+    let Some(shop) = Shop::<DB>::open().await else { return };
+    let bank = shop.bank.another_pool(1).await;
+    DB::execute_outside(branchwire::Database::pool(&bank), impatient).await.unwrap();
+    let gid = Gid::random();
+    let ((begun, begins), (end, ends)) = (oneshot::channel(), oneshot::channel::<()>());
+    let first = shop.order_on(&shop.bank, &gid, 30, async move || {
+        begun.send(()).unwrap();
+        ends.await.unwrap();
+        true
+    });
+    let second = async {
+        begins.await.unwrap();
+        let second = shop.order_on(&bank, &gid, 30, async || true).await;
+        end.send(()).unwrap();
+        second
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert!(matches!(first, Ok(Done::Submitted { .. })), "{first:?}");
+    assert!(matches!(second, Err(NotDone::InProgress { .. })), "{second:?}");
+    assert!(matches!(shop.order_on(&bank, &gid, 30, async || true).await, Ok(Done::Repeated { .. })));
+    shop.coordinator.stop().await;
+}
+
+#[tokio::test]
+async fn a_repetition_is_told_what_is_true_on_sqlite() {
+    a_repetition_is_told_what_is_true::<Sqlite>().await;
+}
+
+#[tokio::test]
+async fn a_repetition_is_told_what_is_true_on_postgresql() {
+    a_repetition_is_told_what_is_true::<Postgres>().await;
+}
+
+#[tokio::test]
+async fn a_repetition_is_told_what_is_true_on_mysql() {
+    a_repetition_is_told_what_is_true::<MySql>().await;
+}
+
+#[tokio::test]
+async fn a_repetition_waits_for_the_call_that_is_at_work_on_sqlite() {
+    a_repetition_waits_for_the_call_that_is_at_work::<Sqlite>().await;
+}
+
+#[tokio::test]
+async fn a_repetition_waits_for_the_call_that_is_at_work_on_postgresql() {
+    a_repetition_waits_for_the_call_that_is_at_work::<Postgres>().await;
+}
+
+#[tokio::test]
+async fn a_repetition_waits_for_the_call_that_is_at_work_on_mysql() {
+    a_repetition_waits_for_the_call_that_is_at_work::<MySql>().await;
+}
+
+#[tokio::test]
+async fn a_repetition_that_cannot_wait_is_told_who_is_at_work_on_postgresql() {
+    a_repetition_that_cannot_wait_is_told_who_is_at_work::<Postgres>("SET lock_timeout = 100").await;
+}
+
+#[tokio::test]
+async fn a_repetition_that_cannot_wait_is_told_who_is_at_work_on_mysql() {
+    a_repetition_that_cannot_wait_is_told_who_is_at_work::<MySql>("SET SESSION innodb_lock_wait_timeout = 1").await;
+}
