@@ -47,7 +47,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        // The one that was asked whether it is ready is the one to be called.
+        // `poll_ready` was called on `self.inner`, so that one takes the call, and its clone stays for the next.
         let inner = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, inner);
         let verify = self.verify.clone();
@@ -64,13 +64,13 @@ impl Verify {
     /// The request again, if it is signed.
     async fn pass(&self, request: Request) -> Result<Request, Reply> {
         let (parts, body) = request.into_parts();
-        // Under a nested router the path is cut.
+        // A nested router cuts the path of the request; the signature is over the whole one.
         let uri = parts.extensions.get().map_or(&parts.uri, |OriginalUri(uri)| uri);
         let refused = |refusal: NotVerified| {
             tracing::warn!(path = uri.path(), reason = %refusal, "a call was not let through");
             refusal.reply()
         };
-        // Before the body is read, so that who has no key cannot make us read it.
+        // Checked before the body is read: a caller without a key must not make the service read it.
         let claims = self.claims(&parts.headers, now_s()).map_err(refused)?;
         let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await.map_err(|rejection| {
             tracing::warn!(error = &rejection as &dyn std::error::Error, "the body of a call did not arrive whole");

@@ -61,7 +61,7 @@ pub enum NotVerified {
         /// The time here.
         now_s: u64,
     },
-    /// gid, `trans_type`, `branch_id` or op is missing or comes twice, or there is no host: nothing that could be signed.
+    /// gid, `trans_type`, `branch_id` or op is missing or given twice, or there is no host.
     #[error("not a call of a branch")]
     NoCall,
     /// Another call was signed than this one, or with another secret.
@@ -134,15 +134,15 @@ impl Verify {
 
     /// How long the calls of a signed message are accepted, in seconds since it was signed. Without this: for ever.
     ///
-    /// Longer than the longest outage that a message has to live through, and shorter than barrier rows are kept: these
-    /// are what makes a repetition harmless.
+    /// Choose more than the longest outage that a message has to live through, and less than the time for which barrier
+    /// rows are kept: the rows make a repeated call harmless.
     #[must_use]
     pub fn message_age_max_s(mut self, seconds: u64) -> Self {
         self.message_age_max_s = Some(seconds);
         self
     }
 
-    /// The signatures that the headers hold, as far as they can count: the body is not needed for that.
+    /// The signatures in the headers that are well formed, in time and of a known key. Does not need the body.
     pub(super) fn claims<'a>(&'a self, headers: &'a HeaderMap, now_s: u64) -> Result<Vec<Claim<'a>>, NotVerified> {
         let kinds = [
             (self.calls, Promise::Call, CALL_HEADER, CALL_TAG_BYTES),
@@ -217,7 +217,7 @@ impl Verify {
     }
 }
 
-/// A signature that can count: of a known key, and in time.
+/// A signature that is well formed, in time and of a known key; not yet compared with the call.
 pub(super) struct Claim<'a> {
     promise: Promise,
     key: &'a Key,
@@ -226,7 +226,7 @@ pub(super) struct Claim<'a> {
 }
 
 impl Claim<'_> {
-    /// Whether a tag is that of this call. Takes the same time wherever they differ.
+    /// Whether a tag is that of this call. Compares in constant time.
     fn is_for(&self, parts: &Parts<'_>, promise: Promise) -> Choice {
         let tag = self.key.tag(&parts.text(promise, &self.key.id, self.time_s));
         self.tags.iter().fold(Choice::from(0), |holds, claimed| holds | tag[..claimed.len()].ct_eq(claimed))

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::ser::{self, Serialize, Serializer};
 
-/// Whether a value holds a NaN or an infinity. serde_json writes `null` for it, which is another value or none.
+/// Whether a value holds a NaN or an infinity. `serde_json` writes `null` for it, which is another value or none.
 pub(super) fn holds_other_than_finite<T: Serialize + ?Sized>(value: &T) -> bool {
     matches!(value.serialize(Walk), Err(Stop::NotFinite))
 }

@@ -70,6 +70,7 @@ pub(super) async fn look_up<B: BarrierDb>(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RowUnreadable;
 
+#[expect(clippy::match_same_arms, reason = "a table: each row has its own reason")]
 fn decide(row: Result<Option<Prepared>, RowUnreadable>, standing: Standing, occasion: Occasion) -> Used {
     match (row, standing) {
         (Ok(Some(Prepared::RolledBack)), _) => Used::GivenUp,

@@ -128,8 +128,9 @@ impl<DB: BankDriver> Banks<DB> {
             Ok(Done::Stopped { gid, .. }) => panic!("nobody stopped {gid}"),
             Err(NotDone::RolledBack(_) | NotDone::NotCommitted(_)) => &self.told.refused,
             Err(NotDone::NotStarted(_) | NotDone::InProgress { .. }) => &self.told.not_started,
-            Ok(Done::Repeated { gid, .. }) => panic!("nobody has used {gid} before"),
-            Err(NotDone::GivenUp { gid } | NotDone::OtherMessage { gid }) => panic!("nobody has used {gid} before"),
+            Ok(Done::Repeated { gid, .. }) | Err(NotDone::GivenUp { gid } | NotDone::OtherMessage { gid }) => {
+                panic!("nobody has used {gid} before")
+            }
         };
         count.fetch_add(1, Ordering::Relaxed);
     }

@@ -60,7 +60,7 @@ async fn a_repetition_is_told_what_is_true<DB: BankDriver>() {
     shop.coordinator.lose_submits(false);
     let again = shop.order(&order, 30).await;
     assert!(matches!(again, Ok(Done::Repeated { finished: false, .. })), "{again:?}");
-    shop.coordinator.advance(std::time::Duration::from_secs(60));
+    shop.coordinator.advance(std::time::Duration::from_mins(1));
     assert_eq!(shop.coordinator.wait(&order).await, Status::Succeed);
     let again = shop.order(&order, 30).await;
     assert!(matches!(again, Ok(Done::Repeated { finished: true, .. })), "{again:?}");

@@ -35,7 +35,7 @@ pub struct Client {
     seal: Option<Arc<Seal>>,
 }
 
-/// What is done to a message before the coordinator sees it first.
+/// Changes a message before it is sent; used to sign it.
 pub(crate) type Seal = dyn Fn(&mut Transaction) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
 
 /// A text that cannot be a bearer token: it is empty, or has characters other than visible ASCII.
@@ -94,13 +94,13 @@ impl Client {
         Ok(self)
     }
 
-    /// Does something to every message before it is sent.
+    /// Applies `seal` to every message before it is sent.
     #[cfg(feature = "auth")]
     pub(crate) fn with_seal(self, seal: Arc<Seal>) -> Self {
         Self { seal: Some(seal), ..self }
     }
 
-    /// Does to a message what is to be done before it is sent.
+    /// Signs the message, if this client signs.
     #[doc(hidden)]
     pub fn seal(&self, transaction: &mut Transaction) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         self.seal.as_ref().map_or(Ok(()), |seal| seal(transaction))

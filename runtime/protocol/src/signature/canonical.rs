@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 use url::{Url, form_urlencoded};
 
-/// What a signature promises, as the first line of the text: one of a kind is never taken for another.
+/// What a signature promises. It is the first line of the text, so a signature of one kind never counts as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Promise {
     /// The coordinator makes this call now.
@@ -137,8 +137,8 @@ pub fn host_of(url: &Url) -> Cow<'_, str> {
     }
 }
 
-/// A host as it is signed. Callers write the port of their scheme or leave it out, and behind a proxy that ends TLS the
-/// scheme is not known: so neither port stands in it.
+/// A host as it is signed: without port 80 and 443. Callers may leave out the port of their scheme, and a service behind a
+/// proxy that ends TLS does not know the scheme.
 pub fn canonical_host(host: &str) -> Cow<'_, str> {
     let host = host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(host);
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {

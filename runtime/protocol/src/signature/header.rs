@@ -54,7 +54,7 @@ impl<'a> Header<'a> {
         let key_id = words.next().filter(|id| is_key_id(id))?;
         let time = words.next()?;
         let time_s: u64 = time.parse().ok()?;
-        // One number, one form: `+1` and `01` are read as 1 too.
+        // `parse` also accepts `+1` and `01`; only one form of a number may pass.
         if time != time_s.to_string() {
             return None;
         }
@@ -107,7 +107,7 @@ mod tests {
             format!("v1.k.18446744073709551616.{tag}"),
             format!("v1.k.1.{tag}A"),
             format!("v1.k.1.{tag}=="),
-            // The last character has bits that no byte takes.
+            // Its last character encodes bits beyond the last byte; they must be zero.
             format!("v1.k.1.{}B", &tag[..21]),
             format!("v1.k.1.{}", vec![tag.as_str(); 50].join(".")),
         ] {

@@ -1,4 +1,4 @@
-//! Secrets that are shared by who signs and who verifies.
+//! The secrets that signers and verifiers share.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,7 +27,7 @@ const KEY_ID_CHARS_MAX: usize = 16;
 /// ```
 ///
 /// # Rotation
-/// Nothing is refused meanwhile if it goes in this order, each step everywhere before the next:
+/// No call is refused if the steps are taken in this order, each on every machine before the next:
 /// 1. add the new key behind the old one: it is accepted everywhere;
 /// 2. put it first: it signs;
 /// 3. once the last call or message that the old key signed is over, take the old one away.
@@ -46,7 +46,7 @@ pub enum InvalidKeys {
     /// The secret of the key of this number, from 1, is too short to be one, or has characters other than visible ASCII.
     #[error("key {0}: a secret has at least {SECRET_BYTES_MIN} characters, all of them visible ASCII")]
     Secret(usize),
-    /// The id of the key of this number, from 1, stands before already.
+    /// The key of this number, from 1, has the id of an earlier one.
     #[error("key {0}: its id is that of an earlier one")]
     Duplicate(usize),
 }

@@ -107,9 +107,10 @@ impl Transfer {
 
 fn of<T, E>(result: &Result<Done<T>, NotDone<E>>) -> Told {
     match result {
-        Ok(Done::Submitted { finished, .. }) => Told::Submitted { finished: *finished },
-        // Of the message that they both send: it does not matter whose call has committed.
-        Ok(Done::Repeated { finished, .. }) => Told::Submitted { finished: *finished },
+        // Two that send one gid send one message: it does not matter whose call has committed.
+        Ok(Done::Submitted { finished, .. } | Done::Repeated { finished, .. }) => {
+            Told::Submitted { finished: *finished }
+        }
         Ok(Done::Committed { .. }) => Told::Committed,
         Ok(Done::Stopped { .. }) => Told::Stopped,
         Ok(Done::Unknown { .. }) => Told::Unknown,
