@@ -52,7 +52,8 @@
 //! - [`wiring`]: a diagram and a table of services.
 //!
 //! # Features
-//! `sqlite` (default), `postgres`, `mysql`: the databases that a barrier can live in. `tls`: https addresses of coordinators.
+//! `sqlite` (default), `postgres`, `mysql`: the databases that a barrier can live in. `tls`: https addresses of
+//! coordinators, and TLS for sqlx's connections.
 //! `auth`: calls are signed, and only signed ones run. `openapi`: services described by OpenAPI.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

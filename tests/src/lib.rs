@@ -5,13 +5,16 @@
 //! - [`bank`]: accounts and a barrier table in such a database, for tests that are written once for all three;
 //! - [`proxy`]: before a database, to lose what clients and server say;
 //! - [`service`]: a branch on top of it;
+//! - `certificates` (feature `tls`): an authority for one test, and what it signs;
 //! - [`chaos`]: processes, network and disk that break under a transfer between two banks.
 //!
-//! The tests themselves are in `it/`. This crate is not published.
+//! The tests themselves are in `it/` and `tls/`. This crate is not published.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 pub mod bank;
+#[cfg(feature = "tls")]
+pub mod certificates;
 pub mod chaos;
 pub mod database;
 pub mod proxy;

@@ -18,6 +18,17 @@ mod mysql;
 mod postgres;
 mod scratch;
 
+/// What a server needs in order to speak TLS, each in PEM.
+#[derive(Debug, Clone)]
+pub struct ServerCertificate {
+    /// The certificate of the authority, by which those of clients are checked.
+    pub authority: String,
+    /// The server's certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+}
+
 /// A database server that is ready.
 #[derive(Debug)]
 pub struct Server {
@@ -63,7 +74,7 @@ impl Server {
 /// If there is none and `CI` is `true`, or if one is installed and does not start.
 pub async fn postgres() -> Option<&'static Server> {
     static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
-    let server = SERVER.get_or_init(|| find("BRANCHWIRE_POSTGRES_URL", postgres::start)).await;
+    let server = SERVER.get_or_init(|| find("BRANCHWIRE_POSTGRES_URL", || postgres::start(None))).await;
     server.as_ref().or_else(|| skip("PostgreSQL: install `postgresql` or set BRANCHWIRE_POSTGRES_URL"))
 }
 
@@ -73,7 +84,7 @@ pub async fn postgres() -> Option<&'static Server> {
 /// If there is none and `CI` is `true`, or if one is installed and does not start.
 pub async fn mysql() -> Option<&'static Server> {
     static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
-    let server = SERVER.get_or_init(|| find("BRANCHWIRE_MYSQL_URL", mysql::start)).await;
+    let server = SERVER.get_or_init(|| find("BRANCHWIRE_MYSQL_URL", || mysql::start(None))).await;
     server.as_ref().or_else(|| skip("MariaDB: install `mariadb-server` or set BRANCHWIRE_MYSQL_URL"))
 }
 
@@ -83,7 +94,7 @@ pub async fn mysql() -> Option<&'static Server> {
 /// # Panics
 /// If there is none and `CI` is `true`, or if one is installed and does not start.
 pub async fn own_postgres() -> Option<Server> {
-    postgres::start().await.or_else(|| skip("a PostgreSQL of its own: install `postgresql`"))
+    postgres::start(None).await.or_else(|| skip("a PostgreSQL of its own: install `postgresql`"))
 }
 
 /// A MariaDB for one test alone, which may change what is one for each server: the barrier's database, and settings.
@@ -92,7 +103,24 @@ pub async fn own_postgres() -> Option<Server> {
 /// # Panics
 /// If there is none and `CI` is `true`, or if one is installed and does not start.
 pub async fn own_mysql() -> Option<Server> {
-    mysql::start().await.or_else(|| skip("a MariaDB of its own: install `mariadb-server`"))
+    mysql::start(None).await.or_else(|| skip("a MariaDB of its own: install `mariadb-server`"))
+}
+
+/// A PostgreSQL for one test alone that refuses whoever does not speak TLS. The user `certified` needs a certificate of
+/// its own, and no password. `None` if there is none, which has been reported.
+///
+/// # Panics
+/// If there is none and `CI` is `true`, or if one is installed and does not start.
+pub async fn postgres_with_tls(certificate: &ServerCertificate) -> Option<Server> {
+    postgres::start(Some(certificate)).await.or_else(|| skip("a PostgreSQL of its own: install `postgresql`"))
+}
+
+/// A MariaDB for one test alone that refuses whoever does not speak TLS. `None` if there is none, which has been reported.
+///
+/// # Panics
+/// If there is none and `CI` is `true`, or if one is installed and does not start.
+pub async fn mysql_with_tls(certificate: &ServerCertificate) -> Option<Server> {
+    mysql::start(Some(certificate)).await.or_else(|| skip("a MariaDB of its own: install `mariadb-server`"))
 }
 
 /// The server at the address in `variable`, or else the one that `start` starts.

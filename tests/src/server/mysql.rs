@@ -3,15 +3,15 @@
 use url::Url;
 use uuid::Uuid;
 
-use super::Server;
 use super::scratch::{Place, program};
+use super::{Server, ServerCertificate};
 
 /// Where packages of Debian, Red Hat and Homebrew put the programs.
 const DIRECTORIES: &[&str] =
     &["/opt/homebrew/opt/mariadb*/bin", "/usr/local/opt/mariadb*/bin", "/usr/bin", "/usr/libexec", "/usr/sbin"];
 
-/// Starts a server, if the programs are there.
-pub(super) async fn start() -> Option<Server> {
+/// Starts a server, if the programs are there. With a certificate it speaks TLS, and nothing else.
+pub(super) async fn start(tls: Option<&ServerCertificate>) -> Option<Server> {
     let install = program("mariadb-install-db", DIRECTORIES)?;
     let mariadbd = program("mariadbd", DIRECTORIES)?;
     let (place, watchdog) = Place::new(&["mysql", "nobody"], "KILL");
@@ -29,6 +29,16 @@ pub(super) async fn start() -> Option<Server> {
              GRANT ALL ON *.* TO branchwire@'%' WITH GRANT OPTION;\n"
         ),
     );
+    let tls = tls.map_or(Vec::new(), |tls| {
+        let files = [
+            ("ssl-ca", place.write("ca.pem", &tls.authority)),
+            ("ssl-cert", place.write("server.pem", &tls.certificate)),
+            ("ssl-key", place.write_secret("server.key", &tls.key)),
+        ];
+        let files = files.map(|(option, path)| format!("--{option}={}", path.display()));
+        files.into_iter().chain(["--require-secure-transport=ON".to_owned()]).collect()
+    });
+
     let url = |port| Url::parse(&format!("mysql://branchwire:{password}@127.0.0.1:{port}/mysql")).expect("a URL");
     let serve = move |place: &Place, port| {
         let mut serve = place.command(&mariadbd);
@@ -36,7 +46,7 @@ pub(super) async fn start() -> Option<Server> {
         serve.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=500"]);
         serve.arg(format!("--port={port}")).arg(format!("--datadir={}", place.path("data").display()));
         serve.arg(format!("--socket={}", place.path("socket").display()));
-        serve.arg(format!("--init-file={}", users.display()));
+        serve.arg(format!("--init-file={}", users.display())).args(&tls);
         serve
     };
     let (scratch, url) = place.serve(watchdog, serve, url).await;

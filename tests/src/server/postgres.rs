@@ -3,8 +3,8 @@
 use url::Url;
 use uuid::Uuid;
 
-use super::Server;
 use super::scratch::{Place, program};
+use super::{Server, ServerCertificate};
 
 /// Where packages of Debian, Red Hat and Homebrew put the programs.
 const DIRECTORIES: &[&str] = &[
@@ -15,8 +15,11 @@ const DIRECTORIES: &[&str] = &[
     "/usr/lib/postgresql/*/bin",
 ];
 
-/// Starts a server, if the programs are there.
-pub(super) async fn start() -> Option<Server> {
+/// Who may log in where TLS is a must; the first line that fits counts.
+const HBA_TLS: &str = "hostssl all certified 127.0.0.1/32 cert\nhostssl all all 127.0.0.1/32 password\n";
+
+/// Starts a server, if the programs are there. With a certificate it speaks TLS, and nothing else.
+pub(super) async fn start(tls: Option<&ServerCertificate>) -> Option<Server> {
     let initdb = program("initdb", DIRECTORIES)?;
     let postgres = program("postgres", DIRECTORIES)?;
     // An immediate shutdown: no checkpoint, but shared memory is given back.
@@ -28,11 +31,22 @@ pub(super) async fn start() -> Option<Server> {
     init.arg("--pwfile").arg(place.write("password", &password)).arg("--pgdata").arg(place.path("data"));
     place.run(init);
 
+    let tls = tls.map_or(Vec::new(), |tls| {
+        place.write("data/pg_hba.conf", HBA_TLS);
+        let files = [
+            ("ssl_ca_file", place.write("ca.pem", &tls.authority)),
+            ("ssl_cert_file", place.write("server.pem", &tls.certificate)),
+            ("ssl_key_file", place.write_secret("server.key", &tls.key)),
+        ];
+        let files = files.map(|(setting, path)| format!("--{setting}={}", path.display()));
+        files.into_iter().chain(["--ssl=on".to_owned()]).collect()
+    });
+
     let url = |port| Url::parse(&format!("postgres://branchwire:{password}@127.0.0.1:{port}/postgres")).expect("a URL");
     let serve = move |place: &Place, port| {
         let mut serve = place.command(&postgres);
         serve.arg("-D").arg(place.path("data")).args(["-h", "127.0.0.1", "-p", &format!("{port}"), "-k", ""]);
-        serve.args(["-c", "max_connections=500"]);
+        serve.args(["-c", "max_connections=500"]).args(&tls);
         serve
     };
     let (scratch, url) = place.serve(watchdog, serve, url).await;

@@ -1,10 +1,10 @@
 //! What a scratch server of any kind needs: its programs, a directory, a user, a port, and an end.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -129,6 +129,13 @@ impl Place {
         if let Some((uid, gid)) = self.user {
             chown(&path, Some(uid), Some(gid)).expect("root may give files away");
         }
+        path
+    }
+
+    /// Writes a file that nobody but the server can read: some refuse a key that others may see.
+    pub(crate) fn write_secret(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.write(name, text);
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("our own file");
         path
     }
 
