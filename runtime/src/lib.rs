@@ -121,6 +121,7 @@ pub mod __private {
     pub use futures_core::future::BoxFuture;
     pub use sqlx::Pool;
 
+    pub use crate::branch::ReadBack;
     pub use crate::literals::{checked_gid, checked_url, url_mistake};
     pub use crate::paths::{HostsContract, Text, join, path_in, paths_mistake};
     pub use crate::serve::{

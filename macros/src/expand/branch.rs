@@ -19,6 +19,7 @@ pub(super) fn branch(branch: &Branch) -> TokenStream {
     let cfgs = &carried.cfgs;
     let marker = marker(branch);
     let address = address(branch);
+    let read_back = read_back(branch);
     let route = route(branch);
     let hosted = (!branch.is_remote).then(|| hosted(branch));
     quote! {
@@ -29,6 +30,7 @@ pub(super) fn branch(branch: &Branch) -> TokenStream {
         const _: () = {
             impl #bw::Branch for #name {
                 #route
+                #read_back
                 #address
             }
 
@@ -86,7 +88,11 @@ fn address(branch: &Branch) -> TokenStream {
             let sent_as = Ident::new(branch.role.sent_as, Span::mixed_site());
             quote!(#bw::#sent_as::without_payload(service, #path))
         }
-        (Shape::Branch, Some(_)) | (Shape::QueryPrepared, _) => {
+        (Shape::Branch, Some(_)) => {
+            let address = Ident::new(branch.role.address, Span::mixed_site());
+            quote!(#bw::#address::new(service, #path, Self::READ_BACK))
+        }
+        (Shape::QueryPrepared, _) => {
             let address = Ident::new(branch.role.address, Span::mixed_site());
             quote!(#bw::#address::new(service, #path))
         }
@@ -98,6 +104,22 @@ fn address(branch: &Branch) -> TokenStream {
             #value
         }
     }
+}
+
+/// How a payload is read back before it is sent. A type that cannot be read is reported where the route reads it.
+fn read_back(branch: &Branch) -> Option<TokenStream> {
+    let Branch { krate: bw, role, known, .. } = branch;
+    let payload = known.payload.as_ref().filter(|_| matches!(role.shape, Shape::Branch))?;
+    let site = place(payload);
+    // Where the type itself has the constant, the trait is not needed.
+    let import = quote_spanned!(hidden(payload)=> use #bw::__private::NotSo as _;);
+    let bw = placed(bw, site);
+    Some(quote_spanned! {site=>
+        const READ_BACK: #bw::__private::ReadBack = {
+            #import
+            #bw::__private::Probe::<#payload>::READ_BACK
+        };
+    })
 }
 
 /// The type of its address: over its payload, or over its database. A branch without payload is a call already.

@@ -68,6 +68,7 @@ fn method(branch: &Branch) -> TokenStream {
                     #sent,
                 {
                     #bw::#sent_as::with_payload(&self.service, #path, &payload)
+                        .read_back(<#name as #bw::Branch>::READ_BACK)
                 }
             }
         }

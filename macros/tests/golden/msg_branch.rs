@@ -19,9 +19,13 @@ const _: () = {
             database: "BankB",
             doc: "Credits an account.",
         };
+        const READ_BACK: ::branchwire::__private::ReadBack = {
+            use ::branchwire::__private::NotSo as _;
+            ::branchwire::__private::Probe::<TransferIn>::READ_BACK
+        };
         type Address = ::branchwire::MsgAddress<TransferIn>;
         fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-            ::branchwire::MsgAddress::new(service, Self::ROUTE.path)
+            ::branchwire::MsgAddress::new(service, Self::ROUTE.path, Self::READ_BACK)
         }
     }
     impl ::branchwire::Hosted for trans_in

@@ -27,9 +27,13 @@ const _: () = {
             database: "BankB",
             doc: "",
         };
+        const READ_BACK: ::branchwire::__private::ReadBack = {
+            use ::branchwire::__private::NotSo as _;
+            ::branchwire::__private::Probe::<TransferIn>::READ_BACK
+        };
         type Address = ::branchwire::MsgAddress<TransferIn>;
         fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-            ::branchwire::MsgAddress::new(service, Self::ROUTE.path)
+            ::branchwire::MsgAddress::new(service, Self::ROUTE.path, Self::READ_BACK)
         }
     }
     const _: () = {

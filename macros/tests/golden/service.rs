@@ -22,9 +22,13 @@ pub mod bank_b {
                 database: "BankB",
                 doc: "Credits an account.",
             };
+            const READ_BACK: ::branchwire::__private::ReadBack = {
+                use ::branchwire::__private::NotSo as _;
+                ::branchwire::__private::Probe::<TransferIn>::READ_BACK
+            };
             type Address = ::branchwire::MsgAddress<TransferIn>;
             fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-                ::branchwire::MsgAddress::new(service, Self::ROUTE.path)
+                ::branchwire::MsgAddress::new(service, Self::ROUTE.path, Self::READ_BACK)
             }
         }
         impl ::branchwire::Hosted for trans_in
@@ -152,10 +156,11 @@ pub mod bank_b {
             for<'payload> &'payload TransferIn: ::branchwire::SendPayload,
         {
             ::branchwire::MsgBranch::with_payload(
-                &self.service,
-                <trans_in as ::branchwire::Branch>::ROUTE.path,
-                &payload,
-            )
+                    &self.service,
+                    <trans_in as ::branchwire::Branch>::ROUTE.path,
+                    &payload,
+                )
+                .read_back(<trans_in as ::branchwire::Branch>::READ_BACK)
         }
         /// Has the local transaction of a transfer committed?
         ///

@@ -21,9 +21,13 @@ pub mod notary {
                 database: "Archive",
                 doc: "",
             };
+            const READ_BACK: ::branchwire::__private::ReadBack = {
+                use ::branchwire::__private::NotSo as _;
+                ::branchwire::__private::Probe::<Notice>::READ_BACK
+            };
             type Address = ::branchwire::MsgAddress<Notice>;
             fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-                ::branchwire::MsgAddress::new(service, Self::ROUTE.path)
+                ::branchwire::MsgAddress::new(service, Self::ROUTE.path, Self::READ_BACK)
             }
         }
         impl ::branchwire::Hosted for transferred
@@ -152,10 +156,11 @@ pub mod notary {
             for<'payload> &'payload Notice: ::branchwire::SendPayload,
         {
             ::branchwire::MsgBranch::with_payload(
-                &self.service,
-                <transferred as ::branchwire::Branch>::ROUTE.path,
-                &payload,
-            )
+                    &self.service,
+                    <transferred as ::branchwire::Branch>::ROUTE.path,
+                    &payload,
+                )
+                .read_back(<transferred as ::branchwire::Branch>::READ_BACK)
         }
         /// A query-prepared: `GET /sealed` below the contract's base.
         pub fn sealed(&self) -> ::branchwire::QueryPrepared<Archive> {

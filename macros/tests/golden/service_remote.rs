@@ -16,9 +16,13 @@ pub mod notary {
                 database: "",
                 doc: "Writes a transfer down.",
             };
+            const READ_BACK: ::branchwire::__private::ReadBack = {
+                use ::branchwire::__private::NotSo as _;
+                ::branchwire::__private::Probe::<Notice>::READ_BACK
+            };
             type Address = ::branchwire::MsgAddress<Notice>;
             fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-                ::branchwire::MsgAddress::new(service, Self::ROUTE.path)
+                ::branchwire::MsgAddress::new(service, Self::ROUTE.path, Self::READ_BACK)
             }
         }
     };
@@ -84,10 +88,11 @@ pub mod notary {
             for<'payload> &'payload Notice: ::branchwire::SendPayload,
         {
             ::branchwire::MsgBranch::with_payload(
-                &self.service,
-                <transferred as ::branchwire::Branch>::ROUTE.path,
-                &payload,
-            )
+                    &self.service,
+                    <transferred as ::branchwire::Branch>::ROUTE.path,
+                    &payload,
+                )
+                .read_back(<transferred as ::branchwire::Branch>::READ_BACK)
         }
         /// A message's branch: `GET /api/notary/v2/seal`.
         pub fn seal(&self) -> ::branchwire::MsgBranch {

@@ -5,7 +5,7 @@ mod payload;
 
 use std::marker::PhantomData;
 
-pub use payload::{PAYLOAD_BYTES_MAX, Payload, PayloadError, SendPayload};
+pub use payload::{PAYLOAD_BYTES_MAX, Payload, PayloadError, ReadBack, SendPayload};
 
 use crate::protocol::TOPIC_PREFIX;
 use crate::{InvalidUrl, ServiceUrl};
@@ -34,6 +34,11 @@ pub trait Branch: 'static {
 
     /// What stands in the list of routes.
     const ROUTE: Route;
+
+    /// Reads a payload as this branch will, so that one that it could not read is refused before it is sent. A remote
+    /// branch whose payload can only be written reads anything.
+    #[doc(hidden)]
+    const READ_BACK: ReadBack = |_| Ok(());
 
     /// The address of this branch at a service.
     fn address(service: &ServiceUrl) -> Self::Address;
@@ -92,6 +97,16 @@ impl MsgBranch {
         Self { action: service.join(path), payload: payload.to_json(), is_ours: true }
     }
 
+    /// The same, if the branch can read its payload.
+    #[doc(hidden)]
+    pub fn read_back(mut self, read_back: ReadBack) -> Self {
+        self.payload = self.payload.and_then(|json| match read_back(&json) {
+            Ok(()) => Ok(json),
+            Err(error) => Err(PayloadError::NotReadable(error)),
+        });
+        self
+    }
+
     /// The payload, if the branch can read it.
     pub(crate) fn into_payload(self, bytes_max: usize) -> Result<String, PayloadError> {
         let payload = self.payload?;
@@ -105,6 +120,7 @@ impl MsgBranch {
 pub struct MsgAddress<P> {
     service: ServiceUrl,
     path: &'static str,
+    read_back: ReadBack,
     payload: PhantomData<fn(&P)>,
 }
 
@@ -114,18 +130,18 @@ impl<P> MsgAddress<P> {
     where
         P: SendPayload,
     {
-        MsgBranch::with_payload(&self.service, self.path, payload)
+        MsgBranch::with_payload(&self.service, self.path, payload).read_back(self.read_back)
     }
 
     #[doc(hidden)]
-    pub fn new(service: &ServiceUrl, path: &'static str) -> Self {
-        Self { service: service.clone(), path, payload: PhantomData }
+    pub fn new(service: &ServiceUrl, path: &'static str, read_back: ReadBack) -> Self {
+        Self { service: service.clone(), path, read_back, payload: PhantomData }
     }
 }
 
 impl<P> Clone for MsgAddress<P> {
     fn clone(&self) -> Self {
-        Self { service: self.service.clone(), path: self.path, payload: PhantomData }
+        Self { service: self.service.clone(), path: self.path, read_back: self.read_back, payload: PhantomData }
     }
 }
 
@@ -166,7 +182,7 @@ impl<P> Address for MsgAddress<P> {
     type Addressed = MsgBranch;
 
     fn carrying(self, payload: &impl SendPayload) -> MsgBranch {
-        MsgBranch::with_payload(&self.service, self.path, payload)
+        MsgBranch::with_payload(&self.service, self.path, payload).read_back(self.read_back)
     }
 }
 

@@ -49,6 +49,10 @@ impl<P: Serialize + ?Sized> SendPayload for P {
     }
 }
 
+/// Reads a payload as its branch will.
+#[doc(hidden)]
+pub type ReadBack = fn(&str) -> Result<(), serde_json::Error>;
+
 /// Why a payload is not sent: the branch could never read it. Sending it again changes nothing.
 #[derive(Debug, thiserror::Error)]
 // There will be more that can be found before sending.

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tracing::Instrument;
 
 use crate::barrier::{self, BarrierKey, QueryPreparedError};
-use crate::branch::{Branch, Payload, Route};
+use crate::branch::{Branch, Payload, ReadBack, Route};
 use crate::call::{self, Business, Trouble};
 use crate::outcome::{BranchError, Prepared, Reply, Retry};
 use crate::protocol::{BranchId, Gid, LOCAL_BRANCH, Op, TransType};
@@ -221,6 +221,7 @@ pub struct Probe<T>(std::marker::PhantomData<T>);
 #[doc(hidden)]
 impl<T: Payload> Probe<T> {
     pub const IS_PAYLOAD: bool = true;
+    pub const READ_BACK: ReadBack = |json| T::from_json(json.as_bytes()).map(drop);
 }
 
 #[doc(hidden)]
@@ -232,6 +233,7 @@ impl<T: FromRequestParts<()>> Probe<T> {
 #[doc(hidden)]
 pub trait NotSo {
     const IS_PAYLOAD: bool = false;
+    const READ_BACK: ReadBack = |_| Ok(());
     const IS_EXTRACTOR: bool = false;
 }
 
