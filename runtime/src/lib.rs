@@ -46,17 +46,19 @@
 //! # Where to find what
 //! - [`msg`]: the two-phase message, with or without a local transaction; what its outcomes mean.
 //! - [`service`], [`msg_branch`], [`query_prepared`]: the attributes. [`guide`]: what does not compile, and what to write.
-//! - [`barrier`]: exactly once; the table, and the check at the start of a service.
+//! - [`barrier`]: exactly once, and what a service calls at its start.
 //! - [`Tx`], [`Database`], [`Retry`], [`BranchError`], [`BranchContext`]: what a branch works with.
 //! - [`client`]: the coordinator's HTTP API. [`protocol`]: its words.
 //! - [`wiring`]: a diagram and a table of services.
 //!
 //! # Features
 //! `sqlite` (default), `postgres`, `mysql`: the databases that a barrier can live in. `tls`: https addresses of
-//! coordinators, and TLS for sqlx's connections.
-//! `auth`: calls are signed, and only signed ones run. `openapi`: services described by OpenAPI.
+//! coordinators, and TLS for sqlx's connections. `auth`: calls are signed, and only signed ones run. `openapi`: services
+//! described by OpenAPI. `unstable-simulation`: the algorithms for simulated databases; it changes without notice.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Items that only a simulator sees are public as well.
+#![cfg_attr(not(feature = "unstable-simulation"), allow(unreachable_pub))]
 
 // The derives and attributes name this crate from outside; so do its own tests.
 #[allow(unused_extern_crates)]
@@ -89,9 +91,7 @@ pub use branchwire_macros::{Database, msg_branch, query_prepared, service};
 pub use branchwire_protocol as protocol;
 pub use branchwire_protocol::{Gid, InvalidUrl, ServiceUrl};
 pub use client::Client;
-pub use database::fault::Fault;
-pub use database::tx::{CommitError, Tx};
-pub use database::{Database, DatabasePool, Holds, Isolation};
+pub use database::{CommitError, Database, DatabasePool, Fault, Holds, Isolation, Tx};
 pub use outcome::{BranchError, Decides, MustSucceed, OrRefuse, OrRetry, Prepared, Reply, Retry};
 pub use pattern::msg;
 pub use pattern::msg::{Done, NotDone};
@@ -101,16 +101,20 @@ pub use serve::{BranchContext, BranchRouter, Extracts, ExtractsAll, Hosted};
 /// What a service needs in scope.
 pub mod prelude {
     pub use crate::{
-        BranchContext, BranchError, BranchRouter, Client, Database, Done, Gid, NotDone, OrRefuse, OrRetry, Prepared,
+        BranchContext, BranchError, BranchRouter, Client, Database, Done, Gid, NotDone, OrRetry, Prepared,
         QueryPrepared, Retry, Tx, msg_branch, query_prepared,
     };
 }
 
-/// What a simulator runs on databases of its own. Not for use by hand: it changes without notice.
-#[doc(hidden)]
-pub mod __simulation {
-    pub use crate::call::{Business, Trouble, apply};
-    pub use crate::msg::do_and_submit;
+/// What a simulator runs on databases of its own: the algorithms, without a real database. It changes without notice.
+#[cfg(feature = "unstable-simulation")]
+pub mod simulation {
+    pub use crate::barrier::db::{BarrierDb, BarrierTx};
+    pub use crate::barrier::entry::{Entry, enter, leave_repeat};
+    pub use crate::barrier::row::{BarrierKey, BarrierRow};
+    pub use crate::call::{ATTEMPTS_MAX, AttemptError, Business, apply};
+    pub use crate::database::Wait;
+    pub use crate::pattern::msg::do_and_submit;
 }
 
 /// What generated code names. Not for use by hand: it changes without notice.
@@ -121,6 +125,7 @@ pub mod __private {
     pub use futures_core::future::BoxFuture;
     pub use sqlx::Pool;
 
+    pub use crate::barrier::query_prepared::AskBarrier;
     pub use crate::branch::ReadBack;
     pub use crate::literals::{checked_gid, checked_url, url_mistake};
     pub use crate::paths::{HostsContract, Text, join, path_in, paths_mistake};

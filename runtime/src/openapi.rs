@@ -25,8 +25,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! A coordinator calls these routes, and nobody else should: the description is for those who build or test a service
-//! of the other side.
+//! Only a coordinator should call these routes. The description is for those who build or test the other side of a
+//! service.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,8 @@ use utoipa::openapi::{
 
 pub use utoipa::openapi::OpenApi;
 
-use crate::{Reply, Role, Route};
+use crate::branch::{Role, Route};
+use crate::outcome::Reply;
 
 /// A payload that has a schema.
 #[diagnostic::on_unimplemented(
@@ -110,7 +111,7 @@ pub fn describe(service: &str, version: &str, routes: Vec<(Route, Option<Describ
                     .schema(Some(text)),
             );
         }
-        for reply in Reply::ALL.into_iter().filter(|reply| may_answer(route.role, *reply)) {
+        for reply in Reply::ALL.iter().copied().filter(|reply| may_answer(route.role, *reply)) {
             operation = operation.response(reply.status().as_str(), response(reply));
         }
         paths.add_path_operation(route.path, vec![method], operation.build());
@@ -131,9 +132,11 @@ const CALL: [(&str, &str); 4] = [
 ];
 
 fn may_answer(role: Role, reply: Reply) -> bool {
-    match role {
-        Role::MsgBranch => !matches!(reply, Reply::Refused | Reply::Ongoing),
-        Role::QueryPrepared => !matches!(reply, Reply::TooLong | Reply::BadPayload),
+    match reply {
+        Reply::Refused => role.may_refuse(),
+        Reply::Ongoing => role.is_question(),
+        Reply::TooLong | Reply::BadPayload => !role.is_question(),
+        Reply::Success | Reply::Retry | Reply::BadCall | Reply::Unsigned | Reply::BadSignature => true,
     }
 }
 

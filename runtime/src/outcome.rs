@@ -1,21 +1,21 @@
-//! How a branch ends, and the fixed HTTP answers that its end becomes.
+//! How a branch ends, and the fixed HTTP replies for it.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 
 /// Any error, boxed.
 type Source = Box<dyn StdError + Send + Sync>;
 
-/// A branch that could not do its work now and must be called again.
+/// The branch could not do its work now: call it again.
 ///
-/// What must succeed in the end returns `Result<(), Retry>`, which cannot express a refusal: a message's branch, a
-/// confirm, a cancel, a compensation. `?` makes one of any standard error; [`OrRetry::or_retry`] of `anyhow::Error` and
-/// boxed errors. The transaction is rolled back, and the coordinator calls again after an interval that doubles.
+/// A branch that must succeed in the end (a message's branch, a confirm, a cancel, a compensation) returns
+/// `Result<(), Retry>`, which cannot express a refusal. `?` makes a `Retry` of any standard error;
+/// [`OrRetry::or_retry`] makes one of `anyhow::Error` and boxed errors. The transaction is rolled back, and the coordinator
+/// calls again after an interval that doubles.
 ///
-/// The error goes to `tracing`, never into an answer.
+/// The error goes to `tracing`, never into a response.
 pub struct Retry(Source);
 
 impl Retry {
@@ -30,7 +30,7 @@ impl Retry {
     }
 }
 
-// `Retry` is no `std::error::Error` itself: that is what lets `?` make one of any.
+// `Retry` does not implement `std::error::Error`: otherwise this would overlap with `From<T> for T`.
 #[diagnostic::do_not_recommend]
 impl<E: StdError + Send + Sync + 'static> From<E> for Retry {
     fn from(error: E) -> Self {
@@ -50,7 +50,7 @@ impl fmt::Display for Retry {
     }
 }
 
-/// How a branch that may refuse ends without success: a saga's action, a try.
+/// Why a branch that may refuse (a saga's action, a try) did not succeed.
 ///
 /// `?` makes a retry of any standard error. Refusing is always explicit: [`OrRefuse::or_refuse`], or
 /// [`BranchError::refuse`].
@@ -63,7 +63,7 @@ pub enum BranchError {
 }
 
 impl BranchError {
-    /// Refuses, for this reason. It goes to `tracing`, never into an answer.
+    /// Refuses, for this reason. The reason goes to `tracing`, never into a response.
     pub fn refuse(reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Refused(reason.into())
     }
@@ -91,12 +91,12 @@ impl fmt::Display for BranchError {
     }
 }
 
-/// Makes a [`Retry`] of errors that are not standard errors: `anyhow::Error`, boxed errors, texts.
+/// Makes a [`Retry`] of an error that is not a standard error: `anyhow::Error`, a boxed error, a text.
 pub trait OrRetry<T> {
     /// The value, or a [`Retry`] with the error as its reason.
     ///
     /// # Errors
-    /// [`Retry`] where `self` is an error.
+    /// [`Retry`] if `self` is an error.
     fn or_retry(self) -> Result<T, Retry>;
 }
 
@@ -111,7 +111,7 @@ pub trait OrRefuse<T> {
     /// The value, or a refusal for this reason.
     ///
     /// # Errors
-    /// [`BranchError::Refused`] where there is no value.
+    /// [`BranchError::Refused`] if there is no value.
     fn or_refuse(self, reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Result<T, BranchError>;
 }
 
@@ -141,7 +141,7 @@ pub enum Prepared {
     Ongoing,
 }
 
-/// What a function returns that must succeed in the end: `Result<(), Retry>`, which cannot express a refusal.
+/// The result of a function that must succeed in the end: `Result<(), Retry>`, which cannot express a refusal.
 #[diagnostic::on_unimplemented(
     message = "a branch of a message cannot refuse and has nothing to hand back: return `Result<(), Retry>`",
     label = "expected `Result<(), Retry>`, found `{Self}`",
@@ -158,7 +158,7 @@ impl MustSucceed for Result<(), Retry> {
     }
 }
 
-/// What a query-prepared returns that decides by itself: `Result<Prepared, Retry>`.
+/// The result of a query-prepared that decides by itself: `Result<Prepared, Retry>`.
 #[diagnostic::on_unimplemented(
     message = "a query-prepared decides: return `Result<Prepared, Retry>`",
     label = "expected `Result<Prepared, Retry>`, found `{Self}`",
@@ -175,11 +175,12 @@ impl Decides for Result<Prepared, Retry> {
     }
 }
 
-/// What an answer of a branch's route says. The whole set: nothing else is ever written.
+/// A response of a branch's route. The whole set: a route never sends anything else.
 ///
 /// The bodies are fixed, since a coordinator searches them for words: a database's error text with the word `FAILURE`
 /// in it would count as a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Reply {
     /// 200: applied, now or before.
     Success,
@@ -187,13 +188,13 @@ pub enum Reply {
     Refused,
     /// 425: ask again after the same interval.
     Ongoing,
-    /// 500: not known or not done; call again.
+    /// 500: not done, or not known; call again.
     Retry,
     /// 400: gid, `trans_type`, `branch_id` or op is missing or malformed.
     BadCall,
     /// 401: the service takes only signed calls, and this one is not.
     Unsigned,
-    /// 403: the call's signature does not hold.
+    /// 403: the call's signature is not valid.
     BadSignature,
     /// 413: the payload is longer than the service reads.
     TooLong,
@@ -202,8 +203,8 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// Every answer there is.
-    pub const ALL: [Self; 9] = [
+    /// All replies.
+    pub const ALL: &'static [Self] = &[
         Self::Success,
         Self::Refused,
         Self::Ongoing,
@@ -248,15 +249,6 @@ impl Reply {
     }
 }
 
-impl IntoResponse for Reply {
-    fn into_response(self) -> Response {
-        let mut response = self.body().into_response();
-        *response.status_mut() = self.status();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_coordinator_reads_each_reply_as_it_is_meant() {
-        for reply in Reply::ALL {
+        for &reply in Reply::ALL {
             let expected = match reply {
                 Reply::Success => Answer::Success,
                 Reply::Refused => Answer::Failure,

@@ -1,4 +1,4 @@
-//! The wiring of services, for people to see: a table and a diagram, made from their lists of routes.
+//! The wiring of services for people to read: a table and a diagram, made from their lists of routes.
 //!
 //! ```
 //! # use branchwire::prelude::*;
@@ -29,7 +29,7 @@
 //! # }
 //! ```
 //!
-//! Such a test belongs into a service: the table has its paths, which stored transactions hold. As Markdown shows it:
+//! A service should have such a test: stored transactions hold the paths in this table. Rendered:
 //!
 //! | service | branch | the coordinator calls | with | in | |
 //! |---|---|---|---|---|---|
@@ -37,17 +37,17 @@
 
 use std::fmt::Write;
 
-use crate::{Role, Route};
+use crate::branch::Route;
 
 /// A Markdown table of the routes of these services, each named: who calls what, how, and with what.
 ///
-/// A test that compares it with a file keeps the paths, which stored transactions hold.
+/// Compare it with a file in a test: stored transactions hold the paths, so a changed path must be noticed.
 pub fn table(services: &[(&str, &[Route])]) -> String {
     let mut table =
         "| service | branch | the coordinator calls | with | in | |\n|---|---|---|---|---|---|\n".to_owned();
     for (service, route) in each(services) {
         let Route { name, path, payload, database, doc, .. } = route;
-        let (method, role) = call(route);
+        let (method, role) = (method(route), route.role.noun());
         line(
             &mut table,
             format_args!(
@@ -72,11 +72,8 @@ pub fn mermaid(services: &[(&str, &[Route])]) -> String {
         chart.push_str("    end\n");
     }
     for (service, route @ Route { name, payload, database, .. }) in each(services) {
-        let says = match route.role {
-            Role::QueryPrepared => "committed?",
-            Role::MsgBranch => payload,
-        };
-        let arrow = if says.is_empty() { "-->".to_owned() } else { format!("-- \"{}\" -->", escaped(says)) };
+        let label = if route.role.is_question() { "committed?" } else { payload };
+        let arrow = if label.is_empty() { "-->".to_owned() } else { format!("-- \"{}\" -->", escaped(label)) };
         line(&mut chart, format_args!("    coordinator {arrow} {service}.{name}"));
         if !database.is_empty() {
             line(
@@ -92,14 +89,10 @@ fn each<'a>(services: &'a [(&'a str, &'a [Route])]) -> impl Iterator<Item = (&'a
     services.iter().flat_map(|(service, routes)| routes.iter().map(move |route| (*service, route)))
 }
 
-/// How a coordinator calls a route, and what the route is to it.
-fn call(route: &Route) -> (&'static str, &'static str) {
-    match route.role {
-        Role::QueryPrepared => ("GET", "query-prepared"),
-        // A branch without payload is called by GET.
-        Role::MsgBranch if route.payload.is_empty() => ("GET", "branch of a message"),
-        Role::MsgBranch => ("POST", "branch of a message"),
-    }
+/// How a coordinator calls a route.
+fn method(route: &Route) -> &'static str {
+    // It calls a branch without payload by GET.
+    if route.role.is_question() || route.payload.is_empty() { "GET" } else { "POST" }
 }
 
 fn code(word: &str) -> String {
@@ -124,6 +117,7 @@ fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::branch::Role;
 
     const BANK_A: &[Route] = &[Route {
         name: "transfer_prepared",

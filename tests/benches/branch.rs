@@ -201,7 +201,7 @@ const HANDLERS: [&str; 3] = ["/bare", "/by-hand", "/credit"];
 /// One round: the median time of a call of each handler, in microseconds. `None` without a server.
 async fn round<DB: Credits>(in_flight: u32) -> Option<[f64; 3]> {
     let bank = Bank::<DB>::open().await?;
-    branchwire::barrier::check(&bank).await.expect("a database fit for branches");
+    branchwire::barrier::set_up(&bank).await.expect("a database ready for branches");
     for account in 3..=ACCOUNTS {
         let sql = format!("INSERT INTO user_account VALUES ({account}, 0)");
         DB::execute_outside(bank.pool(), &sql).await.expect("an account");

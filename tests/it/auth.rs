@@ -96,7 +96,7 @@ impl Target {
         let answer = request.send().await.unwrap();
         let (status, body) = (answer.status(), answer.text().await.unwrap());
         let reply = Reply::ALL.into_iter().find(|reply| reply.status() == status && reply.body() == body);
-        reply.unwrap_or_else(|| panic!("not a fixed answer: {status} {body}"))
+        *reply.unwrap_or_else(|| panic!("not a fixed answer: {status} {body}"))
     }
 
     /// What was seen cannot be turned into any other call: each is refused before the function runs.

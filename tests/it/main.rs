@@ -5,6 +5,7 @@ mod auth;
 mod bad_input;
 mod barrier;
 mod chaos;
+mod circles;
 mod conformance;
 mod coordinator;
 mod dependencies;

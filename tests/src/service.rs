@@ -8,8 +8,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Extension;
 use axum::http::Request;
 use axum::response::Response;
-use branchwire::__private::{BoxFuture, BranchFn, QueryPreparedFn, serve_branch, serve_query_prepared};
-use branchwire::protocol::{Gid, Op};
+use branchwire::__private::{AskBarrier, BoxFuture, BranchFn, QueryPreparedFn, serve_branch, serve_query_prepared};
+use branchwire::barrier::BarrierDialect;
+use branchwire::protocol::Gid;
 use branchwire::{BranchError, Database, Payload, Prepared, Reply, Retry, Role, Route, Tx};
 use tower::ServiceExt;
 
@@ -31,15 +32,12 @@ impl Service {
     /// A service on this database.
     pub fn new<D, F>(db: &D, business: F) -> Self
     where
-        D: Database,
+        D: Database<Driver: BarrierDialect>,
         F: for<'tx> Fn(&'tx mut Tx<D>, i64) -> BoxFuture<'tx, Result<(), BranchError>> + Send + Sync + 'static,
     {
         let business: Arc<Business<D>> = Arc::new(business);
-        let router = serve_query_prepared(
-            serve_branch(Router::new(), &BRANCH, Op::Action, branch::<D>()),
-            &PREPARED,
-            prepared::<D>(),
-        );
+        let router =
+            serve_query_prepared(serve_branch(Router::new(), &BRANCH, branch::<D>()), &PREPARED, prepared::<D>());
         Self { router: router.layer(Extension(business)).with_state(db.clone()) }
     }
 
@@ -88,7 +86,7 @@ impl Service {
 pub async fn read(response: Response) -> Reply {
     let status = response.status();
     let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
-    let reply = Reply::ALL.into_iter().find(|reply| reply.status() == status && reply.body() == body);
+    let reply = Reply::ALL.iter().copied().find(|reply| reply.status() == status && reply.body() == body);
     reply.unwrap_or_else(|| panic!("not a fixed answer: {status} {}", String::from_utf8_lossy(&body)))
 }
 
@@ -110,6 +108,6 @@ fn branch<D: Database>() -> BranchFn<D, (Given<D>,), i64, Result<(), BranchError
 }
 
 /// The query-prepared, as its attribute would write it.
-fn prepared<D: Database>() -> QueryPreparedFn<D, Result<Prepared, Retry>> {
+fn prepared<D: Database<Driver: BarrierDialect>>() -> QueryPreparedFn<D, Result<Prepared, Retry>> {
     QueryPreparedFn { ask: D::ask_barrier, decision: std::convert::identity }
 }

@@ -5,7 +5,7 @@ pub mod postgres;
 pub mod sqlite;
 
 use axum::Router;
-use branchwire::barrier::{self, CheckError};
+use branchwire::barrier::{self, BarrierDialect, SetUpError};
 use branchwire::{Client, Database, InvalidUrl};
 
 /// The account at bank A.
@@ -33,9 +33,9 @@ pub struct Links {
 /// Why a bank does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Its database has no barrier yet.
+    /// Its database is not ready for branches.
     #[error("{0}")]
-    Barrier(#[from] CheckError),
+    Barrier(#[from] SetUpError),
     /// Its database failed.
     #[error("the database of the bank failed")]
     Database(#[from] sqlx::Error),
@@ -98,8 +98,7 @@ pub async fn open_bank_b(database: &str) -> Result<Router, OpenError> {
 }
 
 /// Makes a database ready for branches.
-async fn ready<D: Database>(db: D) -> Result<D, OpenError> {
-    barrier::create_table(&db).await?;
-    barrier::check(&db).await?;
+async fn ready<D: Database<Driver: BarrierDialect>>(db: D) -> Result<D, OpenError> {
+    barrier::set_up(&db).await?;
     Ok(db)
 }

@@ -270,11 +270,11 @@ fn served(branch: &Branch, call: &Call) -> TokenStream {
             };
             quote_spanned! {site=>
                 let branch = #private::BranchFn { run: #run, payload: #read, outcome: #outcome };
-                #private::serve_branch(router, #route, #bw::protocol::Op::Action, branch)
+                #private::serve_branch(router, #route, branch)
             }
         }
         Call::AskBarrier { database } => {
-            let ask = proof(database, &quote!(#bw::Database), "ask_barrier");
+            let ask = proof(database, &quote!(#private::AskBarrier), "ask_barrier");
             quote_spanned! {site=>
                 let query_prepared = #private::QueryPreparedFn { ask: #ask, decision: ::core::convert::identity };
                 #private::serve_query_prepared(router, #route, query_prepared)

@@ -55,7 +55,7 @@ fn ask_barrier(branch: &Branch, database: &Type, function: &Function) -> TokenSt
         },
         name.span(),
     );
-    let answer = proof(database, &quote!(#bw::Database), "ask_barrier");
+    let answer = proof(database, &quote!(#bw::__private::AskBarrier), "ask_barrier");
     let body = quote_spanned!(name.span()=> { #answer(db, gid).await });
     quote! {
         #(#attrs)*

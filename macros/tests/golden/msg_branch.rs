@@ -49,7 +49,6 @@ const _: () = {
             ::branchwire::__private::serve_branch(
                 router,
                 &<Self as ::branchwire::Branch>::ROUTE,
-                ::branchwire::protocol::Op::Action,
                 branch,
             )
         }

@@ -4,7 +4,7 @@ pub async fn transfer_prepared(
     db: &BankA,
     gid: ::branchwire::Gid,
 ) -> ::core::result::Result<::branchwire::Prepared, ::branchwire::Retry> {
-    <BankA as ::branchwire::Database>::ask_barrier(db, gid).await
+    <BankA as ::branchwire::__private::AskBarrier>::ask_barrier(db, gid).await
 }
 /// Has the local transaction of a transfer committed?
 ///
@@ -38,7 +38,7 @@ const _: () = {
                 + ::branchwire::ExtractsAll<Self::Extractors>,
         {
             let query_prepared = ::branchwire::__private::QueryPreparedFn {
-                ask: <BankA as ::branchwire::Database>::ask_barrier,
+                ask: <BankA as ::branchwire::__private::AskBarrier>::ask_barrier,
                 decision: ::core::convert::identity,
             };
             ::branchwire::__private::serve_query_prepared(

@@ -55,7 +55,6 @@ pub mod bank_b {
                 ::branchwire::__private::serve_branch(
                     router,
                     &<Self as ::branchwire::Branch>::ROUTE,
-                    ::branchwire::protocol::Op::Action,
                     branch,
                 )
             }
@@ -67,7 +66,7 @@ pub mod bank_b {
         db: &BankB,
         gid: ::branchwire::Gid,
     ) -> ::core::result::Result<::branchwire::Prepared, ::branchwire::Retry> {
-        <BankB as ::branchwire::Database>::ask_barrier(db, gid).await
+        <BankB as ::branchwire::__private::AskBarrier>::ask_barrier(db, gid).await
     }
     /// Has the local transaction of a transfer committed?
     ///
@@ -101,7 +100,7 @@ pub mod bank_b {
                     + ::branchwire::ExtractsAll<Self::Extractors>,
             {
                 let query_prepared = ::branchwire::__private::QueryPreparedFn {
-                    ask: <BankB as ::branchwire::Database>::ask_barrier,
+                    ask: <BankB as ::branchwire::__private::AskBarrier>::ask_barrier,
                     decision: ::core::convert::identity,
                 };
                 ::branchwire::__private::serve_query_prepared(

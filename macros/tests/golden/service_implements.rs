@@ -56,7 +56,6 @@ pub mod notary {
                 ::branchwire::__private::serve_branch(
                     router,
                     &<Self as ::branchwire::Branch>::ROUTE,
-                    ::branchwire::protocol::Op::Action,
                     branch,
                 )
             }
@@ -67,7 +66,7 @@ pub mod notary {
         db: &Archive,
         gid: ::branchwire::Gid,
     ) -> ::core::result::Result<::branchwire::Prepared, ::branchwire::Retry> {
-        <Archive as ::branchwire::Database>::ask_barrier(db, gid).await
+        <Archive as ::branchwire::__private::AskBarrier>::ask_barrier(db, gid).await
     }
     /// A query-prepared: `GET /sealed` below the contract's base. The function: [`sealed()`](fn@sealed).
     #[allow(non_camel_case_types, dead_code, unreachable_pub)]
@@ -102,7 +101,7 @@ pub mod notary {
                     + ::branchwire::ExtractsAll<Self::Extractors>,
             {
                 let query_prepared = ::branchwire::__private::QueryPreparedFn {
-                    ask: <Archive as ::branchwire::Database>::ask_barrier,
+                    ask: <Archive as ::branchwire::__private::AskBarrier>::ask_barrier,
                     decision: ::core::convert::identity,
                 };
                 ::branchwire::__private::serve_query_prepared(

@@ -1,19 +1,20 @@
-//! A service's database as the barrier sees it: where a simulated one can take its place.
+//! A service's database as the barrier uses it. A simulated database can take its place.
 
 use std::future::Future;
 
-use super::{BarrierRow, Dialect, Wait};
-use crate::{CommitError, Database, Fault, Tx};
+use super::dialect::BarrierDialect;
+use super::row::BarrierRow;
+use crate::database::{CommitError, Database, Fault, Isolation, Tx, Wait};
 
 /// What the barrier, and the local transaction of a message, need of a database.
 ///
-/// Every [`Database`] is one, by its dialect. The algorithms are written over this trait, so that a simulator can run
-/// them on a database of its own, with crashes at every call.
+/// Every [`Database`] is one. The algorithms are written over this trait, so that a simulator can run them on a database
+/// of its own, with crashes at every call.
 pub trait BarrierDb: Clone + Send + Sync + 'static {
     /// An open transaction.
     type Tx: BarrierTx;
 
-    /// Begins a transaction with a barrier row; whether the row was not there yet. Waits as [`insert`](BarrierTx::insert).
+    /// Begins a transaction with a barrier row; whether the row is new. Waits as [`insert`](BarrierTx::insert).
     ///
     /// # Errors
     /// The database's own; nothing is left open.
@@ -23,7 +24,7 @@ pub trait BarrierDb: Clone + Send + Sync + 'static {
         row: BarrierRow<'_>,
     ) -> impl Future<Output = Result<(Self::Tx, bool), sqlx::Error>> + Send;
 
-    /// The reason in the row of this key, committed and durable when this returns. Not within a transaction.
+    /// The reason in the row of this key. It is committed and durable when this returns. Not within a transaction.
     ///
     /// # Errors
     /// The database's own: nothing was learned.
@@ -35,7 +36,7 @@ pub trait BarrierDb: Clone + Send + Sync + 'static {
 
 /// An open transaction of a [`BarrierDb`]. Dropped, it is rolled back.
 pub trait BarrierTx: Send {
-    /// Inserts another barrier row; whether it was not there yet. Waits for another transaction that has inserted it and is
+    /// Inserts another barrier row; whether the row is new. Waits for a transaction that has inserted the same row and is
     /// still open.
     ///
     /// # Errors
@@ -51,15 +52,22 @@ pub trait BarrierTx: Send {
     /// Rolls back; it always succeeds.
     fn rollback(self) -> impl Future<Output = ()> + Send;
 
-    /// What has gone wrong in the transaction so far; it then only rolls back.
+    /// The first error of the transaction; it can then only be rolled back.
     fn fault(&self) -> Option<Fault>;
 }
 
-impl<D: Database> BarrierDb for D {
+impl<D: Database<Driver: BarrierDialect>> BarrierDb for D {
     type Tx = Tx<D>;
 
     async fn begin_with(&self, wait: Wait, row: BarrierRow<'_>) -> Result<(Tx<D>, bool), sqlx::Error> {
-        Tx::begin_with(self, wait, row).await
+        let isolation = match wait {
+            Wait::Default => D::ISOLATION,
+            // Query-prepared is right at this level: its insert must see what others commit meanwhile.
+            Wait::Bounded => Isolation::ReadCommitted,
+        };
+        let mut tx = Tx::open(self, wait).await?;
+        let is_new = D::Driver::begin_with(tx.conn(), isolation, wait, row).await?;
+        Ok((tx, is_new))
     }
 
     async fn durable_reason(&self, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
@@ -72,7 +80,7 @@ impl<D: Database> BarrierDb for D {
     }
 }
 
-impl<D: Database> BarrierTx for Tx<D> {
+impl<D: Database<Driver: BarrierDialect>> BarrierTx for Tx<D> {
     async fn insert(&mut self, row: BarrierRow<'_>) -> Result<bool, sqlx::Error> {
         D::Driver::insert(self.conn(), row).await
     }

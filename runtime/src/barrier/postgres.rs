@@ -1,43 +1,13 @@
-//! The barrier on PostgreSQL, and on what speaks its protocol.
+//! The barrier on PostgreSQL.
 
-use sqlx::error::DatabaseError;
-use sqlx::{Executor, PgConnection, Pool, Postgres};
+use sqlx::{Executor, PgConnection, Postgres};
 
-use super::{BarrierRow, Dialect, Wait, WeakSetting};
-use crate::{Fault, Isolation};
+use super::dialect::BarrierDialect;
+use super::row::BarrierRow;
 
-impl Dialect for Postgres {
-    type Queue = ();
-
-    async fn queue(_: &Pool<Self>) {}
-
-    fn begin(isolation: Isolation, wait: Wait) -> &'static str {
-        match (wait, isolation) {
-            (Wait::Default, Isolation::ReadCommitted) => "BEGIN ISOLATION LEVEL READ COMMITTED",
-            (Wait::Default, Isolation::RepeatableRead) => "BEGIN ISOLATION LEVEL REPEATABLE READ",
-            (Wait::Default, Isolation::Serializable) => "BEGIN ISOLATION LEVEL SERIALIZABLE",
-            (Wait::Bounded, _) => "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '700ms'",
-        }
-    }
-
-    /// After a failed statement `COMMIT` alone answers with the tag ROLLBACK and no error; a statement before it gives
-    /// 25P02, and this one 25P01 where no transaction is open any more. A savepoint that nothing is written in costs
-    /// least: one around the business would take a transaction id of its own.
-    fn commit(_: Wait) -> &'static str {
-        "SAVEPOINT bw; COMMIT"
-    }
-
-    fn rollback(_: Wait) -> &'static str {
-        "ROLLBACK"
-    }
-
-    async fn run(conn: &mut PgConnection, sql: &'static str) -> Result<(), sqlx::Error> {
-        // Text without arguments goes as a simple query: several statements, one round trip.
-        conn.execute(sql).await.map(drop)
-    }
-
+impl BarrierDialect for Postgres {
     async fn insert(conn: &mut PgConnection, row: BarrierRow<'_>) -> Result<bool, sqlx::Error> {
-        let done = sqlx::query(
+        let inserted = sqlx::query(
             "INSERT INTO dtm_barrier.barrier (trans_type, gid, branch_id, op, barrier_id, reason) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT ON CONSTRAINT uniq_barrier DO NOTHING",
         )
@@ -49,7 +19,7 @@ impl Dialect for Postgres {
         .bind(row.reason)
         .execute(conn)
         .await?;
-        Ok(done.rows_affected() == 1)
+        Ok(inserted.rows_affected() == 1)
     }
 
     async fn durable_reason(conn: &mut PgConnection, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
@@ -63,23 +33,6 @@ impl Dialect for Postgres {
         .bind(row.barrier_id)
         .fetch_optional(conn)
         .await
-    }
-
-    fn fault(error: &(dyn DatabaseError + 'static)) -> Fault {
-        match error.code().as_deref() {
-            // serialization_failure, deadlock_detected, lock_not_available
-            Some("40001" | "40P01" | "55P03") => Fault::Conflict,
-            // connection exceptions, admin_shutdown, crash_shutdown, cannot_connect_now, statement_completion_unknown
-            Some(code) if code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "40003") => {
-                Fault::Lost
-            }
-            _ => Fault::Statement,
-        }
-    }
-
-    fn commit_was_refused(error: &(dyn DatabaseError + 'static)) -> bool {
-        // no_active_sql_transaction: what became of the one that was begun is not known.
-        Self::fault(error) != Fault::Lost && error.code().as_deref() != Some("25P01")
     }
 
     async fn create_table(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -104,43 +57,6 @@ impl Dialect for Postgres {
         )
         .await
         .map(drop)
-    }
-
-    async fn settings(pool: &Pool<Self>) -> Result<Vec<WeakSetting>, sqlx::Error> {
-        let mut conn = pool.acquire().await?;
-        let mut weak = Vec::new();
-        for (setting, advice) in [
-            (
-                "synchronous_commit",
-                "set it to `on` (or `remote_apply`) for this user: below it an acknowledged commit can be lost",
-            ),
-            ("fsync", "set it to `on`: without it an acknowledged commit can be lost"),
-        ] {
-            let value: String =
-                sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(&mut *conn).await?;
-            if !matches!(value.as_str(), "on" | "remote_write" | "remote_apply" | "local") {
-                weak.push(WeakSetting { setting, value, advice });
-            }
-        }
-        let standby: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut *conn).await?;
-        if standby {
-            weak.push(WeakSetting {
-                setting: "pg_is_in_recovery",
-                value: "true".to_owned(),
-                advice: "this is a replica: lead the pool to the primary",
-            });
-        }
-        Ok(weak)
-    }
-
-    fn no_table(error: &(dyn DatabaseError + 'static)) -> bool {
-        // undefined_table, invalid_schema_name
-        matches!(error.code().as_deref(), Some("42P01" | "3F000"))
-    }
-
-    fn no_right(error: &(dyn DatabaseError + 'static)) -> bool {
-        // insufficient_privilege, read_only_sql_transaction
-        matches!(error.code().as_deref(), Some("42501" | "25006"))
     }
 
     const GRANT: &'static str = "GRANT USAGE ON SCHEMA dtm_barrier TO <user>; GRANT SELECT, INSERT, UPDATE ON dtm_barrier.barrier TO <user>; \

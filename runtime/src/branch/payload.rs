@@ -11,7 +11,7 @@ use super::finite::holds_other_than_finite;
 /// router; those who send to it say so by [`Client::payload_bytes_max`](crate::Client::payload_bytes_max).
 pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// What a branch takes as its payload: any type that can be read from JSON.
+/// The payload of a branch: any type that can be read from JSON.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a payload: it cannot be read from JSON",
     label = "not a payload",
@@ -29,7 +29,7 @@ impl<P: DeserializeOwned + Send + 'static> Payload for P {
     }
 }
 
-/// What a branch can be sent as its payload: any type that can be written as JSON.
+/// A payload that can be sent to a branch: any type that can be written as JSON.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as a payload: it cannot be written as JSON",
     label = "cannot be sent",

@@ -1,22 +1,32 @@
-//! A type that stands for one database.
+//! The databases that branches work in: connections, transactions, errors, and a guard on the SQL of a business.
+//!
+//! What differs between databases is in one file each, behind [`Driver`]. Nothing here knows of the barrier.
 
-pub(crate) mod fault;
+mod driver;
+mod fault;
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
 mod statement;
-pub(crate) mod tx;
+mod tx;
 
 use axum::extract::FromRef;
-use futures_core::future::BoxFuture;
 use sqlx::Pool;
 
-use crate::barrier::Dialect;
-use crate::{Gid, Prepared, Retry};
+pub(crate) use driver::Driver;
+pub use driver::{Isolation, Wait, WeakSetting};
+pub use fault::Fault;
+pub use tx::{CommitError, Tx};
 
 /// One database of a service: a newtype of an sqlx pool, so that two databases of one kind are two types.
 ///
-/// Derive it: `#[derive(Clone, Database)] pub struct Bank(sqlx::SqlitePool);`. The pool must lead to the primary, never
+/// Derive it: `#[derive(Clone, Database)] pub struct Bank(sqlx::SqlitePool);`. The pool must connect to the primary, never
 /// to a replica or a read endpoint: the barrier decides by what it reads there.
 ///
-/// The isolation level of a branch's transaction is READ COMMITTED unless said otherwise, as in
+/// A branch's transaction is READ COMMITTED. Another level is an option of the derive:
 /// `#[database(isolation = "serializable")]`. SQLite has one level only, serializable.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a database",
@@ -25,34 +35,13 @@ use crate::{Gid, Prepared, Retry};
 )]
 pub trait Database: Clone + Send + Sync + 'static {
     /// The kind of database: [`sqlx::Sqlite`], [`sqlx::Postgres`] or [`sqlx::MySql`].
-    type Driver: Dialect;
+    type Driver: Driver;
 
     /// The isolation level of the transactions that branches run in.
     const ISOLATION: Isolation = Isolation::ReadCommitted;
 
     /// The pool.
     fn pool(&self) -> &Pool<Self::Driver>;
-
-    /// What a query-prepared without a body of its own answers.
-    #[doc(hidden)]
-    fn ask_barrier(&self, gid: Gid) -> BoxFuture<'_, Result<Prepared, Retry>> {
-        Box::pin(crate::serve::ask_barrier(self, gid))
-    }
-}
-
-/// The isolation level of a transaction.
-///
-/// A stricter one than READ COMMITTED makes conflicts errors (serialization failures) instead of waits; a branch that
-/// meets one is repeated at most twice, and then left to the coordinator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Isolation {
-    /// Each statement sees what was committed before it.
-    #[default]
-    ReadCommitted,
-    /// All statements see one snapshot.
-    RepeatableRead,
-    /// As if transactions ran one after another.
-    Serializable,
 }
 
 /// A router's state that holds the database `D`.
@@ -68,7 +57,8 @@ pub trait Holds<D>: Clone + Send + Sync + 'static {
     fn database(&self) -> D;
 }
 
-// `Self` is the state, not the database: while rustc does not know the state yet, it then guesses none.
+// `Self` is the state and not the database: this keeps rustc from suggesting a state type of its own while the state is
+// not inferred yet.
 #[diagnostic::do_not_recommend]
 impl<S: Clone + Send + Sync + 'static, D: FromRef<S>> Holds<D> for S {
     fn database(&self) -> D {
@@ -76,7 +66,7 @@ impl<S: Clone + Send + Sync + 'static, D: FromRef<S>> Holds<D> for S {
     }
 }
 
-/// What the field of a database is: an sqlx pool of a kind that a barrier can be in.
+/// The type of a database's field: an sqlx pool for a database that Branchwire supports.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an sqlx pool that Branchwire can use",
     label = "not `SqlitePool`, `PgPool` or `MySqlPool`",
@@ -84,14 +74,14 @@ impl<S: Clone + Send + Sync + 'static, D: FromRef<S>> Holds<D> for S {
 )]
 pub trait DatabasePool {
     /// The kind of database.
-    type Driver: Dialect;
+    type Driver: Driver;
 
     #[doc(hidden)]
     fn as_pool(&self) -> &Pool<Self::Driver>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<DB: Dialect> DatabasePool for Pool<DB> {
+impl<DB: Driver> DatabasePool for Pool<DB> {
     type Driver = DB;
 
     fn as_pool(&self) -> &Self {

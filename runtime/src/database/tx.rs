@@ -9,17 +9,24 @@ use futures_util::StreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::{Either, Execute, Executor, SqlStr};
 
-use crate::barrier::{BarrierRow, Dialect, Wait};
-use crate::{Database, Fault, Isolation};
+use super::Database;
+use super::driver::{Driver, Wait};
+use super::fault::Fault;
+use super::statement;
 
 /// An open transaction in the database `D`: what a branch gets as its first argument.
 ///
-/// An sqlx executor: `sqlx::query("...").execute(&mut *tx).await?`. It marks itself failed at any error of the database,
-/// also at one that the business ignores, and then runs no more statements and can only be rolled back: half of what was
-/// meant never commits.
-/// Statements that would end the transaction (`COMMIT`, `ROLLBACK`, savepoints) and DDL are errors, and mark it failed.
+/// It is an sqlx executor: `sqlx::query("...").execute(&mut *tx).await?`. Any error of the database marks it failed, also
+/// an error that the business ignores. A failed transaction runs no more statements and can only be rolled back, so half
+/// of the work never commits.
 ///
-/// Branchwire begins and ends it around a branch. In a test of a branch's function do so yourself:
+/// Some statements are errors, and mark it failed: those that begin or end a transaction (`COMMIT`, `ROLLBACK`,
+/// savepoints), and DDL, except for temporary tables. The rest of the list depends on the database. MySQL's has every
+/// statement that commits implicitly, such as `LOCK TABLES` and `TRUNCATE`; PostgreSQL allows these two. SQLite's has
+/// `PRAGMA`, `ATTACH` and `VACUUM`. It is a guard against mistakes: the commit checks in any case that the transaction is
+/// still the one that was begun.
+///
+/// Branchwire begins and ends the transaction of a branch. In a test of a branch's function do so yourself:
 ///
 /// ```
 /// # use branchwire::prelude::*;
@@ -36,32 +43,33 @@ use crate::{Database, Fault, Isolation};
 /// # }
 /// ```
 ///
-/// Dropped while open, it closes its connection, which rolls back: no open transaction ever returns to the pool.
+/// Dropped while open, it closes its connection, which rolls back: no open transaction returns to the pool.
 pub struct Tx<D: Database> {
     conn: PoolConnection<D::Driver>,
-    /// What has gone wrong; the transaction then only rolls back.
+    /// The first error; the transaction can then only be rolled back.
     fault: Option<Fault>,
-    /// Whether a text of several statements was not read to its end, so that an error of a later one went unseen.
+    /// Whether the results of several statements were not read to the end: an error of a later one would go unseen.
     unread: bool,
     /// Whether the database may still have the transaction open.
     open: bool,
     wait: Wait,
-    /// Held while the transaction is open. SQLite: the place in front of the file's one writer.
-    _queue: <D::Driver as Dialect>::Queue,
+    /// Held while the transaction is open. SQLite: the turn as the file's one writer.
+    _queue: <D::Driver as Driver>::Queue,
 }
 
 /// Why a transaction did not commit.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CommitError {
-    /// A statement failed earlier, and the business ignored it: everything was rolled back. So does a text of several
-    /// statements that was not read to its end: an error may lie there.
+    /// A statement failed earlier and the business ignored its error, or the business sent several statements in one text
+    /// and did not read all their results. Everything was rolled back.
     #[error("a statement of the transaction failed and its error was ignored: rolled back")]
     Failed(Fault),
-    /// The database refused to commit: everything was rolled back.
+    /// The database refused to commit. Everything was rolled back.
     #[error("the database refused to commit: rolled back")]
     Refused(#[source] sqlx::Error),
-    /// The connection was lost meanwhile, or the transaction was no longer the one that was begun: whether it has
-    /// committed is not known. Its barrier row tells.
+    /// The connection was lost during the commit, or the transaction was no longer the one that was begun. Whether it has
+    /// committed is not known; its barrier row tells.
     #[error("the commit had no clear answer: whether it took effect is not known")]
     Unknown(#[source] sqlx::Error),
 }
@@ -70,27 +78,20 @@ impl<D: Database> Tx<D> {
     /// Begins a transaction with the isolation level of the database.
     ///
     /// # Errors
-    /// The database's own, with nothing done.
+    /// The database's own; nothing is left open.
     pub async fn begin(db: &D) -> Result<Self, sqlx::Error> {
         let mut tx = Self::open(db, Wait::Default).await?;
         D::Driver::run(&mut tx.conn, D::Driver::begin(D::ISOLATION, Wait::Default)).await?;
         Ok(tx)
     }
 
-    /// Begins with a barrier row; whether the row was not there yet.
-    pub(crate) async fn begin_with(db: &D, wait: Wait, row: BarrierRow<'_>) -> Result<(Self, bool), sqlx::Error> {
-        let isolation = match wait {
-            Wait::Default => D::ISOLATION,
-            // The barrier's own question is asked at the level at which it is right.
-            Wait::Bounded => Isolation::ReadCommitted,
-        };
-        let mut tx = Self::open(db, wait).await?;
-        let inserted = D::Driver::begin_with(&mut tx.conn, isolation, wait, row).await?;
-        Ok((tx, inserted))
-    }
-
-    /// A connection in which nothing has begun yet; but a begin that is dropped or fails half-way closes it.
-    async fn open(db: &D, wait: Wait) -> Result<Self, sqlx::Error> {
+    /// Takes a connection on which the caller then runs [`Driver::begin`].
+    ///
+    /// If that fails or is cancelled, drop the transaction: this closes the connection.
+    ///
+    /// # Errors
+    /// No connection was available.
+    pub(crate) async fn open(db: &D, wait: Wait) -> Result<Self, sqlx::Error> {
         let queue = D::Driver::queue(db.pool()).await;
         let conn = db.pool().acquire().await?;
         Ok(Self { conn, fault: None, unread: false, open: true, wait, _queue: queue })
@@ -110,7 +111,7 @@ impl<D: Database> Tx<D> {
                 self.open = false;
                 Ok(())
             }
-            // The connection is closed with the drop of `self`, so whatever it still has open is rolled back.
+            // Dropping `self` closes the connection, which rolls back a transaction that is still open.
             Err(error) => Err(match &error {
                 sqlx::Error::Database(said) if D::Driver::commit_was_refused(said.as_ref()) => {
                     CommitError::Refused(error)
@@ -122,12 +123,12 @@ impl<D: Database> Tx<D> {
 
     /// Rolls back.
     ///
-    /// It always succeeds: where the database cannot be told, its connection is closed, which rolls back as well.
+    /// It always succeeds: if the database does not answer, the connection is closed, which rolls back as well.
     pub async fn rollback(mut self) {
         self.open = D::Driver::run(&mut self.conn, D::Driver::rollback(self.wait)).await.is_err();
     }
 
-    /// What has gone wrong in the transaction so far; it then only rolls back.
+    /// The first error of the transaction; it can then only be rolled back.
     pub fn fault(&self) -> Option<Fault> {
         self.fault.or(self.unread.then_some(Fault::Statement))
     }
@@ -141,7 +142,7 @@ impl<D: Database> Tx<D> {
         note::<D::Driver, T>(&mut self.fault, result)
     }
 
-    /// Takes a query apart, to look at its SQL.
+    /// Checks the SQL of a query.
     fn admit<'q, E>(&mut self, mut query: E) -> Result<Admitted<D::Driver>, sqlx::Error>
     where
         E: Execute<'q, D::Driver>,
@@ -154,16 +155,17 @@ impl<D: Database> Tx<D> {
 
     fn admit_sql(&mut self, sql: SqlStr) -> Result<(SqlStr, bool), sqlx::Error> {
         if self.fault.is_some() {
-            // The database may have rolled back by itself, and would commit this one alone.
+            // The database may have rolled back by itself; it would then commit this statement alone.
             return Err(sqlx::Error::Configuration(
                 "an earlier statement of this transaction failed: it can only be rolled back; return that error".into(),
             ));
         }
-        match super::statement::count(sql.as_str()) {
+        match statement::count(sql.as_str(), &D::Driver::SYNTAX) {
             Ok(statements) => Ok((sql, statements > 1)),
             Err(word) => self.note(Err(sqlx::Error::Configuration(
                 format!(
-                    "`{word}` is not for a branch's transaction: Branchwire begins and ends it, and DDL may end it"
+                    "`{word}` is not allowed in this transaction: Branchwire begins and ends it, and a branch does not \
+                     change the schema or the session"
                 )
                 .into(),
             ))),
@@ -171,9 +173,9 @@ impl<D: Database> Tx<D> {
     }
 }
 
-fn note<DB: Dialect, T>(fault: &mut Option<Fault>, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+fn note<DB: Driver, T>(fault: &mut Option<Fault>, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
     if let Err(error) = &result {
-        // The first one counts: those after it are often only its echo.
+        // Keep the first error: later ones are often only its consequence.
         fault.get_or_insert_with(|| Fault::of::<DB>(error));
     }
     result
@@ -193,7 +195,7 @@ impl<D: Database> fmt::Debug for Tx<D> {
     }
 }
 
-/// A query whose SQL was looked at and found fit.
+/// A query whose SQL has passed the guard.
 struct Admitted<DB: sqlx::Database> {
     sql: SqlStr,
     statement: Option<DB::Statement>,
@@ -242,12 +244,12 @@ where
             Ok(query) => {
                 let Tx { conn, fault, unread, .. } = self;
                 let was_unread = std::mem::replace(unread, *unread || query.is_several);
-                let steps = (**conn).fetch_many(query).map(move |step| note::<D::Driver, _>(fault, step));
+                let results = (**conn).fetch_many(query).map(move |result| note::<D::Driver, _>(fault, result));
                 let end = futures_util::stream::poll_fn(move |_| {
                     *unread = was_unread;
                     Poll::Ready(None)
                 });
-                steps.chain(end).boxed()
+                results.chain(end).boxed()
             }
         }
     }

@@ -12,7 +12,7 @@ use super::BusinessError;
 pub use super::NotStarted;
 use super::options::{Options, shared_options, whole_seconds};
 use super::used::{self, Occasion, Used};
-use crate::barrier::{self, BarrierDb, BarrierKey, BarrierTx, Entry};
+use crate::barrier::{self, BarrierDb, BarrierDialect, BarrierKey, BarrierTx, Entry};
 use crate::branch::{MsgBranch, QueryPrepared};
 use crate::client::{Client, Submit};
 use crate::protocol::{Gid, Step, TransType, Transaction};
@@ -297,7 +297,7 @@ impl Msg {
         business: F,
     ) -> Result<Done<T>, NotDone<E>>
     where
-        D: Database,
+        D: Database<Driver: BarrierDialect>,
         F: AsyncFnOnce(&mut Tx<D>) -> Result<T, E>,
     {
         do_and_submit(self, query_prepared.url, db, business).await

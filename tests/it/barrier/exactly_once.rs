@@ -1,7 +1,7 @@
 //! A branch applies once, in whatever order and however often its calls come.
 
-use branchwire::barrier::{self, BarrierKey, Entry};
 use branchwire::protocol::{BranchId, Gid, Op, TransType};
+use branchwire::simulation::{self, BarrierKey, Entry};
 use branchwire::{Fault, Reply};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
 use branchwire_tests::service::Service;
@@ -139,9 +139,9 @@ async fn call<DB: BankDriver>(bank: &Bank<DB>, gid: &Gid, trans_type: &TransType
 }
 
 async fn attempt<DB: BankDriver>(bank: &Bank<DB>, key: &BarrierKey, amount: i64) -> Result<Entry, sqlx::Error> {
-    let (mut tx, entry) = barrier::enter(bank, key).await?;
+    let (mut tx, entry) = simulation::enter(bank, key).await?;
     match entry {
-        Entry::Repeat => barrier::leave_repeat(tx, bank, key).await?,
+        Entry::Repeat => simulation::leave_repeat(tx, bank, key).await?,
         Entry::NothingToUndo => tx.commit().await.unwrap(),
         Entry::Run => {
             DB::credit(&mut tx, ACCOUNT, amount).await?;

@@ -1,7 +1,7 @@
 //! What only MySQL and MariaDB have.
 
-use branchwire::barrier::{self, BarrierKey};
 use branchwire::protocol::Gid;
+use branchwire::simulation::{self, BarrierKey};
 use branchwire::{Database, Fault, Reply, Tx};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver, OTHER_ACCOUNT};
 use branchwire_tests::database::TestDatabase;
@@ -89,7 +89,7 @@ async fn a_repeat_is_answered_after_a_commit_that_wrote() {
 async fn a_question_is_answered_after_a_commit_that_wrote() {
     let Some(bank) = Bank::<MySql>::open().await else { return };
     let (service, gid) = (crediting(&bank), Gid::random());
-    let (tx, _) = barrier::enter(&bank, &BarrierKey::local(gid.clone())).await.unwrap();
+    let (tx, _) = simulation::enter(&bank, &BarrierKey::local(gid.clone())).await.unwrap();
     tx.commit().await.unwrap();
     for written in [true, false] {
         assert_eq!(service.query_prepared(&gid).await, Reply::Success);

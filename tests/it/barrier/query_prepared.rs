@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use branchwire::barrier::{self, BarrierKey, Entry};
+use branchwire::barrier::BarrierDialect;
 use branchwire::protocol::Gid;
+use branchwire::simulation::{self, BarrierKey, Entry};
 use branchwire::{Database, Reply, Tx};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver, StrictBank};
 use branchwire_tests::service::Service;
@@ -22,13 +23,13 @@ super::on_each_database! {
 /// How long the local transaction of a test stays open while it is asked after.
 const OPEN: Duration = Duration::from_millis(200);
 
-fn service<D: Database>(bank: &D) -> Service {
+fn service<D: Database<Driver: BarrierDialect>>(bank: &D) -> Service {
     Service::new(bank, |_, _| Box::pin(async { Ok(()) }))
 }
 
 /// Begins the local transaction of a message.
-async fn begin<D: Database>(bank: &D, gid: &Gid) -> (Tx<D>, Entry) {
-    barrier::enter(bank, &BarrierKey::local(gid.clone())).await.unwrap()
+async fn begin<D: Database<Driver: BarrierDialect>>(bank: &D, gid: &Gid) -> (Tx<D>, Entry) {
+    simulation::enter(bank, &BarrierKey::local(gid.clone())).await.unwrap()
 }
 
 async fn a_message_without_local_transaction_failed_and_stays_so<DB: BankDriver>(bank: Bank<DB>) {
@@ -67,7 +68,7 @@ async fn the_question_waits_for_a_serializable_local_transaction<DB: BankDriver>
     waits(&StrictBank(bank)).await;
 }
 
-async fn waits<D: Database>(bank: &D) {
+async fn waits<D: Database<Driver: BarrierDialect>>(bank: &D) {
     let service = service(bank);
     for commits in [true, false] {
         let gid = Gid::random();

@@ -32,7 +32,7 @@ async fn pragma(pool: &SqlitePool, sql: &'static str) -> String {
 #[tokio::test]
 async fn the_check_sets_write_ahead_logging() {
     let bank = Bank::<Sqlite>::open().await.unwrap();
-    assert_eq!(barrier::check(&bank).await.unwrap(), []);
+    assert_eq!(barrier::set_up(&bank).await.unwrap(), []);
     assert_eq!(pragma(bank.pool(), "PRAGMA journal_mode").await, "wal");
 }
 
@@ -44,7 +44,7 @@ async fn the_check_makes_every_connection_durable_whatever_its_pool_was_opened_w
     let weak = AnyPool(SqlitePoolOptions::new().min_connections(3).connect_with(options).await.unwrap());
     assert_eq!(settings(&weak, 3).await, vec![("0".to_owned(), "0".to_owned()); 3]);
 
-    assert_eq!(barrier::check(&weak).await.unwrap(), []);
+    assert_eq!(barrier::set_up(&weak).await.unwrap(), []);
     // What `fullfsync` asks for is known on Apple's systems only.
     let full = if cfg!(target_vendor = "apple") { "1" } else { "0" };
     // Those that it had, and more that it opens.
@@ -58,7 +58,7 @@ async fn checks_at_once_do_not_wait_for_each_other() {
     let pool = SqlitePoolOptions::new().max_connections(3).acquire_timeout(Duration::from_secs(5));
     let bank = AnyPool(pool.connect_with(options).await.unwrap());
     drop(settings(&bank, 3).await);
-    let checks = (0..8).map(|_| barrier::check(&bank));
+    let checks = (0..8).map(|_| barrier::set_up(&bank));
     for weak in futures_util::future::try_join_all(checks).await.unwrap() {
         assert_eq!(weak, []);
     }
@@ -72,7 +72,7 @@ async fn the_check_names_connections_that_it_cannot_set() {
     let busy = AnyPool(pool.connect_with(options).await.unwrap());
     drop(settings(&busy, 2).await);
     let in_use = busy.pool().acquire().await.unwrap();
-    let [WeakSetting { setting: "synchronous", .. }] = &barrier::check(&busy).await.unwrap()[..] else {
+    let [WeakSetting { setting: "synchronous", .. }] = &barrier::set_up(&busy).await.unwrap()[..] else {
         panic!("the one in use goes unseen");
     };
     drop(in_use);

@@ -1,9 +1,9 @@
-//! What a service finds at its start: the table created, or told what to do.
+//! The start of a service: the table is created, or the error says what to do.
 
 use std::str::FromStr;
 
 use branchwire::Database;
-use branchwire::barrier::{CheckError, check, create_table};
+use branchwire::barrier::{SetUpError, set_up};
 use branchwire_tests::bank::{Bank, BankDriver};
 use branchwire_tests::database::TestDatabase;
 use branchwire_tests::server;
@@ -15,7 +15,7 @@ use sqlx::{MySql, MySqlPool, PgPool, Pool, Postgres, Sqlite, SqlitePool};
 
 super::on_each_database! {
     a_bank_with_its_table_passes,
-    the_table_may_be_created_again,
+    a_bank_may_be_set_up_again,
 }
 
 /// A database of any pool.
@@ -37,55 +37,51 @@ impl<DB: BankDriver> Database for AnyPool<DB> {
 }
 
 async fn a_bank_with_its_table_passes<DB: BankDriver>(bank: Bank<DB>) {
-    assert_eq!(check(&bank).await.unwrap(), []);
+    assert_eq!(set_up(&bank).await.unwrap(), []);
 }
 
-async fn the_table_may_be_created_again<DB: BankDriver>(bank: Bank<DB>) {
-    create_table(&bank).await.unwrap();
-    assert_eq!(check(&bank).await.unwrap(), []);
+async fn a_bank_may_be_set_up_again<DB: BankDriver>(bank: Bank<DB>) {
+    set_up(&bank).await.unwrap();
+    assert_eq!(set_up(&bank).await.unwrap(), []);
 }
 
-/// The table is missing: it is said so, many may create it at once, and then all is well.
-async fn a_missing_table_is_named_and_created<DB: BankDriver>(url: &str) {
+/// Many services that start at once on a database without the table all create it.
+async fn a_missing_table_is_created<DB: BankDriver>(url: &str) {
     let db = AnyPool(DB::pool(url, 10).await);
-    let error = check(&db).await.unwrap_err();
-    assert!(matches!(error, CheckError::NoTable(_)), "{error:?}");
-    assert!(error.to_string().contains("create_table(&db)"), "{error}");
-    for created in join_all((0..20).map(|_| create_table(&db))).await {
-        created.unwrap();
+    for set_up in join_all((0..20).map(|_| set_up(&db))).await {
+        set_up.unwrap();
     }
-    check(&db).await.unwrap();
+    set_up(&db).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_missing_table_is_named_and_created_on_sqlite() {
+async fn a_missing_table_is_created_on_sqlite() {
     let database = TestDatabase::sqlite();
-    a_missing_table_is_named_and_created::<Sqlite>(database.url()).await;
+    a_missing_table_is_created::<Sqlite>(database.url()).await;
 }
 
 #[tokio::test]
-async fn a_missing_table_is_named_and_created_on_postgres() {
+async fn a_missing_table_is_created_on_postgres() {
     let Some(database) = TestDatabase::postgres().await else { return };
-    a_missing_table_is_named_and_created::<Postgres>(database.url()).await;
+    a_missing_table_is_created::<Postgres>(database.url()).await;
 }
 
 #[tokio::test]
-async fn a_missing_table_is_named_and_created_on_mysql() {
+async fn a_missing_table_is_created_on_mysql() {
     let Some(server) = server::own_mysql().await else { return };
-    a_missing_table_is_named_and_created::<MySql>(TestDatabase::on(&server).await.url()).await;
+    a_missing_table_is_created::<MySql>(TestDatabase::on(&server).await.url()).await;
 }
 
 /// A user without rights is told the statement that an administrator has to run; and it is enough.
 async fn missing_rights_are_named<DB: BankDriver>(administrator: &Bank<DB>, user: &AnyPool<DB>, name: &str) {
-    let Err(error @ CheckError::NoRight { grant, .. }) = check(user).await else {
+    let Err(error @ SetUpError::NoRight { grant, .. }) = set_up(user).await else {
         panic!("the rights are not missing")
     };
     assert!(error.to_string().contains(grant), "{error}");
     let grant = grant.replace("<user>", name);
     DB::execute_outside(administrator.pool(), &grant).await.unwrap();
-    assert_eq!(check(user).await.unwrap(), []);
-    // A service may create the table at each start, also if its user may create none.
-    create_table(user).await.unwrap();
+    // The user may create no tables; the table exists, so that is enough.
+    assert_eq!(set_up(user).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -120,8 +116,8 @@ async fn missing_rights_are_named_on_sqlite() {
     let bank = Bank::<Sqlite>::open().await.unwrap();
     let options = SqliteConnectOptions::from_str(bank.url()).unwrap().create_if_missing(false).read_only(true);
     let reader = AnyPool(SqlitePool::connect_with(options).await.unwrap());
-    let error = check(&reader).await.unwrap_err();
-    assert!(matches!(error, CheckError::NoRight { .. }), "{error:?}");
+    let error = set_up(&reader).await.unwrap_err();
+    assert!(matches!(error, SetUpError::NoRight { .. }), "{error:?}");
     assert!(error.to_string().contains("make the file and its directory writable"), "{error}");
 }
 
@@ -133,7 +129,8 @@ async fn a_user_who_may_not_create_the_table_is_told_so() {
     Postgres::execute_outside(&administrator, &format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'")).await.unwrap();
     let options = PgConnectOptions::from_str(database.url()).unwrap().username(&name).password("secret");
     let user = AnyPool(PgPool::connect_with(options).await.unwrap());
-    let error = create_table(&user).await.unwrap_err();
+    let error = set_up(&user).await.unwrap_err();
+    assert!(matches!(error, SetUpError::MayNotCreate { .. }), "{error:?}");
     assert!(error.to_string().contains("an administrator"), "{error}");
     user.pool().close().await;
     Postgres::execute_outside(&administrator, &format!("DROP ROLE {name}")).await.unwrap();
@@ -143,7 +140,7 @@ async fn a_user_who_may_not_create_the_table_is_told_so() {
 async fn an_unreachable_database_is_told_apart() {
     let bank = Bank::<Sqlite>::open().await.unwrap();
     bank.pool().close().await;
-    assert!(matches!(check(&bank).await, Err(CheckError::Unreachable(_))));
+    assert!(matches!(set_up(&bank).await, Err(SetUpError::Unreachable(_))));
 }
 
 #[tokio::test]
@@ -151,24 +148,23 @@ async fn a_table_that_is_not_dtms_is_told_apart() {
     let database = TestDatabase::sqlite();
     let db = AnyPool(SqlitePool::connect(database.url()).await.unwrap());
     Sqlite::execute_outside(db.pool(), "CREATE TABLE dtm_barrier_barrier (gid TEXT)").await.unwrap();
-    assert!(matches!(check(&db).await, Err(CheckError::Unusable(_))));
+    assert!(matches!(set_up(&db).await, Err(SetUpError::Unusable(_))));
 
     let Some(bank) = Bank::<Postgres>::open().await else { return };
     let sql = "ALTER TABLE dtm_barrier.barrier DROP CONSTRAINT uniq_barrier";
     Postgres::execute_outside(bank.pool(), sql).await.unwrap();
-    assert!(matches!(check(&bank).await, Err(CheckError::Unusable(_))));
+    assert!(matches!(set_up(&bank).await, Err(SetUpError::Unusable(_))));
 }
 
-/// The settings that a check complains about.
+/// The settings that are too weak.
 async fn weak<DB: BankDriver>(db: &impl Database<Driver = DB>) -> Vec<&'static str> {
-    check(db).await.unwrap().into_iter().map(|weak| weak.setting).collect()
+    set_up(db).await.unwrap().into_iter().map(|weak| weak.setting).collect()
 }
 
 #[tokio::test]
 async fn settings_that_lose_commits_are_named_on_sqlite() {
     let db =
         AnyPool(sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap());
-    create_table(&db).await.unwrap();
     assert_eq!(weak(&db).await, ["journal_mode"]);
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use branchwire::barrier::{self, BarrierKey};
 use branchwire::protocol::Gid;
+use branchwire::simulation::{self, BarrierKey};
 use branchwire::{Database, Fault, OrRefuse, Reply, Tx};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver, OTHER_ACCOUNT};
 use branchwire_tests::service::Service;
@@ -93,7 +93,7 @@ pub(super) async fn errors_mean<DB: BankDriver>(bank: &Bank<DB>, statements: &[&
 /// `kill` kills the connections that wait for a lock, and returns an error as long as there are none.
 pub(super) async fn a_lost_question_is_unknown<DB: BankDriver>(bank: &Bank<DB>, kill: &str) {
     let (service, gid) = (Service::new(bank, |_, _| Box::pin(async { Ok(()) })), Gid::random());
-    let (tx, _) = barrier::enter(bank, &BarrierKey::local(gid.clone())).await.unwrap();
+    let (tx, _) = simulation::enter(bank, &BarrierKey::local(gid.clone())).await.unwrap();
 
     let killed = async {
         while DB::execute_outside(bank.pool(), kill).await.is_err() {

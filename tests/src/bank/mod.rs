@@ -9,7 +9,7 @@ mod sqlite;
 use std::future::Future;
 use std::sync::Arc;
 
-use branchwire::barrier::Dialect;
+use branchwire::barrier::BarrierDialect;
 use branchwire::protocol::Gid;
 use branchwire::{Database, Isolation, Tx};
 use sqlx::Pool;
@@ -60,7 +60,7 @@ impl<DB: BankDriver> Bank<DB> {
     pub async fn on(database: TestDatabase, connections_max: u32) -> Self {
         let pool = DB::pool(database.url(), connections_max).await;
         let bank = Self { pool, database: Arc::new(database) };
-        branchwire::barrier::create_table(&bank).await.expect("the barrier table");
+        branchwire::barrier::set_up(&bank).await.expect("the barrier table");
         DB::create_accounts(&bank.pool).await;
         bank
     }
@@ -113,7 +113,7 @@ pub type Row = (String, String, String, String, String);
 ///
 /// Statements on a pool panic where the database does not do what is asked; those within a transaction are the
 /// business's, and return the database's error.
-pub trait BankDriver: Dialect {
+pub trait BankDriver: BarrierDialect {
     /// A fresh database; `None` if there is no server, and then the test has been reported as skipped.
     fn database() -> impl Future<Output = Option<TestDatabase>> + Send;
 

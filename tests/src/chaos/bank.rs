@@ -150,8 +150,7 @@ macro_rules! bank {
                     sqlx::query($insert_account).bind(account).bind(OPENING_BALANCE).execute(&pool).await?;
                 }
                 let db = Bank(pool);
-                barrier::create_table(&db).await?;
-                barrier::check(&db).await?;
+                barrier::set_up(&db).await?;
                 let receives = Router::new().route("/books", get(books)).branch::<credit>().with_state(db.clone());
                 let Some(coordinator) = surroundings.coordinator else { return Ok(receives) };
                 let sender = Sender {

@@ -1,5 +1,6 @@
 // A message's branch refuses with `?`.
 
+use branchwire::OrRefuse;
 use branchwire::prelude::*;
 
 #[derive(Clone, Database)]

@@ -1,5 +1,6 @@
 //! Errors on their way out of a branch.
 
+use branchwire::OrRefuse;
 use branchwire::prelude::*;
 
 /// The accounts.

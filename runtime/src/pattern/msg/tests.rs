@@ -27,8 +27,7 @@ impl Bank {
         let options =
             sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("bank.db")).create_if_missing(true);
         let bank = Self(SqlitePool::connect_with(options).await.unwrap());
-        barrier::create_table(&bank).await.unwrap();
-        assert_eq!(barrier::check(&bank).await.unwrap(), []);
+        assert_eq!(barrier::set_up(&bank).await.unwrap(), []);
         sqlx::query("CREATE TABLE account (balance INTEGER)").execute(&bank.0).await.unwrap();
         sqlx::query("INSERT INTO account VALUES (1000)").execute(&bank.0).await.unwrap();
         bank

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use branchwire::__simulation::{Business, Trouble, apply};
-use branchwire::barrier::{BarrierKey, QueryPreparedError, query_prepared};
+use branchwire::barrier::{QueryPreparedError, query_prepared};
 use branchwire::protocol::{BranchId, Gid, LOCAL_BRANCH, Op, TransType};
+use branchwire::simulation::{ATTEMPTS_MAX, AttemptError, BarrierKey, Business, apply};
 use branchwire::{BranchError, Prepared, Reply, Retry};
 use branchwire_coordinator::transport::Heard;
 use bytes::Bytes;
@@ -16,9 +16,6 @@ use super::database::{Connection, Database, Effect, Transaction};
 use super::fate::{Fate, Fault};
 use super::network::{Handler, Request};
 use super::process::Life;
-
-/// How often a branch's transaction is tried within one call, as in a service's route.
-const ATTEMPTS_MAX: u32 = 3;
 
 /// What a branch is asked for.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -60,7 +57,7 @@ async fn ask(connection: &Connection, gid: &Gid) -> Reply {
         Ok(Prepared::Committed) => Reply::Success,
         Ok(Prepared::RolledBack) => Reply::Refused,
         Ok(Prepared::Ongoing) | Err(QueryPreparedError::Ongoing(_)) => Reply::Ongoing,
-        Err(QueryPreparedError::Unknown(_)) => Reply::Retry,
+        Err(_) => Reply::Retry,
     }
 }
 
@@ -72,8 +69,8 @@ async fn serve(fate: &Arc<Fate>, connection: &Connection, key: BarrierKey, body:
         let business: Business<Transaction> = Box::new(move |tx| credit(tx, fate, effect));
         match apply(connection, &key, business).await {
             Ok(reply) => return reply,
-            Err(Trouble::Passing(_)) => {}
-            Err(Trouble::Lasting(_)) => return Reply::Retry,
+            Err(AttemptError::Transient(_)) => {}
+            Err(AttemptError::Permanent(_)) => return Reply::Retry,
         }
     }
     Reply::Retry

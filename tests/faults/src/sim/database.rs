@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use branchwire::barrier::{BarrierDb, BarrierRow, BarrierTx, Wait};
+use branchwire::simulation::{BarrierDb, BarrierRow, BarrierTx, Wait};
 use branchwire::{CommitError, Fault as Meaning};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use branchwire::__simulation::do_and_submit;
 use branchwire::msg::Msg;
+use branchwire::simulation::do_and_submit;
 use branchwire::{Client, Done, Gid, MsgBranch, NotDone};
 use tokio::time::sleep;
 

@@ -1,0 +1,60 @@
+//! What the barrier writes: the seam between the kinds of databases.
+
+use std::future::Future;
+
+use super::row::BarrierRow;
+use crate::database::{Driver, Isolation, Wait, WeakSetting};
+
+/// How the barrier is kept in one kind of database. Implemented for [`sqlx::Sqlite`], [`sqlx::Postgres`] and
+/// [`sqlx::MySql`], behind the features of these names.
+///
+/// Code that is generic over its database names it as a bound: `D: Database<Driver: BarrierDialect>`. Its items are not
+/// for use by hand: they change without notice.
+#[diagnostic::on_unimplemented(
+    message = "Branchwire has no barrier for `{Self}`",
+    note = "barriers exist for SQLite, PostgreSQL and MySQL: features `sqlite`, `postgres` and `mysql` of `branchwire`"
+)]
+pub trait BarrierDialect: Driver {
+    /// Begins a transaction with its first barrier row, in as few round trips as this database can; whether the row is
+    /// new.
+    #[doc(hidden)]
+    fn begin_with(
+        conn: &mut Self::Connection,
+        isolation: Isolation,
+        wait: Wait,
+        row: BarrierRow<'_>,
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
+        async move {
+            Self::run(conn, Self::begin(isolation, wait)).await?;
+            Self::insert(conn, row).await
+        }
+    }
+
+    /// Inserts a barrier row; whether the row is new.
+    #[doc(hidden)]
+    fn insert(
+        conn: &mut Self::Connection,
+        row: BarrierRow<'_>,
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
+
+    /// The reason in the row of this key. It is committed and durable when this returns. Runs outside a transaction.
+    #[doc(hidden)]
+    fn durable_reason(
+        conn: &mut Self::Connection,
+        row: BarrierRow<'_>,
+    ) -> impl Future<Output = Result<Option<String>, sqlx::Error>> + Send;
+
+    /// Creates the barrier table, if it does not exist.
+    #[doc(hidden)]
+    fn create_table(conn: &mut Self::Connection) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// The weak settings of the barrier table itself.
+    #[doc(hidden)]
+    fn table_settings(_: &mut Self::Connection) -> impl Future<Output = Result<Vec<WeakSetting>, sqlx::Error>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// The rights that the barrier needs, as a statement for the administrator.
+    #[doc(hidden)]
+    const GRANT: &'static str;
+}

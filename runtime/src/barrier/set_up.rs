@@ -1,0 +1,112 @@
+//! The start of a service: the barrier table, the rights on it, the settings of its database.
+
+use super::dialect::BarrierDialect;
+use super::row::{BarrierKey, REASON_ROLLBACK};
+use crate::database::{Database, Driver, Fault, Tx, WeakSetting};
+use crate::protocol::Gid;
+
+/// Why a database is not ready for branches. The text says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetUpError {
+    /// The table does not exist, and the user may not create it.
+    #[error(
+        "the barrier table does not exist, and this user may not create it: let an administrator call \
+         `branchwire::barrier::set_up(&db)` once, or create DTM's `barrier` table; then {grant}"
+    )]
+    MayNotCreate {
+        /// The rights that the user needs after that.
+        grant: &'static str,
+        /// The database's error.
+        source: sqlx::Error,
+    },
+    /// The user may not use the table.
+    #[error("the user's rights on the barrier table are not enough: {grant}")]
+    NoRight {
+        /// The statement that an administrator has to run.
+        grant: &'static str,
+        /// The database's error.
+        source: sqlx::Error,
+    },
+    /// The database cannot be reached.
+    #[error("the database cannot be reached: check its address, and that it runs")]
+    Unreachable(#[source] sqlx::Error),
+    /// Any other error of the database; the table may have other columns than DTM's.
+    #[error("the barrier table cannot be used: compare its columns with those of DTM's `barrier` table")]
+    Unusable(#[source] sqlx::Error),
+}
+
+impl SetUpError {
+    fn of<DB: BarrierDialect>(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(cause) if DB::is_missing_right(cause.as_ref()) => {
+                Self::NoRight { grant: DB::GRANT, source: error }
+            }
+            _ if Fault::of::<DB>(&error) == Fault::Lost => Self::Unreachable(error),
+            _ => Self::Unusable(error),
+        }
+    }
+}
+
+/// Makes a database ready for branches: call it when a service starts, before the pool is in use.
+///
+/// It creates the barrier table if it does not exist, changes the settings that a client can change, and uses the table
+/// once as a branch does: it inserts a row and rolls back. It may be called any number of times, by many at once, and by a
+/// user who may not create tables if the table exists.
+///
+/// The settings that it returns can lose acknowledged commits, most of them only in a power cut. Each is logged as a
+/// warning as well.
+///
+/// The table is `dtm_barrier.barrier` on PostgreSQL (a schema) and on MySQL (a database), and `dtm_barrier_barrier` on
+/// SQLite. Its rows may be removed long after their transactions have ended; DTM advises a month.
+///
+/// On SQLite it sets WAL, which stays with the file, and `synchronous` FULL (on Apple's systems `fullfsync` as well) in each
+/// connection that the pool has or opens later, whatever the pool's options are. For this it waits for each connection, up
+/// to the pool's `acquire_timeout`; if some connections are in use all that time, a weak setting says so.
+///
+/// # Errors
+/// [`SetUpError`], whose text says what to do.
+pub async fn set_up<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<Vec<WeakSetting>, SetUpError> {
+    let mut weak = D::Driver::settings(db.pool()).await.map_err(SetUpError::of::<D::Driver>)?;
+    match probe(db).await {
+        // Only now: databases check the right to create before they look whether the table exists.
+        Err(sqlx::Error::Database(cause)) if D::Driver::is_missing_table(cause.as_ref()) => {
+            create_table(db).await?;
+            probe(db).await
+        }
+        probed => probed,
+    }
+    .map_err(SetUpError::of::<D::Driver>)?;
+    let mut conn = db.pool().acquire().await.map_err(SetUpError::of::<D::Driver>)?;
+    weak.extend(D::Driver::table_settings(&mut conn).await.map_err(SetUpError::of::<D::Driver>)?);
+    for WeakSetting { setting, value, advice } in &weak {
+        tracing::warn!(setting, value, advice, "the database may lose commits that it has acknowledged");
+    }
+    Ok(weak)
+}
+
+async fn create_table<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), SetUpError> {
+    let mut conn = db.pool().acquire().await.map_err(SetUpError::of::<D::Driver>)?;
+    let created = D::Driver::create_table(&mut conn).await.map_err(SetUpError::of::<D::Driver>);
+    if created.is_err() {
+        // A transaction of the creation may still be open in it.
+        conn.close_on_drop();
+    }
+    created.map_err(|error| match error {
+        SetUpError::NoRight { grant, source } => SetUpError::MayNotCreate { grant, source },
+        other => other,
+    })
+}
+
+/// Uses the barrier table as a branch does, and rolls back.
+async fn probe<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), sqlx::Error> {
+    let mut tx = Tx::begin(db).await?;
+    let key = BarrierKey::local(Gid::random());
+    let row = key.row_of(key.op.as_str(), REASON_ROLLBACK);
+    let result = match D::Driver::insert(tx.conn(), row).await {
+        Ok(_) => D::Driver::durable_reason(tx.conn(), row).await.map(drop),
+        Err(error) => Err(error),
+    };
+    tx.rollback().await;
+    result
+}

@@ -1,0 +1,80 @@
+//! The roles of annotated functions, as a table, and the list of routes.
+
+use crate::protocol::Op;
+
+/// The part that an annotated function plays in a global transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Role {
+    /// `#[msg_branch]`: a branch of a message; it must succeed in the end.
+    MsgBranch,
+    /// `#[query_prepared]`: tells whether a message's local transaction has committed.
+    QueryPrepared,
+}
+
+/// What a role means for its route: one row of the table.
+struct Row {
+    noun: &'static str,
+    ops: &'static [Op],
+    is_question: bool,
+    may_refuse: bool,
+    hands_back: bool,
+}
+
+static MSG_BRANCH: Row =
+    Row { noun: "branch of a message", ops: &[Op::Action], is_question: false, may_refuse: false, hands_back: false };
+
+static QUERY_PREPARED: Row =
+    Row { noun: "query-prepared", ops: &[Op::Msg], is_question: true, may_refuse: true, hands_back: false };
+
+impl Role {
+    fn row(self) -> &'static Row {
+        match self {
+            Self::MsgBranch => &MSG_BRANCH,
+            Self::QueryPrepared => &QUERY_PREPARED,
+        }
+    }
+
+    /// What it is called: "branch of a message".
+    pub fn noun(self) -> &'static str {
+        self.row().noun
+    }
+
+    /// What a coordinator may ask of its route. The route answers any other op with [`Reply::BadCall`](crate::Reply).
+    pub fn ops(self) -> &'static [Op] {
+        self.row().ops
+    }
+
+    /// Whether the coordinator only asks it a question: by GET, without payload, and it may answer that it does not know
+    /// yet. A branch is called to change something.
+    pub fn is_question(self) -> bool {
+        self.row().is_question
+    }
+
+    /// Whether it may answer no for good; otherwise it must succeed in the end.
+    pub fn may_refuse(self) -> bool {
+        self.row().may_refuse
+    }
+
+    /// Whether it hands a value back to its caller.
+    pub fn hands_back(self) -> bool {
+        self.row().hands_back
+    }
+}
+
+/// One route of a service, for lists, diagrams and snapshot tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// The function's name.
+    pub name: &'static str,
+    /// The whole path. A promise on the wire: stored transactions hold it.
+    pub path: &'static str,
+    /// The part it plays.
+    pub role: Role,
+    /// The payload's type as written, empty without one.
+    pub payload: &'static str,
+    /// The database's type as written, empty without one.
+    pub database: &'static str,
+    /// The first line of the function's docs.
+    pub doc: &'static str,
+}

@@ -1,0 +1,156 @@
+//! MySQL and MariaDB.
+
+use sqlx::error::DatabaseError;
+use sqlx::mysql::MySqlDatabaseError;
+use sqlx::{MySql, MySqlConnection, Pool};
+
+use super::driver::{Driver, Isolation, Wait, WeakSetting};
+use super::fault::Fault;
+use super::statement::{Feature, Reading, Syntax};
+
+impl Driver for MySql {
+    type Queue = ();
+
+    async fn queue(_: &Pool<Self>) {}
+
+    /// With autocommit off, and a savepoint. At some errors InnoDB rolls back by itself: without these the next statement
+    /// would commit alone, and the end of the transaction could not tell.
+    fn begin(isolation: Isolation, wait: Wait) -> &'static str {
+        match (wait, isolation) {
+            (Wait::Default, Isolation::ReadCommitted) => {
+                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET autocommit = 0; START TRANSACTION; SAVEPOINT bw"
+            }
+            (Wait::Default, Isolation::RepeatableRead) => {
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET autocommit = 0; START TRANSACTION; SAVEPOINT bw"
+            }
+            (Wait::Default, Isolation::Serializable) => {
+                "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SET autocommit = 0; START TRANSACTION; SAVEPOINT bw"
+            }
+            (Wait::Bounded, _) => {
+                "SET @bw_wait = @@SESSION.innodb_lock_wait_timeout; SET SESSION innodb_lock_wait_timeout = 1; \
+                 SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET autocommit = 0; START TRANSACTION; SAVEPOINT bw"
+            }
+        }
+    }
+
+    /// If the transaction has ended meanwhile, the savepoint is gone: error 1305, and MySQL runs nothing after it.
+    fn commit(wait: Wait) -> &'static str {
+        match wait {
+            Wait::Default => "RELEASE SAVEPOINT bw; COMMIT; SET autocommit = 1",
+            Wait::Bounded => {
+                "RELEASE SAVEPOINT bw; COMMIT; SET autocommit = 1; SET SESSION innodb_lock_wait_timeout = @bw_wait"
+            }
+        }
+    }
+
+    fn rollback(wait: Wait) -> &'static str {
+        match wait {
+            Wait::Default => "ROLLBACK; SET autocommit = 1",
+            Wait::Bounded => "ROLLBACK; SET autocommit = 1; SET SESSION innodb_lock_wait_timeout = @bw_wait",
+        }
+    }
+
+    async fn run(conn: &mut MySqlConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+        // sqlx sends a raw text as a plain query: several statements, one round trip.
+        sqlx::raw_sql(sql).execute(conn).await.map(drop)
+    }
+
+    fn fault(error: &(dyn DatabaseError + 'static)) -> Fault {
+        match number(error) {
+            // lock wait timeout, deadlock (Galera: a certification failure)
+            1205 | 1213 => Fault::Conflict,
+            // server shutdown, aborted connection, connection killed, a Galera node that is not ready
+            1053 | 1152 | 1927 | 1047 | 1159 | 1161 => Fault::Lost,
+            _ => Fault::Statement,
+        }
+    }
+
+    fn commit_was_refused(error: &(dyn DatabaseError + 'static)) -> bool {
+        Self::fault(error) == Fault::Conflict
+    }
+
+    fn is_missing_table(error: &(dyn DatabaseError + 'static)) -> bool {
+        // unknown database, no such table
+        matches!(number(error), 1049 | 1146)
+    }
+
+    fn is_missing_right(error: &(dyn DatabaseError + 'static)) -> bool {
+        // access denied: to a database, a table, a column, for lack of a privilege; running with --read-only
+        matches!(number(error), 1044 | 1142 | 1143 | 1227 | 1290)
+    }
+
+    async fn settings(pool: &Pool<Self>) -> Result<Vec<WeakSetting>, sqlx::Error> {
+        let mut conn = pool.acquire().await?;
+        let mut weak = Vec::new();
+        let flush: i64 = sqlx::query_scalar("SELECT CAST(@@GLOBAL.innodb_flush_log_at_trx_commit AS SIGNED)")
+            .fetch_one(&mut *conn)
+            .await?;
+        // MariaDB's 3 is 1 and more.
+        if !matches!(flush, 1 | 3) {
+            weak.push(WeakSetting::new(
+                "innodb_flush_log_at_trx_commit",
+                flush.to_string(),
+                "set it to 1: otherwise a power cut can lose an acknowledged commit",
+            ));
+        }
+        let read_only: i64 =
+            sqlx::query_scalar("SELECT CAST(@@GLOBAL.read_only AS SIGNED)").fetch_one(&mut *conn).await?;
+        if read_only != 0 {
+            weak.push(WeakSetting::new(
+                "read_only",
+                read_only.to_string(),
+                "this looks like a replica: connect the pool to the primary",
+            ));
+        }
+        Ok(weak)
+    }
+
+    /// Each of these ends the transaction, or commits it implicitly. Source: MySQL's manual, "Statements That Cause an
+    /// Implicit Commit". CREATE and DROP of a TEMPORARY table do not, and are allowed.
+    const SYNTAX: Syntax = Syntax {
+        refused: &[
+            "begin",
+            "commit",
+            "release",
+            "rollback",
+            "savepoint",
+            "start",
+            "xa",
+            "alter",
+            "create",
+            "drop",
+            "rename",
+            "truncate",
+            "grant",
+            "revoke",
+            "lock",
+            "unlock",
+            "flush",
+            "reset",
+            "analyze",
+            "cache",
+            "check",
+            "optimize",
+            "repair",
+            "install",
+            "uninstall",
+            "change",
+            "stop",
+            "backup",
+            "shutdown",
+        ],
+        // The modes `NO_BACKSLASH_ESCAPES` and `ANSI_QUOTES` decide, and each session can set them.
+        readings: &[Reading::IN_BOTH_QUOTES, Reading::IN_SINGLE_QUOTES, Reading::NO_ESCAPES],
+        features: &[
+            Feature::BacktickNames,
+            Feature::HashComments,
+            Feature::ExecutableComments,
+            Feature::DashCommentNeedsBlank,
+        ],
+    };
+}
+
+/// MySQL's own error number; its SQLSTATE is too coarse.
+pub(crate) fn number(error: &(dyn DatabaseError + 'static)) -> u16 {
+    error.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number)
+}

@@ -1,0 +1,86 @@
+//! The extractors that a branch takes between its transaction and its payload.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+
+use crate::branch::{Payload, ReadBack};
+
+/// A router's state with which the extractor `X` can be used in a branch.
+///
+/// Any extractor of axum that does not read the body: a branch takes such between its transaction and its payload.
+#[diagnostic::on_unimplemented(
+    message = "`{X}` is not an extractor that a branch can take with the state `{Self}`",
+    label = "between its transaction and its payload a branch takes extractors only (axum's `FromRequestParts`)"
+)]
+pub trait Extracts<X>: Sync {
+    #[doc(hidden)]
+    fn extract(&self, parts: &mut Parts) -> impl Future<Output = Option<X>> + Send;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Sync, X: FromRequestParts<S> + Send + 'static> Extracts<X> for S {
+    async fn extract(&self, parts: &mut Parts) -> Option<X> {
+        X::from_request_parts(parts, self).await.ok()
+    }
+}
+
+/// A router's state with which all extractors of a branch can be used: [`Extracts`] for each in the tuple `X`.
+#[diagnostic::on_unimplemented(
+    message = "not every extractor of the branch, `{X}`, can be used with the state `{Self}`",
+    label = "between its transaction and its payload a branch takes extractors only (axum's `FromRequestParts`)"
+)]
+pub trait ExtractsAll<X>: Sync {
+    #[doc(hidden)]
+    fn extract_all(&self, parts: &Parts) -> impl Future<Output = Option<X>> + Send;
+}
+
+macro_rules! extracts_all {
+    ($($x:ident)*) => {
+        impl<S: Sync $(+ Extracts<$x>)*, $($x: Send),*> ExtractsAll<($($x,)*)> for S {
+            async fn extract_all(&self, parts: &Parts) -> Option<($($x,)*)> {
+                let mut parts = parts.clone();
+                Some(($(Extracts::<$x>::extract(self, &mut parts).await?,)*))
+            }
+        }
+    };
+}
+
+impl<S: Sync> ExtractsAll<()> for S {
+    async fn extract_all(&self, _: &Parts) -> Option<()> {
+        Some(())
+    }
+}
+
+extracts_all!(A);
+extracts_all!(A B);
+extracts_all!(A B C);
+extracts_all!(A B C D);
+extracts_all!(A B C D E);
+extracts_all!(A B C D E F);
+extracts_all!(A B C D E F G);
+extracts_all!(A B C D E F G H);
+
+/// Tells at compile time what a concrete type is: `Probe::<T>::IS_PAYLOAD`, with [`NotSo`] in scope.
+#[derive(Debug)]
+pub struct Probe<T>(std::marker::PhantomData<T>);
+
+#[doc(hidden)]
+impl<T: Payload> Probe<T> {
+    pub const IS_PAYLOAD: bool = true;
+    pub const READ_BACK: ReadBack = |json| T::from_json(json.as_bytes()).map(drop);
+}
+
+#[doc(hidden)]
+impl<T: FromRequestParts<()>> Probe<T> {
+    pub const IS_EXTRACTOR: bool = true;
+}
+
+/// The constants for a type that lacks those of [`Probe`] itself.
+#[doc(hidden)]
+pub trait NotSo {
+    const IS_PAYLOAD: bool = false;
+    const READ_BACK: ReadBack = |_| Ok(());
+    const IS_EXTRACTOR: bool = false;
+}
+
+impl<T> NotSo for Probe<T> {}
