@@ -19,7 +19,7 @@ use crate::in_process::InProcess;
 use crate::metrics::Metrics;
 use crate::runner::{Core, Settings};
 use crate::store::{self, Journal, OpenError, Store, StoreError};
-use crate::transport::{CallLimits, HttpTransport, Limited, Networks, NoAnswer, SigningTransport, Transport};
+use crate::transport::{CallError, CallLimits, HttpTransport, Limited, Networks, SigningTransport, Transport};
 
 /// A coordinator at work: it calls branches, and takes requests wherever its [`router`](Self::router) is served.
 ///
@@ -206,7 +206,7 @@ pub enum StartError {
     Store(#[from] StoreError),
     /// There is no HTTP client.
     #[error("the HTTP client cannot be set up: {0}")]
-    Transport(#[from] NoAnswer),
+    Transport(#[from] CallError),
 }
 
 impl Builder {

@@ -53,10 +53,10 @@ use tower::ServiceExt as _;
 use crate::Coordinator;
 use crate::clock::Clock;
 use crate::in_process::InProcess;
-use crate::transport::{Call, Heard, NoAnswer, Transport};
+use crate::transport::{Call, CallError, Response as BranchResponse, Transport};
 
-/// How long a step may take in real time: only a test that is wrong takes longer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a test waits in real time: only a test that is wrong takes longer.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// How often a status is looked at.
 const LOOK: Duration = Duration::from_millis(2);
@@ -92,27 +92,32 @@ impl Services {
 }
 
 impl Transport for Services {
-    fn call(&self, call: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
+    fn call(&self, call: Call) -> BoxFuture<'static, Result<BranchResponse, CallError>> {
         let origin = call.url.origin().ascii_serialization();
         let host = self.lock().get(&origin).cloned();
         async move {
-            let host = host.filter(|host| !host.down).ok_or_else(|| NoAnswer(format!("{origin} is down")))?;
+            let host =
+                host.filter(|host| !host.down).ok_or_else(|| CallError::NoResponse(format!("{origin} is down")))?;
             let mut request = Request::builder().method(call.method).uri(call.url.as_str());
             request = request.header("content-type", "application/json");
             for (name, value) in call.headers {
                 request = request.header(name, value);
             }
-            let request = request.body(Body::from(call.body)).map_err(|error| NoAnswer(error.to_string()))?;
+            let request =
+                request.body(Body::from(call.body)).map_err(|error| CallError::NoResponse(error.to_string()))?;
             let answer = async {
                 let response = match host.router.oneshot(request).await {
                     Ok(response) => response,
                     Err(never) => match never {},
                 };
                 let (parts, body) = response.into_parts();
-                let body = to_bytes(body, usize::MAX).await.map_err(|error| NoAnswer(error.to_string()))?;
-                Ok(Heard { status: parts.status.as_u16(), body })
+                let body =
+                    to_bytes(body, usize::MAX).await.map_err(|error| CallError::NoResponse(error.to_string()))?;
+                Ok(BranchResponse { status: parts.status.as_u16(), body })
             };
-            tokio::time::timeout(call.timeout, answer).await.map_err(|_| NoAnswer("too slow".to_owned()))?
+            tokio::time::timeout(call.timeout, answer)
+                .await
+                .map_err(|_| CallError::NoResponse("too slow".to_owned()))?
         }
         .boxed()
     }
@@ -219,7 +224,7 @@ impl TestCoordinator {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, ended).await.expect("it is due, and all that it calls answer")
+        tokio::time::timeout(WAIT_MAX, ended).await.expect("it is due, and all that it calls answer")
     }
 
     /// Ends it, and removes its file.

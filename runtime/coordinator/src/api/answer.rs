@@ -7,8 +7,8 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::engine::{Refusal, RunEnd};
-use crate::runner::RequestError;
+use crate::engine::{NotAllowed, RunEnd};
+use crate::runner::{Ended, RequestError};
 use crate::store::{JournalError, StoreError};
 use crate::topics::TopicError;
 
@@ -87,16 +87,16 @@ impl IntoResponse for Refused {
     }
 }
 
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        Self::failure(refusal.to_string())
+impl From<NotAllowed> for Refused {
+    fn from(refused: NotAllowed) -> Self {
+        Self::failure(refused.to_string())
     }
 }
 
 impl From<RequestError> for Refused {
     fn from(error: RequestError) -> Self {
         match error {
-            RequestError::Refused(refusal) => refusal.into(),
+            RequestError::NotAllowed(refused) => refused.into(),
             RequestError::Busy | RequestError::Journal(JournalError::Full) => Self::busy(error.to_string()),
             RequestError::Journal(JournalError::Store(error)) | RequestError::Store(error) => error.into(),
             RequestError::Panicked => Self::unknown(error.to_string()),
@@ -158,8 +158,8 @@ fn with_type(body: impl IntoResponse) -> Response {
 
 /// The answer to a submit that waited for the run.
 ///
-/// A message that is not through yet will get through: DTM's `FAILURE` for one whose branch refused would be a lie.
-pub(super) fn run_end(end: RunEnd) -> Result<(), Refused> {
+/// A transaction that goes on may still succeed: DTM's `FAILURE` for a message whose branch refused would be a lie.
+pub(super) fn run_end(Ended { end, reason }: Ended) -> Result<(), Refused> {
     match end {
         RunEnd::Succeed => Ok(()),
         RunEnd::Ongoing => Err(Refused {
@@ -168,7 +168,11 @@ pub(super) fn run_end(end: RunEnd) -> Result<(), Refused> {
             message: "submitted; not all branches are done yet".to_owned(),
         }),
         RunEnd::Unknown => Err(Refused::error("submitted; a branch gave no clear answer and will be called again")),
-        RunEnd::Failed => Err(Refused::failure("the transaction was stopped. FAILURE")),
+        RunEnd::RollingBack | RunEnd::Failed if !reason.is_empty() => {
+            Err(Refused::failure(format!("{reason}. FAILURE")))
+        }
+        RunEnd::RollingBack => Err(Refused::failure("the transaction is being rolled back. FAILURE")),
+        RunEnd::Failed => Err(Refused::failure("the transaction was rolled back or stopped. FAILURE")),
     }
 }
 

@@ -16,7 +16,18 @@ pub(crate) const INTERVAL_MAX: Duration = Duration::from_hours(24);
 /// Stores with whole seconds round, and clocks of coordinators differ a little.
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
-/// A global transaction as it was first recorded. Whatever comes later changes its [`State`](super::State) only.
+/// What must be left of a lease for a call to start.
+fn lease_min(request_timeout: Duration) -> Duration {
+    request_timeout.saturating_add(LEASE_MARGIN)
+}
+
+/// The shortest lease: it has room for a few calls, one after another.
+fn lease(request_timeout: Duration) -> Duration {
+    lease_min(request_timeout).saturating_mul(3)
+}
+
+/// A global transaction as it was recorded. Later events change its [`State`](super::State); only the registration of a
+/// branch adds to the definition.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Definition {
     /// Its name.
@@ -27,7 +38,7 @@ pub struct Definition {
     pub created: Time,
     /// The address that answers whether the local transaction has committed; may be empty.
     pub query_prepared: String,
-    /// Its branches, in order.
+    /// What can be asked of its branches, in the order in which it was recorded. Each branch has one or more.
     pub branches: Vec<Branch>,
     /// All branches at once instead of one after another.
     pub concurrent: bool,
@@ -43,7 +54,7 @@ pub struct Definition {
     pub ext_data: String,
 }
 
-/// One branch of a transaction: an op, and where it is asked for.
+/// One op of one branch, which is one row: two or more may have the same id (an action and its compensation).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Branch {
     /// Its id.
@@ -59,7 +70,7 @@ pub struct Branch {
 /// A coordinator's own settings, for whatever a transaction leaves open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Defaults {
-    /// After this time a prepared transaction is asked after. DTM's: 35 s.
+    /// How long a client may take to submit what it prepared, where the pattern has such a limit. DTM's: 35 s.
     pub timeout_to_fail: Duration,
     /// How long until a call is repeated first. DTM's: 10 s.
     pub retry_interval: Duration,
@@ -77,21 +88,28 @@ impl Default for Defaults {
     }
 }
 
-/// The intervals and limits of one transaction, settled.
+impl Defaults {
+    /// How long a coordinator holds a transaction that it takes from the store, before it knows what it took.
+    pub fn lease(&self) -> Duration {
+        lease(self.request_timeout)
+    }
+}
+
+/// The intervals and limits of one transaction: the client's, and the coordinator's defaults for the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timing {
-    /// After this time, counted from its creation, a prepared transaction is asked after.
+    /// How long, counted from its creation, the client may take to submit it. Each pattern says what happens then.
     pub timeout_to_fail: Duration,
     /// Where the interval between calls starts, and to what progress resets it.
     pub retry_interval: Duration,
     /// How long one call may take.
     pub request_timeout: Duration,
-    /// The branches are held back until this time after the creation.
+    /// A message's branches are not called earlier than this after the creation.
     pub delay: Duration,
 }
 
 impl Timing {
-    /// Settles what `options` leaves open by `defaults`; a negative number counts as left open.
+    /// Takes from `defaults` what `options` leaves out; a negative number counts as left out.
     pub fn new(options: &TransactionOptions, delay_s: u64, defaults: &Defaults) -> Self {
         let given = |seconds: i64| u64::try_from(seconds).ok().filter(|s| *s > 0).map(Duration::from_secs);
         let timeout_to_fail = given(options.timeout_to_fail);
@@ -107,19 +125,12 @@ impl Timing {
 
     /// How long a run holds its transaction before it has to renew the lease.
     pub fn lease(&self) -> Duration {
-        self.retry_interval.min(INTERVAL_MAX).max(self.lease_min().saturating_mul(3))
+        self.retry_interval.min(INTERVAL_MAX).max(lease(self.request_timeout))
     }
 
     /// What must be left of the lease for a call to start.
     pub(crate) fn lease_min(&self) -> Duration {
-        self.request_timeout.saturating_add(LEASE_MARGIN)
-    }
-}
-
-impl Definition {
-    /// When the branches may be called.
-    pub(crate) fn not_before(&self) -> Time {
-        self.created.after(self.timing.delay)
+        lease_min(self.request_timeout)
     }
 }
 

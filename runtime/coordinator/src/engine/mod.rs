@@ -4,12 +4,15 @@
 //! happen, in their order, and reports what came of them as further events. So it can be tested exhaustively, and
 //! simulated through every crash.
 //!
-//! A transaction is run as a sequence of ops on its branches. Which op a status stands for, which branches are next,
-//! and what a refusal leads to is all that a pattern decides; today there is one pattern, the two-phase message.
+//! A transaction is run as a sequence of ops on its branches. Which calls a status wants, what an answer means, what a
+//! client may ask for and what happens when time is up is the pattern's ([`pattern`]); the table in `step` is the same
+//! for all of them.
 
 mod definition;
 mod event;
-pub mod pattern;
+pub(crate) mod pattern;
+#[cfg(test)]
+mod reserve_tests;
 mod state;
 mod step;
 #[cfg(test)]
@@ -17,7 +20,7 @@ mod tests;
 mod time;
 
 pub use definition::{Branch, Defaults, Definition, Timing};
-pub use event::{Command, EngineError, Event, Opening, Refusal, RunEnd, Step};
-pub use state::{BranchState, Holder, Run, Setback, State};
+pub use event::{CallResult, Command, EngineError, Event, NotAllowed, Opening, RunEnd, Transition};
+pub use state::{BranchState, Calls, Direction, Holder, LastAnswer, Run, Setback, State};
 pub use step::{create, step};
 pub use time::Time;

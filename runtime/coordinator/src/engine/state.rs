@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use branchwire_protocol::Status;
+use branchwire_protocol::{Answer, Status};
 
 use super::definition::INTERVAL_MAX;
+use super::pattern::{self, Overdue};
 use super::{Definition, Time};
+
+/// The longest reason for a rollback, in characters: what DTM's tables hold.
+const REASON_CHARS_MAX: usize = 1_024;
 
 /// Where a transaction stands. All but `run` is durable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,21 +25,52 @@ pub struct State {
     pub holder: Holder,
     /// Its branches, in the definition's order.
     pub branches: Vec<BranchState>,
+    /// The calls of query-prepared.
+    pub question: Calls,
     /// When it ended.
     pub ended: Option<Time>,
-    /// Why it was rolled back, in the client's words; may be empty.
+    /// Why it was rolled back: the first reason that was given. May be empty.
     pub rollback_reason: String,
     /// What is under way in this process.
     pub run: Run,
 }
 
-/// Where a branch stands.
+/// Where a transaction goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Everything is to be applied.
+    Forward,
+    /// Nothing is to remain applied.
+    Back,
+}
+
+/// Where a branch's op stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BranchState {
-    /// `prepared` or `succeed` for a message.
+    /// `prepared` until it is done or, where the pattern allows that, has refused.
     pub status: Status,
     /// When it was done.
     pub finished: Option<Time>,
+    /// Its calls so far.
+    pub calls: Calls,
+}
+
+/// The calls of one op so far, for those who watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Calls {
+    /// How many were made.
+    pub attempts: u32,
+    /// What came of the last one.
+    pub last: Option<LastAnswer>,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LastAnswer {
+    /// What it means.
+    pub answer: Answer,
+    /// The HTTP status; `None` if there was no response.
+    pub http_status: Option<u16>,
 }
 
 /// Which coordinator runs a transaction.
@@ -62,12 +97,17 @@ pub enum Run {
         open: BTreeSet<usize>,
         /// The worst answer so far that was no success.
         setback: Option<Setback>,
+        /// Whether the transaction has turned back since these calls were made: their answers are waited for, and
+        /// then the calls of the way back begin.
+        turned: bool,
     },
 }
 
 /// Why a run has to be followed by another one; a later variant is worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Setback {
+    /// The call was not made, since too many others are in flight: the interval stays.
+    NotCalled,
     /// A branch works on it still: the interval stays.
     Ongoing,
     /// A branch that must succeed in the end refused: the interval doubles.
@@ -79,13 +119,13 @@ pub enum Setback {
 impl State {
     /// A transaction that was just recorded as prepared.
     pub(crate) fn new(definition: &Definition) -> Self {
-        let branch = BranchState { status: Status::Prepared, finished: None };
         Self {
             status: Status::Prepared,
             interval: definition.timing.retry_interval,
-            due: definition.created.after(definition.timing.timeout_to_fail),
+            due: overdue_at(definition, Status::Prepared).unwrap_or(Time::MAX),
             holder: Holder::Nobody,
-            branches: vec![branch; definition.branches.len()],
+            branches: vec![BranchState::new(); definition.branches.len()],
+            question: Calls::default(),
             ended: None,
             rollback_reason: String::new(),
             run: Run::Idle,
@@ -95,6 +135,22 @@ impl State {
     /// Whether this process has something under way for it.
     pub fn is_running(&self) -> bool {
         self.run != Run::Idle
+    }
+
+    /// Where it goes; `None` while that is not decided.
+    pub fn direction(&self) -> Option<Direction> {
+        match self.status {
+            Status::Prepared => None,
+            Status::Submitted | Status::Succeed => Some(Direction::Forward),
+            Status::Aborting | Status::Failed => Some(Direction::Back),
+        }
+    }
+
+    /// When a branch is called next; `None` if it is in flight, done, or its turn has not come yet.
+    pub fn next_call(&self, branch: usize) -> Option<Time> {
+        let waits = self.run == Run::Idle && !self.status.is_final();
+        let asked_before = |branch: &&BranchState| !branch.is_done() && branch.calls.last.is_some();
+        self.branches.get(branch).filter(asked_before).filter(|_| waits).map(|_| self.due)
     }
 
     /// Takes or renews the lease.
@@ -110,9 +166,25 @@ impl State {
         self.due = due;
     }
 
+    /// Ends the run without a decision: taken up again after the interval, or when it becomes overdue.
+    pub(super) fn wait_interval(&mut self, definition: &Definition, now: Time) {
+        let due = now.after(self.interval);
+        let overdue = overdue_at(definition, self.status).filter(|time| now < *time);
+        self.wait(overdue.map_or(due, |time| due.min(time)));
+    }
+
     /// The interval that follows an unclear answer.
     pub(super) fn double_interval(&mut self) {
         self.interval = self.interval.saturating_mul(2).min(INTERVAL_MAX);
+    }
+
+    /// Turns the transaction back, with the reason if it is the first one.
+    pub(super) fn turn_back(&mut self, definition: &Definition, reason: &str) {
+        self.status = Status::Aborting;
+        self.interval = definition.timing.retry_interval;
+        if self.rollback_reason.is_empty() {
+            self.rollback_reason = reason.chars().take(REASON_CHARS_MAX).collect();
+        }
     }
 
     /// Ends the transaction, for good.
@@ -124,14 +196,40 @@ impl State {
     }
 }
 
+/// When a transaction in this status is overdue, if its pattern says so.
+pub(super) fn overdue_at(definition: &Definition, status: Status) -> Option<Time> {
+    match pattern::of(definition.trans_type).overdue(definition, status) {
+        Overdue::Ask(after) | Overdue::Abort(after) => Some(definition.created.after(after)),
+        Overdue::Wait => None,
+    }
+}
+
 impl BranchState {
-    /// Whether the branch is done.
+    /// A branch that was never called.
+    pub const fn new() -> Self {
+        Self { status: Status::Prepared, finished: None, calls: Calls { attempts: 0, last: None } }
+    }
+
+    /// Whether the branch is done, or has refused for good: it is not called again.
     pub fn is_done(&self) -> bool {
         self.status.is_final()
     }
 
-    pub(super) fn succeed(&mut self, now: Time) {
-        self.status = Status::Succeed;
+    pub(super) fn end(&mut self, status: Status, now: Time) {
+        self.status = status;
         self.finished = Some(now);
+    }
+}
+
+impl Default for BranchState {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Calls {
+    pub(super) fn note(&mut self, last: LastAnswer) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.last = Some(last);
     }
 }

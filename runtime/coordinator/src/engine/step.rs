@@ -1,20 +1,23 @@
-//! The table: every status with every event, for the two-phase message.
+//! The table: what follows from each event in each status, for any pattern.
 
 use std::collections::BTreeSet;
 
-use branchwire_protocol::{Answer, Status};
+use branchwire_protocol::{BranchId, Status};
 
+use super::pattern::{self, Next, Overdue, Permission, Request, Verdict, appends};
+use super::state::overdue_at;
 use super::{
-    Command, Definition, EngineError, Event, Holder, Opening, Refusal, Run, RunEnd, Setback, State, Step, Time,
+    Branch, BranchState, CallResult, Command, Definition, Direction, EngineError, Event, NotAllowed, Opening, Run,
+    RunEnd, Setback, State, Time, Transition,
 };
 
-/// The first step of a transaction that is not recorded yet.
+/// The first transition of a transaction that is not recorded yet.
 ///
 /// The first command is [`Command::Save`], which must fail if the gid exists already.
-pub fn create(definition: &Definition, opening: Opening, now: Time) -> Step {
+pub fn create(definition: &Definition, opening: Opening, now: Time) -> Transition {
     let state = State::new(definition);
     match opening {
-        Opening::Prepare => Step { state, commands: vec![Command::Save, Command::Accept] },
+        Opening::Prepare => Transition::new(state, vec![Command::Save, Command::Accept]),
         Opening::Submit => submit(definition, state, now),
     }
 }
@@ -22,144 +25,197 @@ pub fn create(definition: &Definition, opening: Opening, now: Time) -> Step {
 /// What follows from `event` for a transaction in `state`.
 ///
 /// # Errors
-/// [`EngineError::Refused`] if the status does not allow what a client asks for; [`EngineError::Impossible`] if the
+/// [`EngineError::NotAllowed`] if the status does not allow what a client asks for; [`EngineError::Impossible`] if the
 /// event cannot happen in this status. Nothing has changed then.
 #[expect(clippy::match_same_arms, reason = "a table: each event with its reasons, in one place")]
-pub fn step(definition: &Definition, state: &State, event: Event, now: Time) -> Result<Step, EngineError> {
+pub fn step(definition: &Definition, state: &State, event: Event, now: Time) -> Result<Transition, EngineError> {
     let status = state.status;
     let impossible = EngineError::Impossible { status, event: event.name() };
+    let allows = |request| pattern::of(definition.trans_type).allows(status, request);
     let state = state.clone();
-    Ok(match (status, event) {
-        (Status::Prepared, Event::Prepare) => accept(state),
-        (Status::Submitted | Status::Aborting | Status::Succeed | Status::Failed, Event::Prepare) => {
-            return Err(Refusal::Prepare(status).into());
+    Ok(match (event, status) {
+        // The requests of clients: the pattern says in which status they make sense.
+        (Event::Prepare, status) => match allows(Request::Prepare) {
+            Permission::Act | Permission::Acknowledge => accept(state),
+            Permission::Refuse => return Err(NotAllowed::Prepare(status).into()),
+        },
+        (Event::Submit, status) => match allows(Request::Submit) {
+            Permission::Act => submit(definition, state, now),
+            Permission::Acknowledge => accept(state),
+            Permission::Refuse => return Err(NotAllowed::Submit(status).into()),
+        },
+        (Event::Abort { reason }, status) => match allows(Request::Abort) {
+            Permission::Act => roll_back(definition, state, &reason, &[Command::Save, Command::Accept], now),
+            Permission::Acknowledge => accept(state),
+            Permission::Refuse => return Err(NotAllowed::Abort(definition.trans_type, status).into()),
+        },
+        (Event::RegisterBranch { branch_id, rows }, status) => match allows(Request::RegisterBranch) {
+            Permission::Act => register(definition, state, &branch_id, rows)?,
+            Permission::Acknowledge => accept(state),
+            Permission::Refuse => return Err(NotAllowed::Register(definition.trans_type, status).into()),
+        },
+
+        (Event::ForceStop, Status::Prepared | Status::Submitted | Status::Aborting) => force_stop(state, now),
+        (Event::ForceStop, Status::Succeed | Status::Failed) => return Err(NotAllowed::ForceStop(status).into()),
+
+        (Event::ResetNextCronTime, Status::Prepared | Status::Submitted | Status::Aborting) => due_now(state, now),
+        (Event::ResetNextCronTime, Status::Succeed | Status::Failed) => accept(state),
+
+        (Event::Due { until }, Status::Prepared | Status::Submitted | Status::Aborting) => {
+            due(definition, state, until, now).ok_or(impossible)?
         }
+        // It ended between the store's giving it to us and now.
+        (Event::Due { .. }, Status::Succeed | Status::Failed) => nothing(state),
 
-        (Status::Prepared, Event::Submit) => submit(definition, state, now),
-        (Status::Submitted, Event::Submit) => submit_again(definition, state, now),
-        (Status::Aborting | Status::Succeed | Status::Failed, Event::Submit) => {
-            return Err(Refusal::Submit(status).into());
+        (Event::Asked(result), Status::Prepared) => asked(definition, state, result, now),
+        // Submitted, aborted or stopped while the question was in flight: its answer has no meaning any more.
+        (Event::Asked(_), Status::Submitted | Status::Aborting | Status::Succeed | Status::Failed) => nothing(state),
+
+        (Event::Answered { branch, result }, Status::Submitted | Status::Aborting) => {
+            answered(definition, state, branch, result, now)
         }
+        // Stopped while the call was in flight.
+        (Event::Answered { .. }, Status::Failed) => nothing(state),
+        // Before a decision no branch is called, and success comes after the last answer.
+        (Event::Answered { .. }, Status::Prepared | Status::Succeed) => return Err(impossible),
 
-        (Status::Prepared, Event::Abort { reason }) => {
-            let mut step = fail(state, now);
-            step.state.rollback_reason = reason;
-            step
-        }
-        (Status::Submitted | Status::Aborting | Status::Succeed | Status::Failed, Event::Abort { .. }) => {
-            return Err(Refusal::Abort(definition.trans_type, status).into());
-        }
-
-        (Status::Prepared | Status::Submitted | Status::Aborting, Event::ForceStop) => fail(state, now),
-        (Status::Succeed | Status::Failed, Event::ForceStop) => return Err(Refusal::ForceStop(status).into()),
-
-        (Status::Prepared | Status::Submitted | Status::Aborting, Event::ResetNextCronTime) => due_now(state, now),
-        (Status::Succeed | Status::Failed, Event::ResetNextCronTime) => accept(state),
-
-        (Status::Prepared, Event::Due { until }) => ask(definition, state, until, now),
-        (Status::Submitted, Event::Due { until }) => resume(definition, state, until, now),
-        // Ended between the store's giving it to us and now.
-        (Status::Succeed | Status::Failed, Event::Due { .. }) => nothing(state),
-
-        (Status::Prepared, Event::Asked(answer)) => asked(definition, state, answer, now),
-        // Submitted, aborted or stopped while the question was under way: the answer has no meaning any more.
-        (Status::Submitted | Status::Succeed | Status::Failed, Event::Asked(_)) => nothing(state),
-
-        (Status::Submitted, Event::Answered { branch, answer }) => answered(definition, state, branch, answer, now),
-        // Stopped while the call was under way.
-        (Status::Failed, Event::Answered { .. }) => nothing(state),
-
-        (Status::Prepared | Status::Submitted, Event::Stop) => stop(state, now),
-        (Status::Succeed | Status::Failed, Event::Stop) => nothing(state),
-
-        // A message is never rolled back; before it is submitted and after it succeeded no branch is called.
-        (Status::Aborting, Event::Due { .. } | Event::Asked(_) | Event::Answered { .. } | Event::Stop)
-        | (Status::Prepared | Status::Succeed, Event::Answered { .. }) => return Err(impossible),
+        (Event::Stop, Status::Prepared | Status::Submitted | Status::Aborting) => stop(state, now),
+        (Event::Stop, Status::Succeed | Status::Failed) => nothing(state),
     })
 }
 
-fn nothing(state: State) -> Step {
-    Step { state, commands: Vec::new() }
+fn nothing(state: State) -> Transition {
+    Transition::new(state, Vec::new())
 }
 
-fn accept(state: State) -> Step {
-    Step { state, commands: vec![Command::Accept] }
+fn accept(state: State) -> Transition {
+    Transition::new(state, vec![Command::Accept])
 }
 
 /// `prepared` -> `submitted`, and on to its branches.
-fn submit(definition: &Definition, mut state: State, now: Time) -> Step {
+fn submit(definition: &Definition, mut state: State, now: Time) -> Transition {
     state.status = Status::Submitted;
     let mut commands = vec![Command::Save, Command::Accept];
-    commands.append(&mut start(definition, &mut state, now));
-    Step { state, commands }
+    commands.extend(begin(definition, &mut state, now).unwrap_or_default());
+    Transition::new(state, commands)
 }
 
-/// A repeated submit runs the message again, unless a run is under way or its delay is not over.
-fn submit_again(definition: &Definition, state: State, now: Time) -> Step {
-    let held = matches!(state.holder, Holder::Other(_)) && now < state.due;
-    if state.is_running() || held || now < definition.not_before() {
-        accept(state)
-    } else {
-        submit(definition, state, now)
+/// Adds a branch. The same branch again is acknowledged, one of the same id that differs is refused.
+fn register(
+    definition: &Definition,
+    mut state: State,
+    branch_id: &BranchId,
+    rows: Vec<Branch>,
+) -> Result<Transition, NotAllowed> {
+    let known: Vec<_> = definition.branches.iter().filter(|branch| branch.branch_id == *branch_id).collect();
+    if !known.is_empty() {
+        let same = known.into_iter().eq(rows.iter());
+        return if same { Ok(accept(state)) } else { Err(NotAllowed::RegisteredOtherwise(branch_id.clone())) };
     }
+    state.branches.extend(rows.iter().map(|_| BranchState::new()));
+    Ok(Transition { state, appended: rows, commands: vec![Command::Save, Command::Accept] })
 }
 
-/// Starts a run under a new lease; the caller saves. Gives the calls to make then: none if it is not time yet, or if
-/// all is done already.
-fn start(definition: &Definition, state: &mut State, now: Time) -> Vec<Command> {
-    if now < definition.not_before() {
-        state.wait(definition.not_before());
-        return Vec::new();
+/// Turns the transaction back, and on to the calls of that way, or to its end if the pattern has none. The commands that
+/// make this durable go first.
+fn roll_back(definition: &Definition, mut state: State, reason: &str, first: &[Command], now: Time) -> Transition {
+    state.turn_back(definition, reason);
+    let mut commands = first.to_vec();
+    if let Run::Calling { turned, .. } = &mut state.run {
+        // What is in flight is waited for: nothing may be undone before it is done.
+        *turned = true;
+        commands.push(Command::Report(RunEnd::RollingBack));
+        return Transition::new(state, commands);
+    }
+    state.run = Run::Idle;
+    let calls = begin(definition, &mut state, now).unwrap_or_else(|| {
+        // The pattern has no way back: nothing was called, so nothing is to be undone.
+        state.end(Status::Failed, now);
+        Vec::new()
+    });
+    let end = if state.status.is_final() { RunEnd::Failed } else { RunEnd::RollingBack };
+    commands.push(Command::Report(end));
+    commands.extend(calls);
+    Transition::new(state, commands)
+}
+
+/// Begins the first run after a decision, under a new lease; the caller saves. Gives the calls to make then; `None` if
+/// the pattern does not use this status.
+fn begin(definition: &Definition, state: &mut State, now: Time) -> Option<Vec<Command>> {
+    if appends(pattern::of(definition.trans_type)) {
+        // The decision closes the registration. The store gives the transaction back with all branches.
+        state.wait(now);
+        return Some(Vec::new());
     }
     state.hold(now.after(definition.timing.lease()));
-    state.run = Run::Calling { open: BTreeSet::new(), setback: None };
-    let calls = next_calls(definition, state, now);
-    if calls.is_empty() {
-        state.end(Status::Succeed, now);
-    }
-    calls
+    advance(definition, state, now)
 }
 
-/// The branches to call next, marked as open: one, or all if they run at once. Empty if none is left.
-fn next_calls(definition: &Definition, state: &mut State, now: Time) -> Vec<Command> {
-    let mut calls = Vec::new();
-    let mut called = BTreeSet::new();
-    for (index, (branch, branch_state)) in definition.branches.iter().zip(&mut state.branches).enumerate() {
-        if branch_state.is_done() {
-            continue;
-        }
-        if branch.url.is_empty() {
-            branch_state.succeed(now);
-            continue;
-        }
-        called.insert(index);
-        calls.push(Command::Call(index));
-        if !definition.concurrent {
-            break;
+/// Goes on under the present lease: to the next calls, to a later time, or to the end. `None` if the pattern does not use
+/// this status.
+fn advance(definition: &Definition, state: &mut State, now: Time) -> Option<Vec<Command>> {
+    loop {
+        match pattern::of(definition.trans_type).next(definition, state, now) {
+            Next::Never => return None,
+            Next::NotBefore(time) => {
+                state.wait(time);
+                return Some(Vec::new());
+            }
+            Next::Done => {
+                let end = if state.direction() == Some(Direction::Back) { Status::Failed } else { Status::Succeed };
+                state.end(end, now);
+                return Some(Vec::new());
+            }
+            Next::Calls(mut calls) => {
+                // An op without an address is done.
+                for index in calls.extract_if(.., |index| definition.branches[*index].url.is_empty()) {
+                    state.branches[index].end(Status::Succeed, now);
+                }
+                if !calls.is_empty() {
+                    let open: BTreeSet<_> = calls.iter().copied().collect();
+                    state.run = Run::Calling { open, setback: None, turned: false };
+                    return Some(calls.into_iter().map(Command::Call).collect());
+                }
+            }
         }
     }
-    if let Run::Calling { open, .. } = &mut state.run {
-        *open = called;
-    }
-    calls
 }
 
-/// Goes on with a submitted message that the store gave to us.
-fn resume(definition: &Definition, mut state: State, until: Time, now: Time) -> Step {
+/// A transaction that the store gave to us. `None` if the pattern does not use its status.
+fn due(definition: &Definition, mut state: State, until: Time, now: Time) -> Option<Transition> {
     state.hold(until);
     if state.is_running() {
-        return nothing(state);
+        return Some(nothing(state));
     }
-    let calls = start(definition, &mut state, now);
+    let is_overdue = overdue_at(definition, state.status).is_some_and(|time| time <= now);
+    match (state.status, pattern::of(definition.trans_type).overdue(definition, state.status)) {
+        (Status::Prepared, Overdue::Ask(_)) => Some(ask(definition, state, until, now)),
+        (_, Overdue::Abort(after)) if is_overdue => {
+            let reason = format!("timed out after {} seconds", after.as_secs());
+            Some(roll_back(definition, state, &reason, &[Command::Save], now))
+        }
+        (Status::Prepared, Overdue::Abort(_) | Overdue::Wait) => {
+            let time = overdue_at(definition, state.status).unwrap_or(Time::MAX);
+            state.wait(time);
+            Some(Transition::new(state, vec![Command::Save]))
+        }
+        (_, Overdue::Ask(_) | Overdue::Abort(_) | Overdue::Wait) => resume(definition, state, until, now),
+    }
+}
+
+/// Goes on with the calls of a transaction that the store gave to us.
+fn resume(definition: &Definition, mut state: State, until: Time, now: Time) -> Option<Transition> {
+    let calls = advance(definition, &mut state, now)?;
     let mut commands = Vec::new();
-    // What was taken is durable already, with a lease of the store's; only what differs needs another commit.
-    if calls.is_empty() || !covers(definition, until, now) {
+    // The lease under which the store gave it to us is durable. Only another lease, or a wait, needs another commit.
+    if calls.is_empty() {
         commands.push(Command::Save);
-    } else {
-        state.due = until;
+    } else if !covers(definition, until, now) {
+        state.hold(now.after(definition.timing.lease()));
+        commands.push(Command::Save);
     }
     commands.extend(calls);
-    Step { state, commands }
+    Some(Transition::new(state, commands))
 }
 
 /// Whether a lease that ends at `until` leaves room for a call.
@@ -167,128 +223,140 @@ fn covers(definition: &Definition, until: Time, now: Time) -> bool {
     now.until(until) > definition.timing.lease_min()
 }
 
-fn ask(definition: &Definition, mut state: State, until: Time, now: Time) -> Step {
-    state.hold(until);
-    if state.is_running() {
-        return nothing(state);
-    }
+fn ask(definition: &Definition, mut state: State, until: Time, now: Time) -> Transition {
     let mut commands = Vec::new();
-    if definition.query_prepared.is_empty() {
-        // Nobody to ask: neither outcome may be assumed. It stays prepared, for a submit, an abort, or an administrator.
-        state.double_interval();
-        let due = now.after(state.interval);
-        state.wait(due);
-        commands.push(Command::Save);
-        return Step { state, commands };
-    }
     if !covers(definition, until, now) {
         state.hold(now.after(definition.timing.lease()));
         commands.push(Command::Save);
     }
     state.run = Run::Asking;
     commands.push(Command::Ask);
-    Step { state, commands }
+    Transition::new(state, commands)
 }
 
-fn asked(definition: &Definition, mut state: State, answer: Answer, now: Time) -> Step {
-    match answer {
-        Answer::Success => {
+/// Query-prepared has answered, or could not be asked.
+fn asked(definition: &Definition, mut state: State, result: CallResult, now: Time) -> Transition {
+    let pattern = pattern::of(definition.trans_type);
+    let verdict = match result {
+        CallResult::NotMade => Verdict::Setback(Setback::NotCalled),
+        CallResult::Made(last) => {
+            state.question.note(last);
+            pattern.verdict(&pattern.question(definition).op, last.answer)
+        }
+    };
+    match verdict {
+        Verdict::Done => {
             state.status = Status::Submitted;
             state.interval = definition.timing.retry_interval;
+            state.run = Run::Idle;
             let mut commands = vec![Command::Save];
-            commands.append(&mut start(definition, &mut state, now));
-            return Step { state, commands };
+            commands.extend(begin(definition, &mut state, now).unwrap_or_default());
+            return Transition::new(state, commands);
         }
-        Answer::Failure => {
-            state.end(Status::Failed, now);
-            return Step { state, commands: vec![Command::Save, Command::Report(RunEnd::Failed)] };
-        }
-        Answer::Ongoing => state.interval = definition.timing.retry_interval,
-        Answer::Unknown => state.double_interval(),
+        Verdict::RollBack => return roll_back(definition, state, "", &[Command::Save], now),
+        Verdict::Setback(Setback::NotCalled) => {}
+        Verdict::Setback(Setback::Ongoing) => state.interval = definition.timing.retry_interval,
+        Verdict::Setback(Setback::Refused | Setback::Unknown) => state.double_interval(),
     }
-    let due = now.after(state.interval);
-    state.wait(due);
-    Step { state, commands: vec![Command::Save] }
+    state.wait_interval(definition, now);
+    Transition::new(state, vec![Command::Save])
 }
 
-fn answered(definition: &Definition, mut state: State, branch: usize, answer: Answer, now: Time) -> Step {
-    let Run::Calling { open, setback } = &mut state.run else { return nothing(state) };
+/// A branch has answered, or could not be called.
+fn answered(definition: &Definition, mut state: State, branch: usize, result: CallResult, now: Time) -> Transition {
+    let Run::Calling { open, setback, turned } = &mut state.run else { return nothing(state) };
     if !open.remove(&branch) {
         return nothing(state);
     }
     let all_answered = open.is_empty();
-    match answer {
-        Answer::Success => {
-            state.branches[branch].succeed(now);
+    let (row, branch_state) = (&definition.branches[branch], &mut state.branches[branch]);
+    let verdict = match result {
+        CallResult::NotMade => Verdict::Setback(Setback::NotCalled),
+        CallResult::Made(last) => {
+            branch_state.calls.note(last);
+            pattern::of(definition.trans_type).verdict(&row.op, last.answer)
+        }
+    };
+    let mut progress = Command::Record;
+    match verdict {
+        Verdict::Done => {
+            branch_state.end(Status::Succeed, now);
             state.interval = definition.timing.retry_interval;
         }
-        Answer::Ongoing => *setback = (*setback).max(Some(Setback::Ongoing)),
-        // A message's branch must succeed in the end.
-        Answer::Failure => *setback = (*setback).max(Some(Setback::Refused)),
-        Answer::Unknown => *setback = (*setback).max(Some(Setback::Unknown)),
+        Verdict::Setback(this) => *setback = (*setback).max(Some(this)),
+        Verdict::RollBack => {
+            branch_state.end(Status::Failed, now);
+            *turned = true;
+            // Durable before anything is undone.
+            progress = Command::Save;
+        }
     }
-    let setback = *setback;
+    let (setback, turned) = (*setback, *turned);
+    if progress == Command::Save {
+        state.turn_back(definition, &format!("branch {} refused its {}", row.branch_id, row.op));
+    }
     match (all_answered, setback) {
-        (false, _) => Step { state, commands: vec![Command::Record] },
-        (true, Some(setback)) => pause(state, setback, now),
-        (true, None) => go_on(definition, state, now),
+        (false, _) => Transition::new(state, vec![progress]),
+        (true, Some(setback)) if !turned => pause(definition, state, setback, now),
+        (true, _) => go_on(definition, state, turned, now),
     }
 }
 
 /// The run ends with something left to do.
-fn pause(mut state: State, setback: Setback, now: Time) -> Step {
+fn pause(definition: &Definition, mut state: State, setback: Setback, now: Time) -> Transition {
     let end = match setback {
-        Setback::Ongoing => RunEnd::Ongoing,
-        Setback::Refused => {
-            state.double_interval();
-            RunEnd::Ongoing
-        }
-        Setback::Unknown => {
-            state.double_interval();
-            RunEnd::Unknown
-        }
+        Setback::NotCalled | Setback::Ongoing | Setback::Refused => RunEnd::Ongoing,
+        Setback::Unknown => RunEnd::Unknown,
     };
-    let due = now.after(state.interval);
-    state.wait(due);
-    Step { state, commands: vec![Command::Save, Command::Report(end)] }
-}
-
-/// All that was called is done: the next branch, or the end.
-fn go_on(definition: &Definition, mut state: State, now: Time) -> Step {
-    let calls = next_calls(definition, &mut state, now);
-    if calls.is_empty() {
-        state.end(Status::Succeed, now);
-        return Step { state, commands: vec![Command::Save, Command::Report(RunEnd::Succeed)] };
+    match setback {
+        Setback::NotCalled | Setback::Ongoing => {}
+        Setback::Refused | Setback::Unknown => state.double_interval(),
     }
-    let mut commands = if covers(definition, state.due, now) {
-        vec![Command::Record]
-    } else {
-        state.hold(now.after(definition.timing.lease()));
-        vec![Command::Save]
-    };
-    commands.extend(calls);
-    Step { state, commands }
+    let end = if state.direction() == Some(Direction::Back) { RunEnd::RollingBack } else { end };
+    state.wait_interval(definition, now);
+    Transition::new(state, vec![Command::Save, Command::Report(end)])
 }
 
-fn fail(mut state: State, now: Time) -> Step {
+/// All that was called has answered, and nothing is to be called again: the next calls, or the end.
+fn go_on(definition: &Definition, mut state: State, turned: bool, now: Time) -> Transition {
+    let calls = advance(definition, &mut state, now).unwrap_or_default();
+    if calls.is_empty() {
+        let end = match state.status {
+            Status::Succeed => RunEnd::Succeed,
+            Status::Failed => RunEnd::Failed,
+            Status::Aborting => RunEnd::RollingBack,
+            Status::Prepared | Status::Submitted => RunEnd::Ongoing,
+        };
+        return Transition::new(state, vec![Command::Save, Command::Report(end)]);
+    }
+    let covered = covers(definition, state.due, now);
+    if !covered {
+        state.hold(now.after(definition.timing.lease()));
+    }
+    let mut commands = vec![if covered && !turned { Command::Record } else { Command::Save }];
+    commands.extend(calls);
+    Transition::new(state, commands)
+}
+
+fn force_stop(mut state: State, now: Time) -> Transition {
     state.end(Status::Failed, now);
-    Step { state, commands: vec![Command::Save, Command::Accept, Command::Report(RunEnd::Failed)] }
+    Transition::new(state, vec![Command::Save, Command::Accept, Command::Report(RunEnd::Failed)])
 }
 
 /// Makes it due; what is running is on its way already.
-fn due_now(mut state: State, now: Time) -> Step {
+fn due_now(mut state: State, now: Time) -> Transition {
     if state.is_running() {
         return accept(state);
     }
     state.wait(now);
-    Step { state, commands: vec![Command::Save, Command::Accept] }
+    Transition::new(state, vec![Command::Save, Command::Accept])
 }
 
 /// Gives the lease back, so that the next process need not wait for its end.
-fn stop(mut state: State, now: Time) -> Step {
+fn stop(mut state: State, now: Time) -> Transition {
     if !state.is_running() {
         return nothing(state);
     }
     state.wait(now);
-    Step { state, commands: vec![Command::Save, Command::Report(RunEnd::Unknown)] }
+    Transition::new(state, vec![Command::Save, Command::Report(RunEnd::Unknown)])
 }

@@ -22,7 +22,8 @@ use self::schedule::Schedule;
 use self::slot::{Held, Loaded, Slot, Slots};
 use crate::clock::Clock;
 use crate::engine::{
-    Command, Defaults, Definition, EngineError, Event, Holder, Opening, Refusal, RunEnd, Step, Time, create, step,
+    Command, Defaults, Definition, EngineError, Event, Holder, NotAllowed, Opening, RunEnd, State, Time, Transition,
+    create, step,
 };
 use crate::metrics::Metrics;
 use crate::store::{CorruptRow, Journal, JournalError, ResetDue, Row, Store, StoreError, Write, new_owner};
@@ -62,7 +63,6 @@ pub(crate) struct Core {
     transport: Arc<dyn Transport>,
     /// The name of this coordinator in the rows it holds; another one at each start.
     owner: String,
-    lease: Duration,
     slots: Slots,
     pub(crate) schedule: Schedule,
     runs: Arc<Semaphore>,
@@ -75,7 +75,7 @@ pub(crate) struct Core {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RequestError {
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    NotAllowed(#[from] NotAllowed),
     #[error("no TransGlobal with gid: {0} found")]
     NotFound(Gid),
     #[error("the stored transaction makes no sense: {0}")]
@@ -94,20 +94,34 @@ pub(crate) enum RequestError {
     Panicked,
 }
 
-/// A request that was carried out.
-struct Done {
+/// What is left to do after an event: the calls.
+struct Calls {
     slot: Arc<Slot>,
     definition: Arc<Definition>,
-    calls: Vec<Command>,
+    commands: Vec<Command>,
     /// When the lease ends under which they are made.
     lease: Time,
 }
 
+/// How a run ended, for a client that waits for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) end: RunEnd,
+    /// Why the transaction was rolled back; may be empty.
+    pub(crate) reason: String,
+}
+
+impl From<RunEnd> for Ended {
+    fn from(end: RunEnd) -> Self {
+        Self { end, reason: String::new() }
+    }
+}
+
 /// How a run ended, or where its end will be known.
 enum Ending {
-    Known(RunEnd),
+    Known(Ended),
     /// It runs here.
-    Here(oneshot::Receiver<RunEnd>),
+    Here(oneshot::Receiver<Ended>),
     /// Another coordinator runs it.
     Elsewhere,
 }
@@ -130,7 +144,6 @@ impl Core {
         metrics: Arc<Metrics>,
         settings: Settings,
     ) -> Arc<Self> {
-        let lease = (settings.defaults.request_timeout + Duration::from_secs(2)) * 3;
         Arc::new(Self {
             store,
             clock,
@@ -138,7 +151,6 @@ impl Core {
             journal,
             transport,
             owner: new_owner(),
-            lease,
             slots: Slots::new(settings.idle_max),
             schedule: Schedule::new(),
             runs: Arc::new(Semaphore::new(settings.runs_max)),
@@ -183,36 +195,34 @@ impl Core {
     }
 
     /// `submit` that waits for the end of the run.
-    pub(crate) async fn submit_and_wait(self: &Arc<Self>, definition: Definition) -> Result<RunEnd, RequestError> {
+    pub(crate) async fn submit_and_wait(self: &Arc<Self>, definition: Definition) -> Result<Ended, RequestError> {
         let gid = definition.gid.clone();
         match self.request(gid.clone(), Event::Submit, Known::Definition(Arc::new(definition)), true).await? {
             Ending::Known(end) => Ok(end),
-            // A run that lost its transaction leaves no word.
-            Ending::Here(end) => Ok(end.await.unwrap_or(RunEnd::Unknown)),
+            // A run that lost its transaction does not report.
+            Ending::Here(end) => Ok(end.await.unwrap_or(RunEnd::Unknown.into())),
             Ending::Elsewhere => self.ended_elsewhere(&gid).await,
         }
     }
 
     /// Looks at a row until the coordinator that holds it has ended its run.
-    async fn ended_elsewhere(&self, gid: &Gid) -> Result<RunEnd, RequestError> {
+    async fn ended_elsewhere(&self, gid: &Gid) -> Result<Ended, RequestError> {
         loop {
             let row = self.store.load(gid.as_str()).await?.ok_or_else(|| RequestError::NotFound(gid.clone()))?;
             let now = self.clock.now();
             let (_, state) = row.decode(&self.settings.defaults, &self.owner, now)?;
             match (state.status, &state.holder) {
-                (Status::Succeed, _) => return Ok(RunEnd::Succeed),
-                (Status::Failed, _) => return Ok(RunEnd::Failed),
-                (_, Holder::Other(_)) if now < state.due => {}
-                // The run has ended, and there will be another one.
-                (_, Holder::Nobody | Holder::Us) => return Ok(RunEnd::Ongoing),
+                (Status::Prepared | Status::Submitted | Status::Aborting, Holder::Other(_)) if now < state.due => {}
                 // That coordinator is gone.
-                (_, Holder::Other(_)) => return Ok(RunEnd::Unknown),
+                (Status::Prepared | Status::Submitted, Holder::Other(_)) => return Ok(RunEnd::Unknown.into()),
+                // The run has ended, and there may be another one.
+                _ => return Ok(end_so_far(&state)),
             }
             tokio::select! {
                 // In a fixed order, so that a simulation can be replayed exactly.
                 biased;
                 () = tokio::time::sleep(LOOK_ELSEWHERE) => {}
-                () = self.stopping.cancelled() => return Ok(RunEnd::Unknown),
+                () = self.stopping.cancelled() => return Ok(RunEnd::Unknown.into()),
             }
         }
     }
@@ -238,9 +248,9 @@ impl Core {
         }
         let core = self.clone();
         let task = self.tasks.spawn(async move {
-            let (done, ending) = core.act(&gid, &event, known, wait).await?;
-            if !done.calls.is_empty() {
-                core.tasks.spawn(core.clone().drive(done));
+            let (calls, ending) = core.act(&gid, &event, known, wait).await?;
+            if !calls.commands.is_empty() {
+                core.tasks.spawn(core.clone().drive(calls));
             }
             Ok(ending)
         });
@@ -253,8 +263,8 @@ impl Core {
         let reason = match Gid::new(gid.as_str()) {
             Err(error) => error.to_string(),
             Ok(name) => match self.act(&name, &Event::Due { until }, Known::Row(Box::new(row)), false).await {
-                Ok((done, _)) if done.calls.is_empty() => return,
-                Ok((done, _)) => return self.drive(done).await,
+                Ok((calls, _)) if calls.commands.is_empty() => return,
+                Ok((calls, _)) => return self.drive(calls).await,
                 Err(error @ (RequestError::Corrupt(_) | RequestError::Impossible(_))) => error.to_string(),
                 Err(error) => return tracing::warn!(gid, %error, "a due transaction was not taken up"),
             },
@@ -272,35 +282,35 @@ impl Core {
         event: &Event,
         mut known: Known,
         wait: bool,
-    ) -> Result<(Done, Ending), RequestError> {
+    ) -> Result<(Calls, Ending), RequestError> {
         for _ in 0..ATTEMPTS {
             let slot = self.slots.get(gid);
             let mut held = slot.lock().await;
-            let step = match self.decide(gid, &mut held, event, &known).await {
-                Ok(Some(step)) => step,
+            let next = match self.decide(gid, &mut held, event, &known).await {
+                Ok(Some(next)) => next,
                 Ok(None) => continue,
                 Err(error) => {
-                    self.slots.settle(&slot, &mut held);
+                    self.slots.release(&slot, &mut held);
                     return Err(error);
                 }
             };
-            // What is acknowledged without a write of ours stands on what was read.
-            if step.commands.contains(&Command::Accept)
-                && !step.commands.contains(&Command::Save)
+            // No write of ours backs this answer, so first make sure that the row we read is on disk.
+            if next.commands.contains(&Command::Accept)
+                && !next.commands.contains(&Command::Save)
                 && let Err(error) = self.store.settle().await
             {
-                self.slots.settle(&slot, &mut held);
+                self.slots.release(&slot, &mut held);
                 return Err(error.into());
             }
             let Held::Loaded(loaded) = &mut *held else { continue };
-            match self.perform(loaded, step).await {
-                Ok(calls) => {
+            match self.perform(loaded, next).await {
+                Ok(commands) => {
                     let ending = wait_for(loaded, wait);
                     let definition = loaded.definition.clone();
                     let lease = loaded.state.due;
-                    self.slots.settle(&slot, &mut held);
+                    self.slots.release(&slot, &mut held);
                     drop(held);
-                    return Ok((Done { slot, definition, calls, lease }, ending));
+                    return Ok((Calls { slot, definition, commands, lease }, ending));
                 }
                 Err(Failed::Stale) => known = Known::Nothing,
                 Err(Failed::Journal(error)) => {
@@ -320,7 +330,7 @@ impl Core {
         held: &mut Held,
         event: &Event,
         known: &Known,
-    ) -> Result<Option<Step>, RequestError> {
+    ) -> Result<Option<Transition>, RequestError> {
         let opening = match event {
             Event::Prepare => Some(Opening::Prepare),
             Event::Submit => Some(Opening::Submit),
@@ -333,17 +343,18 @@ impl Core {
         {
             *held = self.loaded(&row)?;
         }
+        // What others may have changed meanwhile: whether it is prepared still, and its branches.
+        let may_differ = matches!(event, Event::Prepare | Event::RegisterBranch { .. });
         let running = matches!(&*held, Held::Loaded(loaded) if loaded.state.is_running());
         match (&*held, known, opening) {
             (Held::Gone, _, _) => return Ok(None),
             (Held::Empty | Held::Loaded(_), Known::Row(row), _) if !running => *held = self.loaded(row)?,
-            // Another coordinator may have carried on with it; who prepares again wants to know.
-            (Held::Loaded(_), _, Some(Opening::Prepare)) if !running => *held = self.load(gid).await?,
-            // That a gid is new is tried first, and found out by the store: most are.
+            (Held::Loaded(_), _, _) if may_differ && !running => *held = self.load(gid).await?,
+            // Insert first: most gids are new, and the store reports a duplicate.
             (Held::Empty, Known::Definition(definition), Some(opening)) => {
-                let step = create(definition, opening, self.clock.now());
-                *held = Held::Loaded(Box::new(Loaded::new(definition.clone(), step.state.clone(), false)));
-                return Ok(Some(step));
+                let first = create(definition, opening, self.clock.now());
+                *held = Held::Loaded(Box::new(Loaded::new(definition.clone(), first.state.clone(), false)));
+                return Ok(Some(first));
             }
             (Held::Empty, _, _) => *held = self.load(gid).await?,
             (Held::Loaded(_), _, _) => {}
@@ -357,8 +368,8 @@ impl Core {
             loaded.state.due = *until;
         }
         match step(&loaded.definition, &loaded.state, event.clone(), self.clock.now()) {
-            Ok(step) => Ok(Some(step)),
-            Err(EngineError::Refused(refusal)) => Err(refusal.into()),
+            Ok(next) => Ok(Some(next)),
+            Err(EngineError::NotAllowed(refused)) => Err(refused.into()),
             Err(error @ EngineError::Impossible { .. }) => Err(RequestError::Impossible(error)),
         }
     }
@@ -415,13 +426,22 @@ fn wait_for(loaded: &mut Loaded, wait: bool) -> Ending {
         let (end, run) = oneshot::channel();
         loaded.waiters.push(end);
         Ending::Here(run)
-    } else if loaded.state.status.is_final() {
-        Ending::Known(RunEnd::Succeed)
-    } else if matches!(loaded.state.holder, Holder::Other(_)) {
+    } else if !loaded.state.status.is_final() && matches!(loaded.state.holder, Holder::Other(_)) {
         Ending::Elsewhere
     } else {
-        Ending::Known(RunEnd::Ongoing)
+        Ending::Known(end_so_far(&loaded.state))
     }
+}
+
+/// How the last run of a transaction ended, as far as its state says that.
+fn end_so_far(state: &State) -> Ended {
+    let end = match state.status {
+        Status::Prepared | Status::Submitted => RunEnd::Ongoing,
+        Status::Aborting => RunEnd::RollingBack,
+        Status::Succeed => RunEnd::Succeed,
+        Status::Failed => RunEnd::Failed,
+    };
+    Ended { end, reason: state.rollback_reason.clone() }
 }
 
 #[cfg(all(test, feature = "sqlite"))]
@@ -435,13 +455,13 @@ mod tests {
     use crate::engine::Timing;
     use crate::store::Take;
     use crate::store::sqlite::SqliteStore;
-    use crate::transport::{Call, Heard, NoAnswer};
+    use crate::transport::{Call, CallError, Response};
 
     #[derive(Debug)]
     struct Nobody;
 
     impl Transport for Nobody {
-        fn call(&self, _: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
+        fn call(&self, _: Call) -> BoxFuture<'static, Result<Response, CallError>> {
             panic!("a coordinator that stops calls nobody")
         }
     }
@@ -483,7 +503,7 @@ mod tests {
         core.open(prepared(&gid, clock.now()), Opening::Prepare).await.expect("prepared");
 
         clock.advance(Duration::from_mins(1));
-        let until = clock.now().after(core.lease);
+        let until = clock.now().after(core.settings.defaults.lease());
         let take = Take { now: clock.now(), until, owner: core.owner.clone(), limit: 1 };
         let row = store.take_due(&take).await.expect("a store").rows.remove(0);
         core.stop(Duration::ZERO).await;

@@ -7,10 +7,12 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::slot::{Held, Loaded};
-use super::{Core, Done};
-use crate::engine::{Command, Definition, Event, Holder, RunEnd, State, Step, Time, step};
+use super::{Calls, Core, Ended};
+use crate::engine::{
+    CallResult, Command, Definition, Event, Holder, LastAnswer, RunEnd, State, Time, Transition, step,
+};
 use crate::store::{BranchChange, Change, JournalError, Outcome, Write};
-use crate::transport::Call;
+use crate::transport::{Call, CallError, Response};
 
 /// Why a step was not performed. What the slot knows is then of no use any more.
 #[derive(Debug)]
@@ -22,9 +24,9 @@ pub(super) enum Failed {
 }
 
 impl Core {
-    /// Performs a step's commands up to its calls, which the caller makes. Only then does the new state count.
-    pub(super) async fn perform(&self, loaded: &mut Loaded, step: Step) -> Result<Vec<Command>, Failed> {
-        let Step { state, commands } = step;
+    /// Performs a transition's commands up to its calls, which the caller makes. Only then does the new state count.
+    pub(super) async fn perform(&self, loaded: &mut Loaded, next: Transition) -> Result<Vec<Command>, Failed> {
+        let Transition { state, appended, commands } = next;
         let newly_done = newly_done(&loaded.state, &state);
         loaded.unsaved.extend(&newly_done);
         let mut calls = Vec::new();
@@ -45,6 +47,9 @@ impl Core {
             }
         }
         loaded.state = state;
+        if !appended.is_empty() {
+            Arc::make_mut(&mut loaded.definition).branches.extend(appended);
+        }
         for end in ends {
             report(loaded, end);
         }
@@ -114,8 +119,8 @@ impl Core {
     }
 
     /// Makes the calls, and those that follow from their answers, until the run has ended.
-    pub(super) async fn drive(self: Arc<Self>, done: Done) {
-        let Done { slot, definition, calls: mut commands, mut lease } = done;
+    pub(super) async fn drive(self: Arc<Self>, calls: Calls) {
+        let Calls { slot, definition, mut commands, mut lease } = calls;
         let mut calls = FuturesUnordered::new();
         loop {
             let stopping = self.stopping.is_cancelled();
@@ -153,7 +158,7 @@ impl Core {
                     return self.slots.remove(&slot, &mut held);
                 }
             }
-            self.slots.settle(&slot, &mut held);
+            self.slots.release(&slot, &mut held);
         }
     }
 
@@ -166,47 +171,63 @@ impl Core {
             }
         };
         let start = tokio::time::Instant::now();
-        let heard = match call {
+        let response = match call {
             Ok(mut call) => {
+                // Another coordinator may take the transaction when the lease ends.
                 let room = self.clock.now().until(lease).saturating_sub(definition.timing.lease_min());
-                call.patience = call.patience.min(room);
+                call.turn_timeout = call.turn_timeout.min(room);
                 self.transport.call(call).await
             }
             Err(error) => Err(error),
         };
-        self.metrics.call_seconds.observe(start.elapsed().as_secs_f64());
-        let answer = heard.as_ref().map_or(Answer::Unknown, crate::transport::Heard::answer);
-        self.metrics.calls(answer).inc();
-        log(definition, branch, answer, heard.as_ref().err());
+        let result = result_of(&response);
+        if let CallResult::Made(last) = result {
+            self.metrics.call_seconds.observe(start.elapsed().as_secs_f64());
+            self.metrics.calls(last.answer).inc();
+        }
+        log(definition, branch, result, response.as_ref().err());
         match branch {
-            Some(branch) => Event::Answered { branch, answer },
-            None => Event::Asked(answer),
+            Some(branch) => Event::Answered { branch, result },
+            None => Event::Asked(result),
         }
     }
 }
 
-fn log(definition: &Definition, branch: Option<usize>, answer: Answer, error: Option<&crate::transport::NoAnswer>) {
+fn result_of(response: &Result<Response, CallError>) -> CallResult {
+    match response {
+        Ok(response) => CallResult::Made(LastAnswer { answer: response.answer(), http_status: Some(response.status) }),
+        Err(CallError::NoResponse(_)) => CallResult::Made(LastAnswer { answer: Answer::Unknown, http_status: None }),
+        Err(CallError::NotMade(_)) => CallResult::NotMade,
+    }
+}
+
+fn log(definition: &Definition, branch: Option<usize>, result: CallResult, error: Option<&CallError>) {
     let gid = definition.gid.as_str();
     let (branch_id, op) = branch
         .map(|index| &definition.branches[index])
         .map_or(("00", "msg"), |branch| (branch.branch_id.as_str(), branch.op.as_str()));
-    if answer == Answer::Success {
-        tracing::debug!(gid, branch_id, op, "done");
-    } else {
-        tracing::info!(gid, branch_id, op, ?answer, error = error.map(tracing::field::display), "to be called again");
+    let error = error.map(tracing::field::display);
+    match result {
+        CallResult::Made(LastAnswer { answer: Answer::Success, .. }) => {
+            tracing::debug!(gid, branch_id, op, "done");
+        }
+        CallResult::Made(LastAnswer { answer, http_status }) => {
+            tracing::info!(gid, branch_id, op, ?answer, http_status, error, "to be called again");
+        }
+        CallResult::NotMade => tracing::info!(gid, branch_id, op, error, "to be called later"),
     }
 }
 
+/// Tells those who wait; they may have gone.
 fn report(loaded: &mut Loaded, end: RunEnd) {
     for waiter in loaded.waiters.drain(..) {
-        // Who waited may have gone.
-        let _ = waiter.send(end);
+        let _ = waiter.send(Ended { end, reason: loaded.state.rollback_reason.clone() });
     }
 }
 
 fn newly_done(before: &State, after: &State) -> Vec<usize> {
     let pairs = before.branches.iter().zip(&after.branches).enumerate();
-    pairs.filter(|(_, (before, after))| before != after).map(|(index, _)| index).collect()
+    pairs.filter(|(_, (before, after))| before.status != after.status).map(|(index, _)| index).collect()
 }
 
 fn branch_change(definition: &Definition, state: &State, index: usize) -> BranchChange {

@@ -108,7 +108,7 @@ impl Core {
         let now = self.clock.now();
         let take = Take {
             now,
-            until: now.after(self.lease),
+            until: now.after(self.settings.defaults.lease()),
             owner: self.owner.clone(),
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
         };

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use branchwire_protocol::{Gid, Status};
 use tokio::sync::oneshot;
 
-use crate::engine::{Definition, RunEnd, State, Time};
+use super::Ended;
+use crate::engine::{Definition, State, Time};
 
 /// A place for one transaction. Whoever has the lock may act on it.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ pub(crate) struct Loaded {
     /// Branches whose status the store may not have yet.
     pub(crate) unsaved: Vec<usize>,
     /// Who waits for the end of the run.
-    pub(crate) waiters: Vec<oneshot::Sender<RunEnd>>,
+    pub(crate) waiters: Vec<oneshot::Sender<Ended>>,
 }
 
 impl Loaded {
@@ -86,12 +87,16 @@ impl Slots {
 
     /// Takes a slot out of the map if nothing is under way in it and nothing soon will be.
     ///
-    /// A prepared transaction stays, since its submit is expected; one that waits comes back by its due time.
-    pub(crate) fn settle(&self, slot: &Arc<Slot>, held: &mut Held) {
+    /// A prepared transaction stays until it is overdue, since its submit is expected; one that waits comes back by its
+    /// due time.
+    pub(crate) fn release(&self, slot: &Arc<Slot>, held: &mut Held) {
         let keep = match held {
             Held::Empty | Held::Gone => false,
             Held::Loaded(loaded) if loaded.state.is_running() => true,
-            Held::Loaded(loaded) => loaded.state.status == Status::Prepared && self.map().len() <= self.idle_max,
+            Held::Loaded(loaded) => {
+                let expected = loaded.state.status == Status::Prepared && loaded.state.due < Time::MAX;
+                expected && self.map().len() <= self.idle_max
+            }
         };
         if !keep {
             self.remove(slot, held);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::is_lease;
-use crate::engine::{Branch, BranchState, Defaults, Definition, Holder, Run, State, Time, Timing};
+use crate::engine::{Branch, BranchState, Calls, Defaults, Definition, Holder, Run, State, Time, Timing};
 
 /// A transaction's row, as text and numbers: it may make no sense, and is shown all the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -144,6 +144,7 @@ impl Row {
                 other => Holder::Other(other.to_owned()),
             },
             branches: branch_states,
+            question: Calls::default(),
             ended: self.finish_time.or(self.rollback_time).map(Time::from_millis),
             rollback_reason: self.rollback_reason.clone(),
             run: Run::Idle,
@@ -197,6 +198,7 @@ impl BranchRow {
         let state = BranchState {
             status: self.status.parse().map_err(corrupt("status"))?,
             finished: self.finish_time.map(Time::from_millis),
+            calls: Calls::default(),
         };
         Ok((branch, state))
     }

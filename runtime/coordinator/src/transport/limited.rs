@@ -1,4 +1,4 @@
-//! Bounds on calls: so many at once in all, and so many to one host, so that a host which hangs holds up only its own.
+//! Bounds on calls: so many at once in all, and so many to one host, with fair turns for the paths of a host.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,10 +7,12 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use url::Position;
 
-use super::{Call, Heard, NoAnswer, Transport};
+use super::turns::Host;
+use super::{Call, CallError, Response, Transport};
 
-/// How many calls may be under way.
+/// How many calls may be in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallLimits {
     /// In all.
@@ -25,10 +27,6 @@ impl Default for CallLimits {
     }
 }
 
-/// So many calls, for each that may be under way, may wait for a host. One more has no answer, at once: it comes back
-/// after its interval, and does not take up the place of a call to another host meanwhile.
-const WAITING_PER_CALL: usize = 4;
-
 /// How many hosts are remembered before those without calls are forgotten.
 const HOSTS_MAX: usize = 1_000;
 
@@ -41,14 +39,6 @@ pub(crate) struct Limited {
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
 
-#[derive(Debug)]
-struct Host {
-    /// Calls that wait or are under way.
-    places: Semaphore,
-    /// Calls that are under way.
-    calls: Semaphore,
-}
-
 impl Limited {
     pub(crate) fn new(inner: Arc<dyn Transport>, limits: CallLimits) -> Self {
         let limits = CallLimits { in_all: limits.in_all.max(1), per_host: limits.per_host.max(1) };
@@ -56,7 +46,7 @@ impl Limited {
     }
 
     fn host(&self, call: &Call) -> Arc<Host> {
-        let name = &call.url[url::Position::BeforeHost..url::Position::AfterPort];
+        let name = &call.url[Position::BeforeHost..Position::AfterPort];
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = hosts.get(name) {
             return host.clone();
@@ -64,36 +54,25 @@ impl Limited {
         if hosts.len() >= HOSTS_MAX {
             hosts.retain(|_, host| Arc::strong_count(host) > 1);
         }
-        let host = Arc::new(Host {
-            places: Semaphore::new(self.limits.per_host * (WAITING_PER_CALL + 1)),
-            calls: Semaphore::new(self.limits.per_host),
-        });
+        let host = Arc::new(Host::new(self.limits.per_host));
         hosts.insert(name.to_owned(), host.clone());
         host
     }
 }
 
 impl Transport for Limited {
-    fn call(&self, call: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
+    fn call(&self, call: Call) -> BoxFuture<'static, Result<Response, CallError>> {
         let (host, in_all, inner) = (self.host(&call), self.in_all.clone(), self.inner.clone());
         async move {
-            let Ok(_place) = host.places.try_acquire() else {
-                return Err(NoAnswer("too many calls to this host are waiting".to_owned()));
+            let until = Instant::now() + call.turn_timeout;
+            let _turn =
+                host.turn(call.url.path(), until).await.map_err(|error| CallError::NotMade(error.to_string()))?;
+            let Ok(Ok(_all)) = tokio::time::timeout_at(until, in_all.acquire()).await else {
+                return Err(CallError::NotMade("too many calls are in flight to all hosts".to_owned()));
             };
-            let until = Instant::now() + call.patience;
-            let _host = turn(&host.calls, until).await?;
-            let _all = turn(&in_all, until).await?;
             inner.call(call).await
         }
         .boxed()
-    }
-}
-
-async fn turn(semaphore: &Semaphore, until: Instant) -> Result<tokio::sync::SemaphorePermit<'_>, NoAnswer> {
-    match tokio::time::timeout_at(until, semaphore.acquire()).await {
-        Ok(Ok(permit)) => Ok(permit),
-        Ok(Err(_)) => Err(NoAnswer("the coordinator is stopping".to_owned())),
-        Err(_) => Err(NoAnswer("no turn came while calls to this host were under way".to_owned())),
     }
 }
 
@@ -111,13 +90,13 @@ mod tests {
     struct HangingHost;
 
     impl Transport for HangingHost {
-        fn call(&self, call: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
+        fn call(&self, call: Call) -> BoxFuture<'static, Result<Response, CallError>> {
             async move {
                 if call.url.host_str() == Some("hangs") {
                     tokio::time::sleep(call.timeout).await;
-                    return Err(NoAnswer("timeout".to_owned()));
+                    return Err(CallError::NoResponse("timeout".to_owned()));
                 }
-                Ok(Heard { status: 200, body: Bytes::new() })
+                Ok(Response { status: 200, body: Bytes::new() })
             }
             .boxed()
         }
@@ -130,7 +109,7 @@ mod tests {
             headers: Vec::new(),
             body: Bytes::new(),
             timeout: Duration::from_secs(3),
-            patience: Duration::from_secs(3),
+            turn_timeout: Duration::from_secs(3),
         }
     }
 
@@ -140,9 +119,9 @@ mod tests {
         let hanging: Vec<_> = (0..10).map(|_| tokio::spawn(limited.call(call("http://hangs/in")))).collect();
         tokio::task::yield_now().await;
         let start = tokio::time::Instant::now();
-        assert_eq!(limited.call(call("http://works/in")).await.map(|heard| heard.status), Ok(200));
+        assert_eq!(limited.call(call("http://works/in")).await.map(|response| response.status), Ok(200));
         let refused = limited.call(call("http://hangs/in")).await.unwrap_err();
-        assert_eq!(refused.0, "too many calls to this host are waiting");
+        assert!(matches!(refused, CallError::NotMade(_)), "{refused}");
         assert_eq!(start.elapsed(), Duration::ZERO, "neither waited");
         for call in hanging {
             assert!(call.await.unwrap().is_err());

@@ -1,12 +1,13 @@
-//! Calls to branches: what is asked, and what is heard.
+//! Calls to branches, and their responses.
 //!
-//! The trait is where a simulated network takes the place of the real one. How an answer is to be understood is said in
-//! `branchwire::protocol`, not here.
+//! The trait is where a simulated network takes the place of the real one. What a response means is said in
+//! `branchwire_protocol`, not here.
 
 mod http;
 mod limited;
 mod networks;
 mod signing;
+mod turns;
 
 use std::time::Duration;
 
@@ -21,15 +22,15 @@ pub(crate) use limited::Limited;
 pub use networks::{InvalidNetwork, Networks};
 pub use signing::SigningTransport;
 
-use crate::engine::Definition;
+use crate::engine::{Definition, pattern};
 
 /// How calls get to branches.
 pub trait Transport: std::fmt::Debug + Send + Sync + 'static {
-    /// Makes one call, within [`Call::timeout`]. No redirect is followed.
+    /// Makes one call, within [`Call::timeout`].
     ///
     /// # Errors
-    /// [`NoAnswer`] if none came: the branch may have done its work all the same.
-    fn call(&self, call: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>>;
+    /// [`CallError`] if there is no response.
+    fn call(&self, call: Call) -> BoxFuture<'static, Result<Response, CallError>>;
 }
 
 /// One call to a branch, or to query-prepared.
@@ -43,67 +44,77 @@ pub struct Call {
     pub headers: Vec<(String, String)>,
     /// The payload.
     pub body: Bytes,
-    /// How long it may take, from start to the end of the answer.
+    /// How long it may take, from its start to the end of the response.
     pub timeout: Duration,
     /// How long it may wait for its turn. It must not start later: another coordinator may be about to make it.
-    pub patience: Duration,
+    pub turn_timeout: Duration,
 }
 
-/// What a branch answered.
+/// A branch's response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
+pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// The body, as far as it was read.
     pub body: Bytes,
 }
 
-impl Heard {
+impl Response {
     /// What it means.
     pub fn answer(&self) -> Answer {
         Answer::read(self.status, &self.body)
     }
 }
 
-/// Why there is no answer; for logs.
+/// Why there is no response. The texts are for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NoAnswer(pub String);
+#[non_exhaustive]
+pub enum CallError {
+    /// The call was not made: too many others are in flight. It says nothing about the branch.
+    #[error("not called: {0}")]
+    NotMade(String),
+    /// The call was made, or was tried: the branch may have done its work all the same.
+    #[error("{0}")]
+    NoResponse(String),
+}
 
 impl Call {
     /// The call to a transaction's branch, by its place in the definition.
     ///
     /// # Errors
-    /// [`NoAnswer`] if its address is none.
-    pub fn branch(definition: &Definition, index: usize) -> Result<Self, NoAnswer> {
+    /// [`CallError`] if its address is none.
+    pub fn branch(definition: &Definition, index: usize) -> Result<Self, CallError> {
         let branch = &definition.branches[index];
         let url = address(definition, &branch.url, branch.branch_id.as_str(), &branch.op)?;
-        Ok(Self::new(definition, url, branch.payload.clone()))
+        // A branch without payload is called by GET.
+        let method = if branch.payload.is_empty() { ::http::Method::GET } else { ::http::Method::POST };
+        Ok(Self::new(definition, method, url, branch.payload.clone()))
     }
 
     /// The question whether a transaction's local part has committed.
     ///
     /// # Errors
-    /// [`NoAnswer`] if its address is none.
-    pub fn query_prepared(definition: &Definition) -> Result<Self, NoAnswer> {
-        let url = address(definition, &definition.query_prepared, LOCAL_BRANCH, &Op::Msg)?;
-        Ok(Self::new(definition, url, Bytes::new()))
+    /// [`CallError`] if its address is none.
+    pub fn query_prepared(definition: &Definition) -> Result<Self, CallError> {
+        let pattern::Question { method, op, body } = pattern::of(definition.trans_type).question(definition);
+        let url = address(definition, &definition.query_prepared, LOCAL_BRANCH, &op)?;
+        Ok(Self::new(definition, method, url, body))
     }
 
-    fn new(definition: &Definition, url: Url, body: Bytes) -> Self {
+    fn new(definition: &Definition, method: ::http::Method, url: Url, body: Bytes) -> Self {
         Self {
-            method: if body.is_empty() { ::http::Method::GET } else { ::http::Method::POST },
+            method,
             url,
             headers: definition.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             body,
             timeout: definition.timing.request_timeout,
-            patience: definition.timing.request_timeout,
+            turn_timeout: definition.timing.request_timeout,
         }
     }
 }
 
-fn address(definition: &Definition, url: &str, branch_id: &str, op: &Op) -> Result<Url, NoAnswer> {
-    let mut url = Url::parse(url).map_err(|error| NoAnswer(format!("`{url}` is no address: {error}")))?;
+fn address(definition: &Definition, url: &str, branch_id: &str, op: &Op) -> Result<Url, CallError> {
+    let mut url = Url::parse(url).map_err(|error| CallError::NoResponse(format!("`{url}` is no address: {error}")))?;
     url.query_pairs_mut()
         .append_pair("gid", definition.gid.as_str())
         .append_pair("trans_type", definition.trans_type.as_str())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use branchwire_protocol::signature::{CALL_HEADER, Keys};
 use futures_util::future::BoxFuture;
 
-use super::{Call, Heard, NoAnswer, Transport};
+use super::{Call, CallError, Response, Transport};
 use crate::clock::Clock;
 
 /// A transport that signs each call, with the time at which it is made, and hands it on to another one.
@@ -26,7 +26,7 @@ impl SigningTransport {
 }
 
 impl Transport for SigningTransport {
-    fn call(&self, mut call: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
+    fn call(&self, mut call: Call) -> BoxFuture<'static, Result<Response, CallError>> {
         // A client's header of this name is not ours.
         call.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(CALL_HEADER));
         let time_s = self.clock.now().as_millis().unsigned_abs() / 1000;
@@ -53,9 +53,9 @@ mod tests {
     struct Keeps(Mutex<Vec<(String, String)>>);
 
     impl Transport for Keeps {
-        fn call(&self, call: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
+        fn call(&self, call: Call) -> BoxFuture<'static, Result<Response, CallError>> {
             *self.0.lock().unwrap() = call.headers;
-            async { Ok(Heard { status: 200, body: Bytes::new() }) }.boxed()
+            async { Ok(Response { status: 200, body: Bytes::new() }) }.boxed()
         }
     }
 
@@ -73,7 +73,7 @@ mod tests {
                 .into(),
             body: Bytes::from_static(b"30"),
             timeout: Duration::from_secs(3),
-            patience: Duration::from_secs(3),
+            turn_timeout: Duration::from_secs(3),
         };
         for time_s in [1_764_000_000, 1_764_000_060] {
             signing.call(call.clone()).await.unwrap();

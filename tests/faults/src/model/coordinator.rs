@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use branchwire::protocol::{Answer, Status};
 use branchwire_coordinator::engine::{
-    Command, EngineError, Event, Holder, Opening, Run, State, Step, Time, create, step,
+    Calls, Command, EngineError, Event, Holder, Opening, Run, State, Time, Transition, create, step,
 };
 
 use super::world::{Packet, Request, Response, Target, World};
@@ -85,8 +85,11 @@ fn rounded(model: &Message, mut state: State) -> State {
     state.due = if state.due <= NOW { NOW } else { later() };
     state.interval = model.definition.timing.retry_interval;
     state.ended = state.ended.map(|_| NOW);
+    // Counted for those who watch; nothing is decided by them.
+    state.question = Calls::default();
     for branch in &mut state.branches {
         branch.finished = branch.finished.map(|_| NOW);
+        branch.calls = Calls::default();
     }
     state
 }
@@ -132,8 +135,8 @@ impl World {
     pub(super) fn returns(&mut self, model: &Message, name: usize, target: Target, answer: Answer) {
         self.coordinators[name].open.remove(&target);
         let event = match target {
-            Target::QueryPrepared => Event::Asked(answer),
-            Target::Branch(branch) => Event::Answered { branch, answer },
+            Target::QueryPrepared => Event::Asked(answer.into()),
+            Target::Branch(branch) => Event::Answered { branch, result: answer.into() },
         };
         self.event(model, name, &event);
     }
@@ -200,7 +203,7 @@ impl World {
             let Some((before, decided)) = self.decide(model, name, event) else { return Done::Nothing };
             let next = match decided {
                 Ok(next) => next,
-                Err(EngineError::Refused(_)) => return Done::Refused,
+                Err(EngineError::NotAllowed(_)) => return Done::Refused,
                 Err(EngineError::Impossible { .. }) => {
                     self.impossible = true;
                     return Done::Nothing;
@@ -224,7 +227,7 @@ impl World {
         model: &Message,
         name: usize,
         event: &Event,
-    ) -> Option<(Option<State>, Result<Step, EngineError>)> {
+    ) -> Option<(Option<State>, Result<Transition, EngineError>)> {
         let memory = &mut self.coordinators[name].memory;
         // Another coordinator may have carried on with it; who prepares again wants to know.
         if matches!(event, Event::Prepare) {
@@ -256,7 +259,7 @@ impl World {
     }
 
     /// Performs the commands in their order; `None` if the row was not where it was thought to be.
-    fn perform(&mut self, model: &Message, name: usize, before: Option<&State>, next: Step) -> Option<Done> {
+    fn perform(&mut self, model: &Message, name: usize, before: Option<&State>, next: Transition) -> Option<Done> {
         let state = rounded(model, next.state);
         let mut done = Done::Nothing;
         for command in next.commands {

@@ -6,7 +6,7 @@ use branchwire::barrier::{QueryPreparedError, query_prepared};
 use branchwire::protocol::{BranchId, Gid, LOCAL_BRANCH, Op, TransType};
 use branchwire::simulation::{ATTEMPTS_MAX, AttemptError, BarrierKey, Business, apply};
 use branchwire::{BranchError, Prepared, Reply, Retry};
-use branchwire_coordinator::transport::Heard;
+use branchwire_coordinator::transport::Response;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -35,7 +35,7 @@ pub(super) fn handler(fate: &Arc<Fate>, database: &Arc<Database>, life: &Life) -
                 Some(key) if key.branch_id.as_str() == LOCAL_BRANCH => ask(&connection, &key.gid).await,
                 Some(key) => serve(&fate, &connection, key, &request.body).await,
             };
-            Heard { status: reply.status().as_u16(), body: Bytes::from_static(reply.body().as_bytes()) }
+            Response { status: reply.status().as_u16(), body: Bytes::from_static(reply.body().as_bytes()) }
         }
         .boxed()
     })

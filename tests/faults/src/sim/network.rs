@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use branchwire::client::{Channel, ChannelError};
 use branchwire::protocol::Answer;
-use branchwire_coordinator::transport::{Call, Heard, NoAnswer, Transport};
+use branchwire_coordinator::transport::{Call, CallError, Response, Transport};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -48,7 +48,7 @@ impl Request {
 }
 
 /// What a process does with a request.
-pub(super) type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Heard> + Send + Sync>;
+pub(super) type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl Network {
 
     /// Carries a request to a process, and its answer back. Where it gets lost this never returns: the caller has to have
     /// some patience, and not too much.
-    async fn carry(&self, from: &'static str, to: &str, request: Request) -> Result<Heard, Lost> {
+    async fn carry(&self, from: &'static str, to: &str, request: Request) -> Result<Response, Lost> {
         let fate = &self.fate;
         sleep(fate.between(0, 5)).await;
         if fate.happens(Fault::Delay) {
@@ -185,7 +185,7 @@ impl fmt::Debug for Calls {
 }
 
 impl Transport for Calls {
-    fn call(&self, call: Call) -> BoxFuture<'static, Result<Heard, NoAnswer>> {
+    fn call(&self, call: Call) -> BoxFuture<'static, Result<Response, CallError>> {
         let (network, life, bug) = (self.network.clone(), self.life.clone(), self.bug);
         async move {
             let fate = network.fate.clone();
@@ -205,12 +205,12 @@ impl Transport for Calls {
                 heard = Some(strange_answer(&fate, is_question));
             }
             if heard.is_none() && is_question && bug == Some(Bug::UnknownIsFailure) {
-                heard = Some(Heard { status: 409, body: Bytes::new() });
+                heard = Some(Response { status: 409, body: Bytes::new() });
             }
-            let answer = heard.as_ref().map_or(Answer::Unknown, Heard::answer);
+            let answer = heard.as_ref().map_or(Answer::Unknown, Response::answer);
             fate.note(format_args!("{} hears {answer:?} from {gid} {branch_id}", life.name()));
             fate.after(&life, &name).await;
-            heard.ok_or_else(|| NoAnswer("simulated".to_owned()))
+            heard.ok_or_else(|| CallError::NoResponse("simulated".to_owned()))
         }
         .boxed()
     }
@@ -218,7 +218,7 @@ impl Transport for Calls {
 
 /// What a proxy, or a service in trouble, may say. Never that a local transaction has not committed: that is decided by
 /// the database alone.
-fn strange_answer(fate: &Fate, is_question: bool) -> Heard {
+fn strange_answer(fate: &Fate, is_question: bool) -> Response {
     const ANSWERS: [(u16, &[u8]); 8] = [
         (502, b"Bad Gateway"),
         (503, b""),
@@ -230,7 +230,7 @@ fn strange_answer(fate: &Fate, is_question: bool) -> Heard {
         (500, b"\xff\xfe FAILURE"),
     ];
     let (status, body) = ANSWERS[usize::try_from(fate.below(if is_question { 6 } else { 8 })).unwrap_or(0)];
-    Heard { status, body: Bytes::from_static(body) }
+    Response { status, body: Bytes::from_static(body) }
 }
 
 /// How a client asks coordinators: any of them, each time.
@@ -257,7 +257,7 @@ impl Channel for Requests {
             let heard = timeout(CLIENT_TIMEOUT, carried).await.unwrap_or(Err(Lost::Cut));
             fate.after(&self.life, &name).await;
             match heard {
-                Ok(Heard { status, body }) => {
+                Ok(Response { status, body }) => {
                     Ok(http::Response::builder().status(status).body(body).expect("a status and bytes"))
                 }
                 Err(Lost::NotSent) => Err(ChannelError::NotSent("simulated".into())),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use branchwire::Client;
-use branchwire_coordinator::transport::Heard;
+use branchwire_coordinator::transport::Response;
 use branchwire_coordinator::{Clock, Coordinator, Retention};
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep, timeout};
@@ -150,7 +150,7 @@ impl World {
                 if status == 200 {
                     world.auditor.acknowledged(&call, &gid);
                 }
-                Heard { status, body }
+                Response { status, body }
             }
             .boxed()
         })

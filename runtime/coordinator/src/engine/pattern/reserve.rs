@@ -1,0 +1,60 @@
+//! A pattern for tests only, of which each branch has two rows, `cancel` and `confirm`, that are added while the
+//! transaction is prepared.
+//!
+//! It uses what a message does not: registration, a timeout that rolls back, a refusal that turns a transaction round
+//! while calls are in flight, and calls on the way back.
+
+use branchwire_protocol::{Answer, Op, Status};
+use bytes::Bytes;
+use http::Method;
+
+use super::{Next, Overdue, Pattern, Permission, Question, Request, Verdict};
+use crate::engine::{Definition, Setback, State, Time};
+
+#[derive(Debug)]
+pub(in crate::engine) struct Reserve;
+
+impl Pattern for Reserve {
+    fn overdue(&self, definition: &Definition, status: Status) -> Overdue {
+        match status {
+            Status::Prepared => Overdue::Abort(definition.timing.timeout_to_fail),
+            Status::Submitted | Status::Aborting | Status::Succeed | Status::Failed => Overdue::Wait,
+        }
+    }
+
+    fn next(&self, definition: &Definition, state: &State, _: Time) -> Next {
+        let op = match state.status {
+            Status::Submitted => Op::Confirm,
+            Status::Aborting => Op::Cancel,
+            Status::Prepared | Status::Succeed | Status::Failed => return Next::Never,
+        };
+        let rows = definition.branches.iter().zip(&state.branches).enumerate();
+        let open = rows.filter(|(_, (branch, state))| branch.op == op && !state.is_done()).map(|(index, _)| index);
+        let calls: Vec<_> = open.take(if definition.concurrent { usize::MAX } else { 1 }).collect();
+        if calls.is_empty() { Next::Done } else { Next::Calls(calls) }
+    }
+
+    fn verdict(&self, op: &Op, answer: Answer) -> Verdict {
+        match answer {
+            Answer::Success => Verdict::Done,
+            Answer::Failure if *op == Op::Confirm => Verdict::RollBack,
+            Answer::Failure => Verdict::Setback(Setback::Refused),
+            Answer::Ongoing => Verdict::Setback(Setback::Ongoing),
+            Answer::Unknown => Verdict::Setback(Setback::Unknown),
+        }
+    }
+
+    fn allows(&self, status: Status, request: Request) -> Permission {
+        match (status, request) {
+            (Status::Prepared, Request::Prepare)
+            | (Status::Submitted, Request::Submit)
+            | (Status::Aborting, Request::Abort) => Permission::Acknowledge,
+            (Status::Prepared, Request::Submit | Request::Abort | Request::RegisterBranch) => Permission::Act,
+            (Status::Submitted | Status::Aborting | Status::Succeed | Status::Failed, _) => Permission::Refuse,
+        }
+    }
+
+    fn question(&self, _: &Definition) -> Question {
+        Question { method: Method::GET, op: Op::Msg, body: Bytes::new() }
+    }
+}
