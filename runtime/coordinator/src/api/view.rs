@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::store::calls::without_records;
 use crate::store::row::ExtData;
 use crate::store::{BranchRow, KvRow, Row};
 
@@ -109,8 +110,8 @@ pub(super) struct TransactionView<'a> {
     #[serde(serialize_with = "rfc3339")]
     next_cron_time: i64,
     owner: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    ext_data: &'a str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    ext_data: String,
     #[serde(skip_serializing_if = "str::is_empty")]
     result: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -139,7 +140,7 @@ impl<'a> TransactionView<'a> {
             next_cron_interval: row.next_cron_interval_ms.saturating_add(999) / 1000,
             next_cron_time: row.next_cron_time,
             owner: &row.owner,
-            ext_data: &row.ext_data,
+            ext_data: without_records(&row.ext_data),
             result: &row.result,
             rollback_reason: &row.rollback_reason,
             // What cannot be read is still shown as the text that it is.

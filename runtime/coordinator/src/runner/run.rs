@@ -9,9 +9,9 @@ use futures_util::stream::FuturesUnordered;
 use super::slot::{Held, Loaded};
 use super::{Calls, Core, Ended};
 use crate::engine::{
-    CallResult, Command, Definition, Event, Holder, LastAnswer, RunEnd, State, Time, Transition, step,
+    Branch, CallResult, Command, Definition, Event, Holder, LastAnswer, RunEnd, State, Time, Transition, step,
 };
-use crate::store::{BranchChange, Change, JournalError, Outcome, Write};
+use crate::store::{BranchChange, Change, JournalError, Outcome, Write, calls};
 use crate::transport::{Call, CallError, Response};
 
 /// Why a step was not performed. What the slot knows is then of no use any more.
@@ -33,8 +33,8 @@ impl Core {
         let mut ends = Vec::new();
         for command in commands {
             match command {
-                Command::Save => self.save(loaded, &state).await?,
-                Command::Record if self.settings.branch_progress_sync => self.save(loaded, &state).await?,
+                Command::Save => self.save(loaded, &state, &appended).await?,
+                Command::Record if self.settings.branch_progress_sync => self.save(loaded, &state, &appended).await?,
                 Command::Record => {
                     let change = self.change(loaded, &state, &newly_done);
                     // If the queue is full the progress is lost for now: the end of the run writes it again.
@@ -59,9 +59,13 @@ impl Core {
         Ok(calls)
     }
 
-    async fn save(&self, loaded: &mut Loaded, state: &State) -> Result<(), Failed> {
+    async fn save(&self, loaded: &mut Loaded, state: &State, appended: &[Branch]) -> Result<(), Failed> {
         let write = if loaded.stored {
-            Write::Change(self.change(loaded, state, &loaded.unsaved))
+            let mut change = self.change(loaded, state, &loaded.unsaved);
+            change.appended = appended.to_vec();
+            // Once a run, and only if there was trouble.
+            change.ext_data = if state.is_running() { None } else { calls::ext_data(&loaded.definition, state) };
+            Write::Change(change)
         } else {
             let owner = self.owner_of(&state.holder).to_owned();
             Write::Create { definition: loaded.definition.clone(), state: state.clone(), owner }
@@ -85,7 +89,7 @@ impl Core {
         let timing = loaded.definition.timing;
         while self.clock.now().until(loaded.state.due) <= timing.lease_min() {
             let state = State { due: self.clock.now().after(timing.lease()), ..loaded.state.clone() };
-            self.save(loaded, &state).await?;
+            self.save(loaded, &state, &[]).await?;
             loaded.state = state;
         }
         Ok(())

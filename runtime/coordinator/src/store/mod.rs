@@ -6,6 +6,7 @@
 
 mod address;
 mod attempt;
+pub(crate) mod calls;
 mod journal;
 #[cfg(feature = "mysql")]
 pub mod mysql;

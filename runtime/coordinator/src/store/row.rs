@@ -7,7 +7,7 @@ use branchwire_protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptio
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::is_lease;
+use super::{calls, is_lease};
 use crate::engine::{Branch, BranchState, Calls, Defaults, Definition, Holder, Run, State, Time, Timing};
 
 /// A transaction's row, as text and numbers: it may make no sense, and is shown all the same.
@@ -82,7 +82,8 @@ impl CustomData {
     }
 }
 
-/// What `ext_data` holds: DTM's own headers, and the steps where they cannot be told from the branches.
+/// What `ext_data` holds: DTM's own headers, the steps where they cannot be told from the branches, and the calls that met
+/// trouble.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ExtData {
@@ -92,6 +93,9 @@ pub(crate) struct ExtData {
     /// The addresses of the steps as the client gave them, if a topic is among them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) steps: Vec<String>,
+    /// The calls of branches that met trouble.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) calls: calls::Records,
 }
 
 impl ExtData {
@@ -126,13 +130,14 @@ impl Row {
             serde_json::from_str(&self.options).map_err(corrupt("options"))?
         };
         let delay_s = CustomData::parse(&self.custom_data).map_err(corrupt("custom_data"))?.delay;
-        let mut headers = ExtData::parse(&self.ext_data).map_err(corrupt("ext_data"))?.headers;
+        let ExtData { mut headers, calls: records, .. } =
+            ExtData::parse(&self.ext_data).map_err(corrupt("ext_data"))?;
         headers.extend(options.branch_headers.clone().unwrap_or_default());
         let timing = Timing::new(&options, delay_s, defaults);
         let (branches, branch_states) =
             self.branches.iter().map(BranchRow::decode).collect::<Result<(Vec<_>, Vec<_>), _>>()?;
         let interval = u64::try_from(self.next_cron_interval_ms).unwrap_or(0);
-        let state = State {
+        let mut state = State {
             status,
             // An interval of nothing, doubled, would be a hot loop.
             interval: if interval == 0 { timing.retry_interval } else { Duration::from_millis(interval) },
@@ -162,6 +167,7 @@ impl Row {
             custom_data: self.custom_data.clone(),
             ext_data: self.ext_data.clone(),
         };
+        calls::restore(&records, &definition, &mut state);
         Ok((definition, state))
     }
 }

@@ -1,0 +1,200 @@
+//! The calls of branches so far, in `ext_data`: for those who watch, and only where there was trouble.
+//!
+//! DTM ignores what it does not know in that column. Nothing is decided by these records.
+
+use std::collections::BTreeMap;
+
+use branchwire_protocol::{Answer, LOCAL_BRANCH, Op};
+use serde::{Deserialize, Serialize};
+
+use super::row::ExtData;
+use crate::engine::{Calls, Definition, LastAnswer, State, pattern};
+
+/// The longest `ext_data`, in bytes: what a `text` column of MySQL holds.
+const EXT_DATA_BYTES_MAX: usize = 65_535;
+
+/// How many branches are recorded at most.
+const RECORDS_MAX: usize = 200;
+
+/// The records, by `branch_id/op`.
+pub(crate) type Records = BTreeMap<String, Record>;
+
+/// The calls of one op.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Record {
+    attempts: u32,
+    /// `success`, `failure`, `ongoing` or `unknown`.
+    answer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+}
+
+/// The value of `ext_data` that says how the calls went; `None` if all went well, or it would be too long.
+pub(crate) fn ext_data(definition: &Definition, state: &State) -> Option<String> {
+    let mut troubled = state.branches.iter().enumerate().filter(|(_, branch)| had_trouble(branch.calls)).peekable();
+    if troubled.peek().is_none() && !had_trouble(state.question) {
+        return None;
+    }
+    let mut records: Records = troubled
+        .take(RECORDS_MAX)
+        .filter_map(|(index, branch)| {
+            let row = definition.branches.get(index)?;
+            Some((key(row.branch_id.as_str(), &row.op), Record::new(branch.calls)?))
+        })
+        .collect();
+    if had_trouble(state.question) {
+        records.extend(Record::new(state.question).map(|record| (question_key(definition), record)));
+    }
+    let ext_data = ExtData { calls: records, ..ExtData::parse(&definition.ext_data).unwrap_or_default() };
+    serde_json::to_string(&ext_data).ok().filter(|text| text.len() <= EXT_DATA_BYTES_MAX)
+}
+
+/// Puts the recorded calls into a state that was read from the same row.
+pub(crate) fn restore(records: &Records, definition: &Definition, state: &mut State) {
+    if records.is_empty() {
+        return;
+    }
+    for (row, branch) in definition.branches.iter().zip(&mut state.branches) {
+        branch.calls = recorded(records, &key(row.branch_id.as_str(), &row.op));
+    }
+    state.question = recorded(records, &question_key(definition));
+}
+
+fn recorded(records: &Records, key: &str) -> Calls {
+    records.get(key).map(Record::calls).unwrap_or_default()
+}
+
+fn had_trouble(calls: Calls) -> bool {
+    calls.attempts > 1 || calls.last.is_some_and(|last| last.answer != Answer::Success)
+}
+
+fn key(branch_id: &str, op: &Op) -> String {
+    format!("{branch_id}/{op}")
+}
+
+fn question_key(definition: &Definition) -> String {
+    key(LOCAL_BRANCH, &pattern::of(definition.trans_type).question(definition).op)
+}
+
+impl Record {
+    fn new(Calls { attempts, last }: Calls) -> Option<Self> {
+        let LastAnswer { answer, http_status } = last?;
+        Some(Self { attempts, answer: word(answer).to_owned(), http_status })
+    }
+
+    /// An answer that is none of the words is left out: the record may be another program's.
+    fn calls(&self) -> Calls {
+        let answers = [Answer::Success, Answer::Failure, Answer::Ongoing, Answer::Unknown];
+        let answer = answers.into_iter().find(|answer| word(*answer) == self.answer);
+        let last = answer.map(|answer| LastAnswer { answer, http_status: self.http_status });
+        Calls { attempts: self.attempts, last }
+    }
+}
+
+fn word(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Success => "success",
+        Answer::Failure => "failure",
+        Answer::Ongoing => "ongoing",
+        Answer::Unknown => "unknown",
+    }
+}
+
+/// The `ext_data` of a row without these records, as DTM's own `query` shows it.
+pub(crate) fn without_records(ext_data: &str) -> String {
+    match ExtData::parse(ext_data) {
+        Ok(parsed) if !parsed.calls.is_empty() => {
+            let rest = ExtData { calls: Records::new(), ..parsed };
+            if rest.headers.is_empty() && rest.steps.is_empty() {
+                String::new()
+            } else {
+                serde_json::to_string(&rest).unwrap_or_default()
+            }
+        }
+        _ => ext_data.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use branchwire_protocol::{BranchId, Gid, TransType, TransactionOptions};
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::engine::{Branch, CallResult, Defaults, Event, Opening, Time, Timing, create, step};
+    use crate::store::Row;
+
+    fn definition(ext_data: &str) -> Definition {
+        let branch = |id: &str| Branch {
+            branch_id: BranchId::new(id).unwrap(),
+            op: Op::Action,
+            url: "http://b/in".to_owned(),
+            payload: Bytes::new(),
+        };
+        Definition {
+            gid: Gid::new("g").unwrap(),
+            trans_type: TransType::Msg,
+            created: Time::from_millis(0),
+            query_prepared: String::new(),
+            branches: vec![branch("01"), branch("02")],
+            concurrent: false,
+            timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
+            headers: BTreeMap::new(),
+            options: String::new(),
+            custom_data: String::new(),
+            ext_data: ext_data.to_owned(),
+        }
+    }
+
+    fn after(definition: &Definition, answers: &[(usize, Answer, u16)]) -> State {
+        let mut state = create(definition, Opening::Submit, Time::from_millis(0)).state;
+        for (branch, answer, status) in answers {
+            let last = LastAnswer { answer: *answer, http_status: Some(*status) };
+            let event = Event::Answered { branch: *branch, result: CallResult::Made(last) };
+            state = step(definition, &state, event, Time::from_millis(0)).unwrap().state;
+        }
+        state
+    }
+
+    #[test]
+    fn a_message_without_trouble_records_nothing() {
+        let definition = definition("");
+        let state = after(&definition, &[(0, Answer::Success, 200), (1, Answer::Success, 200)]);
+        assert_eq!(ext_data(&definition, &state), None);
+    }
+
+    #[test]
+    fn trouble_is_recorded_beside_what_was_there_and_read_back() {
+        let definition = definition(r#"{"headers":{"a":"b"}}"#);
+        let state = after(&definition, &[(0, Answer::Success, 200), (1, Answer::Unknown, 307)]);
+        let text = ext_data(&definition, &state).unwrap();
+        assert_eq!(
+            text,
+            r#"{"headers":{"a":"b"},"calls":{"02/action":{"attempts":1,"answer":"unknown","http_status":307}}}"#
+        );
+        assert_eq!(without_records(&text), r#"{"headers":{"a":"b"}}"#);
+        let mut read = after(&definition, &[]);
+        restore(&ExtData::parse(&text).unwrap().calls, &definition, &mut read);
+        assert_eq!(read.branches[1].calls, state.branches[1].calls);
+        assert_eq!(read.branches[0].calls, Calls::default());
+    }
+
+    #[test]
+    fn a_row_keeps_its_calls() {
+        let calls =
+            r#"{"calls":{"00/msg":{"attempts":3,"answer":"ongoing","http_status":425},"01/action":{"answer":"?"}}}"#;
+        let row = Row {
+            gid: "g".into(),
+            trans_type: "msg".into(),
+            status: "prepared".into(),
+            ext_data: calls.into(),
+            ..Row::default()
+        };
+        let (_, state) = row.decode(&Defaults::default(), "us", Time::from_millis(0)).unwrap();
+        let last = Some(LastAnswer { answer: Answer::Ongoing, http_status: Some(425) });
+        assert_eq!((state.question, state.interval), (Calls { attempts: 3, last }, Duration::from_secs(10)));
+    }
+}
