@@ -3,11 +3,16 @@
 use branchwire_protocol::{Answer, Status};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-/// One coordinator's metrics. Each is a field of its own, so that counting costs an atomic addition and no look-up.
+/// A metric with one label: a family of counters under one name.
+type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
+
+/// One coordinator's metrics. Each is a field of its own, also those of a family, so that counting costs an atomic addition
+/// and no look-up.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -16,8 +21,10 @@ pub(crate) struct Metrics {
     pub(crate) writes: Counter,
     pub(crate) commits: Counter,
     pub(crate) call_seconds: Histogram,
+    ended: Labelled,
     succeed: Counter,
     failed: Counter,
+    calls: Labelled,
     calls_success: Counter,
     calls_failure: Counter,
     calls_ongoing: Counter,
@@ -26,6 +33,9 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
+        let (ended, calls) = (Labelled::default(), Labelled::default());
+        // Each counter exists from the start, so that a scraper sees a zero.
+        let with = |family: &Labelled, label, value| family.get_or_create(&[(label, value)]).clone();
         let mut metrics = Self {
             registry: Registry::with_prefix("branchwire"),
             in_memory: Gauge::default(),
@@ -33,12 +43,14 @@ impl Metrics {
             writes: Counter::default(),
             commits: Counter::default(),
             call_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
-            succeed: Counter::default(),
-            failed: Counter::default(),
-            calls_success: Counter::default(),
-            calls_failure: Counter::default(),
-            calls_ongoing: Counter::default(),
-            calls_unknown: Counter::default(),
+            succeed: with(&ended, "status", Status::Succeed.as_str()),
+            failed: with(&ended, "status", Status::Failed.as_str()),
+            calls_success: with(&calls, "answer", "success"),
+            calls_failure: with(&calls, "answer", "failure"),
+            calls_ongoing: with(&calls, "answer", "ongoing"),
+            calls_unknown: with(&calls, "answer", "unknown"),
+            ended,
+            calls,
         };
         metrics.register();
         metrics
@@ -51,19 +63,8 @@ impl Metrics {
         registry.register("store_writes", "Writes that were handed to the store", self.writes.clone());
         registry.register("store_commits", "Commits that these writes shared", self.commits.clone());
         registry.register("branch_call_seconds", "How long calls to branches took", self.call_seconds.clone());
-        for (status, counter) in [(Status::Succeed, &self.succeed), (Status::Failed, &self.failed)] {
-            let labelled = registry.sub_registry_with_label(("status".into(), status.as_str().into()));
-            labelled.register("transactions_ended", "Transactions that came to an end", counter.clone());
-        }
-        for (answer, counter) in [
-            ("success", &self.calls_success),
-            ("failure", &self.calls_failure),
-            ("ongoing", &self.calls_ongoing),
-            ("unknown", &self.calls_unknown),
-        ] {
-            let labelled = registry.sub_registry_with_label(("answer".into(), answer.into()));
-            labelled.register("branch_calls", "Calls to branches and to query-prepared", counter.clone());
-        }
+        registry.register("transactions_ended", "Transactions that came to an end", self.ended.clone());
+        registry.register("branch_calls", "Calls to branches and to query-prepared", self.calls.clone());
     }
 
     /// The counter of calls with this answer.

@@ -3,6 +3,7 @@
 mod durability;
 mod instances;
 mod limits;
+mod metrics;
 mod outage;
 mod processes;
 mod program;
@@ -53,7 +54,7 @@ impl Running {
     }
 
     /// Posts, and expects success.
-    async fn done(&self, route: &str, body: &Value) {
+    pub(crate) async fn done(&self, route: &str, body: &Value) {
         let answer = self.post(route, body).await;
         let status = answer.status();
         assert_eq!(status, 200, "{route}: {}", answer.text().await.unwrap_or_default());
@@ -66,7 +67,7 @@ impl Running {
     }
 
     /// Waits until `query` shows what is wanted.
-    async fn wait(&self, gid: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn wait(&self, gid: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let seen = async {
             loop {
                 let seen = self.query(gid).await;
@@ -93,7 +94,7 @@ impl Running {
 }
 
 /// A message with one step for each address.
-fn message(gid: &str, actions: &[String]) -> Value {
+pub(crate) fn message(gid: &str, actions: &[String]) -> Value {
     json!({
         "gid": gid,
         "trans_type": "msg",
@@ -104,6 +105,6 @@ fn message(gid: &str, actions: &[String]) -> Value {
     })
 }
 
-fn gid() -> String {
+pub(crate) fn gid() -> String {
     Gid::random().into()
 }

@@ -162,7 +162,6 @@ pub enum NotAllowed {
 
 /// Why nothing follows from an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum EngineError {
     /// The client asked for what the status does not allow; nothing has changed.
     #[error(transparent)]

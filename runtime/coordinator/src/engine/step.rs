@@ -224,6 +224,12 @@ fn covers(definition: &Definition, until: Time, now: Time) -> bool {
 }
 
 fn ask(definition: &Definition, mut state: State, until: Time, now: Time) -> Transition {
+    if definition.query_prepared.is_empty() {
+        // Nobody to ask: neither outcome may be assumed. It waits for a submit, an abort, or an administrator.
+        state.double_interval();
+        state.wait_interval(definition, now);
+        return Transition::new(state, vec![Command::Save]);
+    }
     let mut commands = Vec::new();
     if !covers(definition, until, now) {
         state.hold(now.after(definition.timing.lease()));

@@ -132,11 +132,9 @@ fn query_prepared_decides_what_was_never_submitted() {
 #[test]
 fn without_anybody_to_ask_a_prepared_message_stays_prepared() {
     let definition = Definition { query_prepared: String::new(), ..definition(&["http://b/in"], false, 0) };
-    let step = create(&definition, Opening::Prepare, START);
-    assert_eq!((step.state.due, &step.state.holder), (Time::MAX, &Holder::Nobody), "it is never due by itself");
     let step = play(&definition, Opening::Prepare, &[(5, Event::Due { until: at(65) })]);
     assert_eq!((step.state.status, &step.commands[..]), (Status::Prepared, &[Command::Save][..]));
-    assert_eq!((step.state.due, &step.state.holder), (Time::MAX, &Holder::Nobody));
+    waits_until(&step, 7);
 }
 
 #[test]

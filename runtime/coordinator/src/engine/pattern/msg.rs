@@ -14,8 +14,6 @@ pub(super) struct Msg;
 impl Pattern for Msg {
     fn overdue(&self, definition: &Definition, status: Status) -> Overdue {
         match status {
-            // With nobody to ask neither outcome may be assumed: it waits for a submit or an abort.
-            Status::Prepared if definition.query_prepared.is_empty() => Overdue::Wait,
             Status::Prepared => Overdue::Ask(definition.timing.timeout_to_fail),
             Status::Submitted | Status::Aborting | Status::Succeed | Status::Failed => Overdue::Wait,
         }
