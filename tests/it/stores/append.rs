@@ -107,7 +107,7 @@ async fn branches_are_appended_by_each_of_many_writes(fixture: Fixture) {
 async fn ext_data_changes_only_where_a_change_says_so(fixture: Fixture) {
     let (gid, other) = (gid(), gid());
     let mut definition = message(&gid, 2);
-    definition.ext_data = r#"{"headers":{"x-a":"b"}}"#.to_owned();
+    definition.ext_data = r#"{"headers":{"x-a":"b"}}"#.into();
     fixture.write_all(&[submitted(&definition, US, LONG), submitted(&message(&other, 1), US, LONG)]).await;
     let run = (Submitted, US);
     fixture.write(change(&gid, run, run, LONG, &["01"])).await;

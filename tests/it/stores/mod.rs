@@ -38,6 +38,7 @@ mod mysql;
 mod postgres;
 mod sqlite;
 mod tables;
+mod version;
 mod writes;
 
 use std::sync::Arc;

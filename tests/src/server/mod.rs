@@ -15,6 +15,7 @@ use url::Url;
 use crate::database::execute;
 
 mod mysql;
+mod pgbouncer;
 mod postgres;
 mod scratch;
 
@@ -62,6 +63,14 @@ impl Server {
         Ok(url.into())
     }
 
+    /// Executes one statement, as its administrator.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn execute(&self, statement: &str) -> Result<(), sqlx::Error> {
+        execute(&self.url, statement).await
+    }
+
     /// Whether it was started for this test process and ends with it.
     pub fn is_scratch(&self) -> bool {
         self.scratch.is_some()
@@ -84,7 +93,7 @@ pub async fn postgres() -> Option<&'static Server> {
 /// If there is none and `CI` is `true`, or if one is installed and does not start.
 pub async fn mysql() -> Option<&'static Server> {
     static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
-    let server = SERVER.get_or_init(|| find("BRANCHWIRE_MYSQL_URL", || mysql::start(None))).await;
+    let server = SERVER.get_or_init(|| find("BRANCHWIRE_MYSQL_URL", || mysql::start(None, &[]))).await;
     server.as_ref().or_else(|| skip("MariaDB: install `mariadb-server` or set BRANCHWIRE_MYSQL_URL"))
 }
 
@@ -103,7 +112,24 @@ pub async fn own_postgres() -> Option<Server> {
 /// # Panics
 /// If there is none and `CI` is `true`, or if one is installed and does not start.
 pub async fn own_mysql() -> Option<Server> {
-    mysql::start(None).await.or_else(|| skip("a MariaDB of its own: install `mariadb-server`"))
+    own_mysql_with(&[]).await
+}
+
+/// The same, started with these arguments.
+///
+/// # Panics
+/// As [`own_mysql`].
+pub async fn own_mysql_with(arguments: &'static [&'static str]) -> Option<Server> {
+    mysql::start(None, arguments).await.or_else(|| skip("a MariaDB of its own: install `mariadb-server`"))
+}
+
+/// A pgbouncer before a PostgreSQL, in this `pool_mode`, which ignores these parameters of the startup. `None` if it is not
+/// installed, which has been reported.
+///
+/// # Panics
+/// If it is not installed and `CI` is `true`, or if it does not start.
+pub async fn pgbouncer(server: &Server, pool_mode: &str, ignored: &str) -> Option<Server> {
+    pgbouncer::start(server.url(), pool_mode, ignored).await.or_else(|| skip("pgbouncer: install `pgbouncer`"))
 }
 
 /// A PostgreSQL for one test alone that refuses whoever does not speak TLS. The user `certified` needs a certificate of
@@ -120,7 +146,7 @@ pub async fn postgres_with_tls(certificate: &ServerCertificate) -> Option<Server
 /// # Panics
 /// If there is none and `CI` is `true`, or if one is installed and does not start.
 pub async fn mysql_with_tls(certificate: &ServerCertificate) -> Option<Server> {
-    mysql::start(Some(certificate)).await.or_else(|| skip("a MariaDB of its own: install `mariadb-server`"))
+    mysql::start(Some(certificate), &[]).await.or_else(|| skip("a MariaDB of its own: install `mariadb-server`"))
 }
 
 /// The server at the address in `variable`, or else the one that `start` starts.

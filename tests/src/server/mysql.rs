@@ -10,8 +10,8 @@ use super::{Server, ServerCertificate};
 const DIRECTORIES: &[&str] =
     &["/opt/homebrew/opt/mariadb*/bin", "/usr/local/opt/mariadb*/bin", "/usr/bin", "/usr/libexec", "/usr/sbin"];
 
-/// Starts a server, if the programs are there. With a certificate it speaks TLS, and nothing else.
-pub(super) async fn start(tls: Option<&ServerCertificate>) -> Option<Server> {
+/// Starts a server with these arguments, if the programs are there. With a certificate it speaks TLS, and nothing else.
+pub(super) async fn start(tls: Option<&ServerCertificate>, arguments: &'static [&'static str]) -> Option<Server> {
     let install = program("mariadb-install-db", DIRECTORIES)?;
     let mariadbd = program("mariadbd", DIRECTORIES)?;
     let (place, watchdog) = Place::new(&["mysql", "nobody"], "KILL");
@@ -46,7 +46,7 @@ pub(super) async fn start(tls: Option<&ServerCertificate>) -> Option<Server> {
         serve.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=500"]);
         serve.arg(format!("--port={port}")).arg(format!("--datadir={}", place.path("data").display()));
         serve.arg(format!("--socket={}", place.path("socket").display()));
-        serve.arg(format!("--init-file={}", users.display())).args(&tls);
+        serve.arg(format!("--init-file={}", users.display())).args(&tls).args(arguments);
         serve
     };
     let (scratch, url) = place.serve(watchdog, serve, url).await;

@@ -172,7 +172,7 @@ impl Place {
         self,
         mut watchdog: Watchdog,
         command: impl Fn(&Self, u16) -> Command + Send + Sync + 'static,
-        url: impl Fn(u16) -> Url,
+        mut url: impl FnMut(u16) -> Url,
     ) -> (Scratch, Url) {
         for _ in 0..3 {
             let port = free_port();

@@ -397,7 +397,7 @@ impl Core {
         if self.stopping.is_cancelled() {
             return Err(StoreError::Unavailable("the coordinator is stopping".to_owned()));
         }
-        self.store.kv_get("", "").await.map(drop)
+        self.store.probe().await
     }
 
     /// The metrics, as text.

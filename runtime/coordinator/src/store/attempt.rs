@@ -1,4 +1,4 @@
-//! Doing a thing on a database again where that is right.
+//! Repeating a write until it is certain what became of it.
 
 use std::time::Duration;
 
@@ -6,44 +6,54 @@ use tokio::time::Instant;
 
 use super::StoreError;
 
-/// How often a thing is done before it counts as failed, or as unknown.
+/// How often a write is attempted before it counts as failed, or as unknown.
 const ATTEMPTS: u32 = 4;
 
-/// How long a database that is away is waited for when it may have done a thing: a fail-over, a restart.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an unreachable database is waited for when it may have carried out a write: a failover or a restart.
+const OUTAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pause before a database that is away is looked for again.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The pause before the next attempt to reach it.
+const RECONNECT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Why one attempt failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It was not done, and it is of no use to do it again at once.
-    Certain(StoreError),
-    /// It was not done, and may well succeed if done again: a deadlock, say. The error is for when it never does.
+    /// Nothing was written, and repeating it at once is of no use.
+    Refused(StoreError),
+    /// Nothing was written, and a repetition may well succeed: a deadlock, for example. The error is for when none does.
     #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code, reason = "SQLite has one writer"))]
-    Again(StoreError),
-    /// It was not done: the database cannot be reached.
+    Transient(StoreError),
+    /// Nothing was written: this server takes no writes. A new connection may lead to the primary.
+    ReadOnly(String),
+    /// Nothing was written: the database cannot be reached.
     #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code, reason = "a file is there"))]
-    Away(String),
-    /// It may be done, or not, or may be about to be: the answer to a COMMIT was lost. It must be done again, under
-    /// conditions that make this harmless; only looking whether it is done would overlook one that is on its way.
+    Unreachable(String),
+    /// It may be written, or not, or may be about to be: the response to a COMMIT was lost, or says nothing certain. The
+    /// write must be executed again, under conditions that make this harmless; a look whether it is there would miss one
+    /// that is still on its way.
     Doubt(String),
 }
 
 impl Failure {
-    /// The error of a thing that is not attempted again.
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    /// The error of a write that is not attempted again.
     pub(super) fn into_error(self) -> StoreError {
         match self {
-            Self::Certain(error) | Self::Again(error) => error,
-            Self::Away(text) => StoreError::Unavailable(text),
+            Self::Refused(error) | Self::Transient(error) => error,
+            Self::ReadOnly(text) | Self::Unreachable(text) => StoreError::Unavailable(text),
             Self::Doubt(text) => StoreError::Unknown(text),
+        }
+    }
+
+    /// Whether the connection that it happened on can be used on. One in doubt might still carry out what was sent.
+    pub(super) fn leaves_connection(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Transient(_) => true,
+            Self::ReadOnly(_) | Self::Unreachable(_) | Self::Doubt(_) => false,
         }
     }
 }
 
-/// Attempts a thing until its outcome is certain. Each attempt is told whether one before it may have been done.
+/// Attempts a write until its outcome is certain. Each attempt is told whether one before it may have been carried out.
 ///
 /// # Errors
 /// [`StoreError::Unknown`] if there was doubt and no attempt succeeded since, else the last attempt's error.
@@ -61,15 +71,14 @@ where
         };
         attempts += 1;
         let last = match failure {
-            Failure::Away(_) if doubt.is_some() && in_doubt_since.elapsed() < PATIENCE => {
+            Failure::Unreachable(_) if doubt.is_some() && in_doubt_since.elapsed() < OUTAGE_TIMEOUT => {
                 attempts = 0;
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(RECONNECT_INTERVAL).await;
                 continue;
             }
-            // What is refused now may have been done before.
-            Failure::Certain(error) => return Err(doubt.unwrap_or(error)),
-            Failure::Away(text) => return Err(doubt.unwrap_or(StoreError::Unavailable(text))),
-            Failure::Again(error) => error,
+            // An earlier attempt may have written what is refused now.
+            Failure::Refused(_) | Failure::Unreachable(_) => return Err(doubt.unwrap_or(failure.into_error())),
+            Failure::Transient(_) | Failure::ReadOnly(_) => failure.into_error(),
             Failure::Doubt(text) => {
                 tracing::warn!(error = text, "the result of a commit is not known; its writes are executed again");
                 if doubt.is_none() {
@@ -107,17 +116,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_in_doubt_is_done_again_and_never_said_to_have_failed() {
+    async fn a_write_in_doubt_is_repeated_and_never_said_to_have_failed() {
         assert_eq!(outcome(&mut vec![doubt()]).await, Ok(()));
-        let refused_after_doubt = &mut vec![Failure::Certain(unavailable()), doubt()];
+        let refused_after_doubt = &mut vec![Failure::Refused(unavailable()), doubt()];
         assert_eq!(outcome(refused_after_doubt).await, Err(unknown()));
-        assert_eq!(outcome(&mut vec![Failure::Certain(unavailable())]).await, Err(unavailable()));
+        assert_eq!(outcome(&mut vec![Failure::Refused(unavailable())]).await, Err(unavailable()));
     }
 
     #[tokio::test]
-    async fn only_what_follows_a_doubt_is_told_of_it() {
+    async fn only_attempts_after_a_doubt_are_told_of_it() {
         let mut told = Vec::new();
-        let mut failures = vec![doubt(), Failure::Again(unavailable())];
+        let mut failures = vec![doubt(), Failure::Transient(unavailable())];
         let attempt = |in_doubt| {
             told.push(in_doubt);
             std::future::ready(failures.pop().map_or(Ok(()), Err))
@@ -127,8 +136,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_server_that_became_read_only_is_followed_by_a_new_connection() {
+        assert_eq!(outcome(&mut vec![Failure::ReadOnly("replica".to_owned())]).await, Ok(()));
+        assert!(!Failure::ReadOnly(String::new()).leaves_connection());
+        assert!(Failure::Transient(unavailable()).leaves_connection());
+    }
+
+    #[tokio::test]
     async fn a_deadlock_is_tried_again_but_not_for_ever() {
-        let again = || Failure::Again(unavailable());
+        let again = || Failure::Transient(unavailable());
         assert_eq!(outcome(&mut vec![again(), again()]).await, Ok(()));
         let mut many = (0..10).map(|_| again()).collect();
         assert_eq!(outcome(&mut many).await, Err(unavailable()));
@@ -137,7 +153,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_database_that_is_away_is_waited_for_only_in_doubt() {
-        let away = || Failure::Away("down".to_owned());
+        let away = || Failure::Unreachable("down".to_owned());
         let mut fail_over: Vec<_> = (0..50).map(|_| away()).collect();
         fail_over.push(doubt());
         assert_eq!(outcome(&mut fail_over).await, Ok(()));

@@ -8,12 +8,18 @@ mod address;
 mod attempt;
 pub(crate) mod calls;
 mod journal;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod look_alike;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod meta;
 #[cfg(feature = "mysql")]
-pub mod mysql;
+mod mysql;
 #[cfg(feature = "postgres")]
-pub mod postgres;
+mod postgres;
 mod reading;
 pub(crate) mod row;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod server;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -29,6 +35,8 @@ pub(crate) use row::join_branches;
 pub use row::{BranchRow, CorruptRow, Row};
 
 use self::address::Address;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use crate::engine::pattern::BUILT;
 use crate::engine::{Branch, Definition, State, Time};
 
 /// Where transactions are kept.
@@ -128,6 +136,12 @@ pub trait Store: Send + Sync + 'static {
     fn settle(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(std::future::ready(Ok(())))
     }
+
+    /// Makes sure that the store can be written: by a durable write of its own, unless another one was durable just now.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if it cannot be written.
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// The longest payload of a branch that can be stored, in bytes.
     fn payload_bytes_max(&self) -> usize {
@@ -324,7 +338,7 @@ impl Sweep {
 }
 
 /// An entry of the key-value table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
 pub struct KvRow {
     pub id: i64,
@@ -381,6 +395,13 @@ impl OpenError {
     }
 }
 
+/// The rows of a shared table that are for us, as a condition: of a pattern that is built, over HTTP.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+static OURS: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+    let patterns: Vec<_> = BUILT.iter().map(|pattern| format!("'{pattern}'")).collect();
+    format!("trans_type IN ({}) AND protocol IN ('', 'http')", patterns.join(", "))
+});
+
 /// How an owner of ours is named in rows. Whatever else stands there was left by a DTM server, and holds nothing.
 const OWNER_PREFIX: &str = "branchwire-";
 
@@ -421,9 +442,9 @@ pub async fn open(address: &str, options: &Options) -> Result<Arc<dyn Store>, Op
             Ok(Arc::new(sqlite::SqliteStore::open(file, options.sqlite_bytes_max).await?))
         }
         #[cfg(feature = "postgres")]
-        Address::Postgres => Ok(Arc::new(postgres::PostgresStore::open(address).await?)),
+        Address::Postgres => Ok(Arc::new(postgres::open(address).await?)),
         #[cfg(feature = "mysql")]
-        Address::Mysql => Ok(Arc::new(mysql::MySqlStore::open(address, options.time_zone_s).await?)),
+        Address::Mysql => Ok(Arc::new(mysql::open(address, options.time_zone_s).await?)),
         #[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "mysql")))]
         other => Err(OpenError::new(&other.scheme(), "this program was built without its feature for it")),
     }

@@ -15,7 +15,7 @@ pub(super) struct Words {
 
 /// The functions that read, for one database: `list`, `kv_get` and `kv_scan`, over `const WORDS: Words`.
 macro_rules! readings {
-    ($database:ty, $row:ty) => {
+    ($database:ty) => {
         pub(super) async fn list(
             readers: &sqlx::Pool<$database>,
             filter: &$crate::store::Filter,
@@ -70,7 +70,7 @@ macro_rules! readings {
             readers: &sqlx::Pool<$database>,
             mut query: sqlx::QueryBuilder<$database>,
         ) -> Result<Vec<$crate::store::Row>, sqlx::Error> {
-            let rows = query.build().fetch_all(readers).await?.iter().map(global).collect::<Result<Vec<_>, _>>()?;
+            let rows: Vec<$crate::store::Row> = query.build_query_as().fetch_all(readers).await?;
             if rows.is_empty() {
                 return Ok(rows);
             }
@@ -81,8 +81,7 @@ macro_rules! readings {
                 gids.push_bind(row.gid.as_str());
             }
             query.push(")");
-            let branches = query.build().fetch_all(readers).await?.iter().map(branch).collect::<Result<Vec<_>, _>>()?;
-            Ok($crate::store::join_branches(rows, branches))
+            Ok($crate::store::join_branches(rows, query.build_query_as().fetch_all(readers).await?))
         }
 
         pub(super) async fn kv_get(
@@ -92,7 +91,7 @@ macro_rules! readings {
         ) -> Result<Option<$crate::store::KvRow>, sqlx::Error> {
             let mut query = sqlx::QueryBuilder::<$database>::new(WORDS.kv);
             query.push(" WHERE cat = ").push_bind(cat).push(" AND k = ").push_bind(k);
-            query.build().fetch_optional(readers).await?.as_ref().map(kv).transpose()
+            query.build_query_as().fetch_optional(readers).await
         }
 
         pub(super) async fn kv_scan(
@@ -104,63 +103,7 @@ macro_rules! readings {
             let mut query = sqlx::QueryBuilder::<$database>::new(WORDS.kv);
             query.push(" WHERE cat = ").push_bind(cat).push(" AND id < ").push_bind(position);
             query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit));
-            query.build().fetch_all(readers).await?.iter().map(kv).collect()
-        }
-
-        fn global(row: &$row) -> Result<$crate::store::Row, sqlx::Error> {
-            use sqlx::Row as _;
-            Ok($crate::store::Row {
-                id: row.try_get("id")?,
-                gid: row.try_get("gid")?,
-                trans_type: row.try_get("trans_type")?,
-                status: row.try_get("status")?,
-                query_prepared: row.try_get("query_prepared")?,
-                protocol: row.try_get("protocol")?,
-                create_time: row.try_get("create_time")?,
-                update_time: row.try_get("update_time")?,
-                finish_time: row.try_get("finish_time")?,
-                rollback_time: row.try_get("rollback_time")?,
-                options: row.try_get("options")?,
-                custom_data: row.try_get("custom_data")?,
-                next_cron_interval_ms: row.try_get("next_cron_interval")?,
-                next_cron_time: row.try_get("next_cron_time")?,
-                owner: row.try_get("owner")?,
-                ext_data: row.try_get("ext_data")?,
-                result: row.try_get("result")?,
-                rollback_reason: row.try_get("rollback_reason")?,
-                branches: Vec::new(),
-                now: row.try_get("read_at")?,
-            })
-        }
-
-        fn branch(row: &$row) -> Result<$crate::store::BranchRow, sqlx::Error> {
-            use sqlx::Row as _;
-            Ok($crate::store::BranchRow {
-                id: row.try_get("id")?,
-                gid: row.try_get("gid")?,
-                branch_id: row.try_get("branch_id")?,
-                op: row.try_get("op")?,
-                url: row.try_get("url")?,
-                bin_data: row.try_get("bin_data")?,
-                status: row.try_get("status")?,
-                finish_time: row.try_get("finish_time")?,
-                rollback_time: row.try_get("rollback_time")?,
-                create_time: row.try_get("create_time")?,
-                update_time: row.try_get("update_time")?,
-            })
-        }
-
-        fn kv(row: &$row) -> Result<$crate::store::KvRow, sqlx::Error> {
-            use sqlx::Row as _;
-            Ok($crate::store::KvRow {
-                id: row.try_get("id")?,
-                cat: row.try_get("cat")?,
-                k: row.try_get("k")?,
-                v: row.try_get("v")?,
-                version: row.try_get("version")?,
-                create_time: row.try_get("create_time")?,
-                update_time: row.try_get("update_time")?,
-            })
+            query.build_query_as().fetch_all(readers).await
         }
     };
 }

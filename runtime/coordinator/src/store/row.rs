@@ -6,12 +6,14 @@ use std::time::Duration;
 use branchwire_protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
 
 use super::{calls, is_lease};
+use crate::engine::pattern::BUILT;
 use crate::engine::{Branch, BranchState, Calls, Defaults, Definition, Holder, Run, State, Time, Timing};
 
 /// A transaction's row, as text and numbers: it may make no sense, and is shown all the same.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
 #[expect(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
 pub struct Row {
     pub id: i64,
@@ -26,19 +28,22 @@ pub struct Row {
     pub rollback_time: Option<i64>,
     pub options: String,
     pub custom_data: String,
+    #[sqlx(rename = "next_cron_interval")]
     pub next_cron_interval_ms: i64,
     pub next_cron_time: i64,
     pub owner: String,
     pub ext_data: String,
     pub result: String,
     pub rollback_reason: String,
+    #[sqlx(skip)]
     pub branches: Vec<BranchRow>,
     /// The store's own clock when it was read; `None` if the store goes by the coordinator's.
+    #[sqlx(rename = "read_at")]
     pub now: Option<i64>,
 }
 
 /// A branch's row.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
 #[expect(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
 pub struct BranchRow {
     /// Grows with each branch that its transaction gets.
@@ -116,7 +121,7 @@ impl Row {
         let gid = Gid::new(self.gid.as_str()).map_err(corrupt("gid"))?;
         let trans_type: TransType = self.trans_type.parse().map_err(corrupt("trans_type"))?;
         let status: Status = self.status.parse().map_err(corrupt("status"))?;
-        if trans_type != TransType::Msg {
+        if !BUILT.contains(&trans_type) {
             return Err(corrupt("trans_type")(format!("`{trans_type}` is left to a DTM server")));
         }
         if !matches!(self.protocol.as_str(), "" | "http") {

@@ -483,6 +483,10 @@ impl Store for OpenStore {
         .boxed()
     }
 
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.reach("probe").boxed()
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         async {}.boxed()
     }

@@ -1,12 +1,12 @@
 //! The statements that read.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, MySqlConnection, MySqlPool};
 
-use crate::store::Sweep;
 use crate::store::reading::{Words, readings};
+use crate::store::{OURS, Sweep};
 
 /// The zone of the session, which is that of the times, in seconds east of UTC.
 macro_rules! zone {
@@ -74,34 +74,48 @@ const WORDS: Words = Words {
     moment: (concat!("TIMESTAMPADD(SECOND, ", zone!(), " + "), ", TIMESTAMP'1970-01-01 00:00:00')", 1000),
 };
 
-readings!(MySql, MySqlRow);
+readings!(MySql);
+
+/// By the index of one status after another.
+static NEXT_DUE: LazyLock<String> = LazyLock::new(|| {
+    let of_status = |status: &str| {
+        format!(
+            "(SELECT next_cron_time FROM trans_global WHERE status = '{status}' AND next_cron_time IS NOT NULL \
+             AND {ours} ORDER BY next_cron_time LIMIT 1)",
+            ours = *OURS
+        )
+    };
+    format!(
+        "SELECT CAST(TIMESTAMPDIFF(MICROSECOND, NOW(6), min(next_cron_time)) AS signed) FROM ({}) AS due",
+        ["submitted", "prepared", "aborting"].map(of_status).join(" UNION ALL ")
+    )
+});
+
+static LEFT_TO_OTHERS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT count(*) FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') AND NOT ({ours})",
+        ours = *OURS
+    )
+});
 
 /// How long it is until the next one is due, by the store's clock; zero if it is late.
 pub(super) async fn next_due(readers: &MySqlPool) -> Result<Option<Duration>, sqlx::Error> {
-    let micros: Option<i64> = sqlx::query_scalar(
-        "SELECT CAST(TIMESTAMPDIFF(MICROSECOND, NOW(6), min(next_cron_time)) AS signed) FROM ( \
-         (SELECT next_cron_time FROM trans_global WHERE status = 'submitted' AND next_cron_time IS NOT NULL \
-          AND trans_type = 'msg' AND protocol IN ('', 'http') ORDER BY next_cron_time LIMIT 1) \
-         UNION ALL \
-         (SELECT next_cron_time FROM trans_global WHERE status = 'prepared' AND next_cron_time IS NOT NULL \
-          AND trans_type = 'msg' AND protocol IN ('', 'http') ORDER BY next_cron_time LIMIT 1) \
-         UNION ALL \
-         (SELECT next_cron_time FROM trans_global WHERE status = 'aborting' AND next_cron_time IS NOT NULL \
-          AND trans_type = 'msg' AND protocol IN ('', 'http') ORDER BY next_cron_time LIMIT 1) \
-         ) AS due",
-    )
-    .fetch_one(readers)
-    .await?;
+    let micros: Option<i64> = sqlx::query_scalar(NEXT_DUE.as_str()).fetch_one(readers).await?;
     Ok(micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))))
 }
 
-/// How many unfinished ones are not for us, and by how many seconds the last change of one of all lies in the future.
-pub(super) async fn unfinished(connection: &mut MySqlConnection) -> Result<(i64, i64), sqlx::Error> {
-    sqlx::query_as(
-        "SELECT CAST(coalesce(sum(NOT (trans_type = 'msg' AND protocol IN ('', 'http'))), 0) AS signed), \
-         CAST(coalesce(max(TIMESTAMPDIFF(SECOND, NOW(), update_time)), 0) AS signed) \
+/// How many unfinished ones are not for us.
+pub(super) async fn left_to_others(readers: &MySqlPool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(LEFT_TO_OTHERS.as_str()).fetch_one(readers).await
+}
+
+/// By how many seconds the last change of an unfinished one lies in the future; zero if none does.
+pub(super) async fn future_s(connection: &mut MySqlConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT CAST(coalesce(max(TIMESTAMPDIFF(SECOND, NOW(), update_time)), 0) AS signed) \
          FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted')",
     )
+    .persistent(false)
     .fetch_one(connection)
     .await
 }

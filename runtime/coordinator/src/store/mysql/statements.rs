@@ -1,28 +1,31 @@
 //! The statements that write one at a time: to take, to make due, the key-value table, to remove.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use sqlx::MySqlConnection;
 
 use super::script::{Script, millis};
 use super::transaction::{Transaction, run};
-use crate::store::{KvPut, Outcome, ResetDue, Take};
+use crate::store::{KvPut, OURS, Outcome, ResetDue, Take};
 
 /// A century.
 const SECONDS_MAX: i64 = 100 * 365 * 86_400;
 
 /// What is due, earliest first, by the index of one status after another.
-const DUE: &str = "\
-    SELECT id, gid FROM ( \
-    (SELECT id, gid, next_cron_time FROM trans_global WHERE status = 'submitted' AND next_cron_time <= NOW() \
-     AND trans_type = 'msg' AND protocol IN ('', 'http') ORDER BY next_cron_time LIMIT ?) \
-    UNION ALL \
-    (SELECT id, gid, next_cron_time FROM trans_global WHERE status = 'prepared' AND next_cron_time <= NOW() \
-     AND trans_type = 'msg' AND protocol IN ('', 'http') ORDER BY next_cron_time LIMIT ?) \
-    UNION ALL \
-    (SELECT id, gid, next_cron_time FROM trans_global WHERE status = 'aborting' AND next_cron_time <= NOW() \
-     AND trans_type = 'msg' AND protocol IN ('', 'http') ORDER BY next_cron_time LIMIT ?) \
-    ) AS due ORDER BY next_cron_time, id LIMIT ?";
+static DUE: LazyLock<String> = LazyLock::new(|| {
+    let of_status = |status: &str| {
+        format!(
+            "(SELECT id, gid, next_cron_time FROM trans_global WHERE status = '{status}' AND next_cron_time <= NOW() \
+             AND {ours} ORDER BY next_cron_time LIMIT ?)",
+            ours = *OURS
+        )
+    };
+    format!(
+        "SELECT id, gid FROM ({}) AS due ORDER BY next_cron_time, id LIMIT ?",
+        ["submitted", "prepared", "aborting"].map(of_status).join(" UNION ALL ")
+    )
+});
 
 /// Looks for what is due, and takes of it whatever nobody else has taken meanwhile.
 pub(super) async fn take(
@@ -30,7 +33,7 @@ pub(super) async fn take(
     time_zone_s: i32,
     take: &Take,
 ) -> Result<Vec<String>, sqlx::Error> {
-    let query = sqlx::query_as(DUE).bind(take.limit).bind(take.limit).bind(take.limit).bind(take.limit);
+    let query = sqlx::query_as(DUE.as_str()).bind(take.limit).bind(take.limit).bind(take.limit).bind(take.limit);
     let due: Vec<(i64, String)> = query.fetch_all(&mut *connection).await?;
     if due.is_empty() {
         return Ok(Vec::new());
@@ -103,12 +106,13 @@ pub(super) async fn kv_put(connection: &mut MySqlConnection, put: &KvPut) -> Res
     Ok(if done.rows_affected() > 0 { Outcome::Applied } else { Outcome::Conflict })
 }
 
-/// Writes something, durably: an entry of our own that nobody reads. An update to what is there already would log nothing.
-pub(super) async fn mark(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+/// Writes an entry of our own, which nobody reads, durably. (An update that changes nothing would log nothing.)
+pub(super) async fn mark(connection: &mut MySqlConnection, key: &str) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO kv (cat, k, v, version, create_time, update_time) VALUES ('branchwire', 'settle', '', 1, NOW(), NOW()) \
+        "INSERT INTO kv (cat, k, v, version, create_time, update_time) VALUES ('branchwire', ?, '', 1, NOW(), NOW()) \
          ON DUPLICATE KEY UPDATE version = version + 1, update_time = NOW()",
     )
+    .bind(key)
     .execute(connection)
     .await
     .map(drop)

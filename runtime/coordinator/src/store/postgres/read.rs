@@ -1,12 +1,12 @@
 //! The statements that read.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Postgres};
 
-use crate::store::Sweep;
 use crate::store::reading::{Words, readings};
+use crate::store::{OURS, Sweep};
 
 macro_rules! millis {
     ($column:literal) => {
@@ -60,17 +60,27 @@ const WORDS: Words = Words {
     moment: ("to_timestamp(", ")", 1000),
 };
 
-readings!(Postgres, PgRow);
+readings!(Postgres);
+
+static NEXT_DUE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT CAST(extract(epoch FROM next_cron_time - now()) AS double precision) \
+         FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') AND next_cron_time IS NOT NULL \
+         AND {ours} ORDER BY next_cron_time LIMIT 1",
+        ours = *OURS
+    )
+});
+
+static LEFT_TO_OTHERS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT count(*) FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') AND NOT ({ours})",
+        ours = *OURS
+    )
+});
 
 /// How long it is until the next one is due, by the store's clock; zero if it is late.
 pub(super) async fn next_due(readers: &PgPool) -> Result<Option<Duration>, sqlx::Error> {
-    let seconds: Option<f64> = sqlx::query_scalar(
-        "SELECT CAST(extract(epoch FROM next_cron_time - now()) AS double precision) \
-         FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') AND next_cron_time IS NOT NULL \
-         AND trans_type = 'msg' AND protocol IN ('', 'http') ORDER BY next_cron_time LIMIT 1",
-    )
-    .fetch_optional(readers)
-    .await?;
+    let seconds: Option<f64> = sqlx::query_scalar(NEXT_DUE.as_str()).fetch_optional(readers).await?;
     Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
 }
 
@@ -91,10 +101,5 @@ pub(super) async fn by_id(readers: &PgPool, sweep: &Sweep) -> Result<Vec<(i64, i
 
 /// How many unfinished ones are not for us.
 pub(super) async fn left_to_others(readers: &PgPool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT count(*) FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') \
-         AND NOT (trans_type = 'msg' AND protocol IN ('', 'http'))",
-    )
-    .fetch_one(readers)
-    .await
+    sqlx::query_scalar(LEFT_TO_OTHERS.as_str()).fetch_one(readers).await
 }

@@ -1,26 +1,31 @@
 //! The statements that write one at a time: to take, to make due, the key-value table, to remove.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use sqlx::PgConnection;
 
 use super::batch::seconds;
-use crate::store::{KvPut, Outcome, ResetDue, Take};
+use crate::store::{KvPut, OURS, Outcome, ResetDue, Take};
 
-pub(super) async fn take(connection: &mut PgConnection, take: &Take) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        // Materialized: a subquery that is executed twice would lock other rows the second time.
+/// Materialized: a subquery that is executed twice would lock other rows the second time.
+static TAKE: LazyLock<String> = LazyLock::new(|| {
+    format!(
         "WITH due AS MATERIALIZED (SELECT id FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') \
-         AND next_cron_time <= now() AND trans_type = 'msg' AND protocol IN ('', 'http') \
-         ORDER BY next_cron_time LIMIT $3 FOR UPDATE SKIP LOCKED) \
+         AND next_cron_time <= now() AND {ours} ORDER BY next_cron_time LIMIT $3 FOR UPDATE SKIP LOCKED) \
          UPDATE trans_global g SET next_cron_time = to_timestamp(ceil(extract(epoch FROM now()) + $1)), owner = $2 \
          FROM due WHERE g.id = due.id RETURNING g.gid",
+        ours = *OURS
     )
-    .bind(take.now.until(take.until).as_secs_f64())
-    .bind(take.owner.as_str())
-    .bind(i64::from(take.limit))
-    .fetch_all(connection)
-    .await
+});
+
+pub(super) async fn take(connection: &mut PgConnection, take: &Take) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(TAKE.as_str())
+        .bind(take.now.until(take.until).as_secs_f64())
+        .bind(take.owner.as_str())
+        .bind(i64::from(take.limit))
+        .fetch_all(connection)
+        .await
 }
 
 pub(super) async fn reset_due(
@@ -73,6 +78,18 @@ pub(super) async fn kv_put(connection: &mut PgConnection, put: &KvPut) -> Result
     };
     let done = query.execute(connection).await?;
     Ok(if done.rows_affected() > 0 { Outcome::Applied } else { Outcome::Conflict })
+}
+
+/// Writes an entry of our own, which nobody reads, durably.
+pub(super) async fn mark(connection: &mut PgConnection, key: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO kv (cat, k, v, version, create_time, update_time) VALUES ('branchwire', $1, '', 1, now(), now()) \
+         ON CONFLICT (cat, k) DO UPDATE SET version = kv.version + 1, update_time = now()",
+    )
+    .bind(key)
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Removes finished transactions with their branches.

@@ -4,6 +4,7 @@
 //! keeps a second coordinator out.
 
 mod batch;
+mod error;
 mod read;
 mod schema;
 mod statements;
@@ -18,6 +19,7 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, SqlitePool};
 
+use self::error::classify;
 use self::writer::{Link, Writer};
 use super::attempt::{Failure, until_certain};
 use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write};
@@ -61,7 +63,16 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&mut rusqlite::Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.writer.run(|link| work(link.connection()?).map_err(|error| classify(&error))).await?
+        let work = |link: &mut Link| {
+            work(link.connection()?).map_err(|error| {
+                let failure = classify(&error);
+                if !failure.leaves_connection() {
+                    link.discard();
+                }
+                failure.into_error()
+            })
+        };
+        self.writer.run(work).await?
     }
 
     async fn write_once(&self, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
@@ -140,6 +151,10 @@ impl Store for SqliteStore {
         .boxed()
     }
 
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.on_writer(|connection| statements::mark(connection)).boxed()
+    }
+
     /// A file of its own need not keep everything: a week.
     fn retention(&self) -> Option<Duration> {
         Some(Duration::from_hours(7 * 24))
@@ -161,14 +176,15 @@ impl Store for SqliteStore {
 
 /// Carries out the writes by one commit.
 fn write(link: &mut Link, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
-    let connection = link.connection().map_err(Failure::Certain)?;
+    let connection = link.connection().map_err(Failure::Refused)?;
     let outcomes = match batch::execute(connection, writes) {
         Ok(outcomes) => outcomes,
         Err(error) => {
-            if connection.execute_batch("ROLLBACK").is_err() {
+            let failure = classify(&error);
+            if connection.execute_batch("ROLLBACK").is_err() || !failure.leaves_connection() {
                 link.discard();
             }
-            return Err(Failure::Certain(classify(&error)));
+            return Err(failure);
         }
     };
     match connection.execute_batch("COMMIT") {
@@ -201,14 +217,4 @@ fn lock(file: &Path) -> Result<File, OpenError> {
 #[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn unavailable(error: sqlx::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
-}
-
-/// Tells errors of the data, which come back at every attempt, from those of the moment.
-fn classify(error: &rusqlite::Error) -> StoreError {
-    use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
-    let is_of_the_data = match error {
-        rusqlite::Error::ToSqlConversionFailure(_) => true,
-        error => matches!(error.sqlite_error_code(), Some(ConstraintViolation | TooBig | TypeMismatch)),
-    };
-    if is_of_the_data { StoreError::Data(error.to_string()) } else { StoreError::Unavailable(error.to_string()) }
 }

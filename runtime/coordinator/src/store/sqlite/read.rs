@@ -1,6 +1,5 @@
 //! The statements that read.
 
-use sqlx::sqlite::SqliteRow;
 use sqlx::{Sqlite, SqlitePool};
 
 use crate::engine::Time;
@@ -14,7 +13,7 @@ const WORDS: Words = Words {
     moment: ("", "", 1),
 };
 
-readings!(Sqlite, SqliteRow);
+readings!(Sqlite);
 
 pub(super) async fn next_due(readers: &SqlitePool) -> Result<Option<Time>, sqlx::Error> {
     let due: Option<i64> = sqlx::query_scalar(

@@ -60,6 +60,13 @@ pub(super) fn kv_put(connection: &Connection, put: &KvPut) -> Result<Outcome, ru
     Ok(if rows > 0 { Outcome::Applied } else { Outcome::Conflict })
 }
 
+/// Writes an entry of our own, which nobody reads, durably.
+pub(super) fn mark(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let sql = "INSERT INTO kv (cat, k, v, version, create_time, update_time) VALUES ('branchwire', 'ready', '', 1, 0, 0) \
+               ON CONFLICT (cat, k) DO UPDATE SET version = version + 1";
+    connection.execute(sql, []).map(drop)
+}
+
 /// Removes finished transactions with their branches.
 pub(super) fn remove(connection: &mut Connection, ids: &[i64]) -> Result<(), rusqlite::Error> {
     let ids = serde_json::Value::from(ids).to_string();

@@ -1,0 +1,141 @@
+//! A connection as every one is made: to a primary, with its settings read back.
+
+use std::collections::HashMap;
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::{ConnectOptions, MySqlConnection, MySqlPool};
+
+use crate::store::OpenError;
+use crate::store::server::{CONNECT_TIMEOUT, READERS};
+
+/// What a connection is told. At READ COMMITTED there are no locks of gaps, which only make writers wait; and a text that is
+/// too long must not be cut.
+const SETTINGS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+    SET SESSION innodb_lock_wait_timeout = 5, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')";
+
+/// What is read back. The servers have one of the two names each for two of them.
+const READ_BACK: &str = "SHOW SESSION VARIABLES WHERE Variable_name IN ('transaction_isolation', 'tx_isolation', \
+    'transaction_read_only', 'tx_read_only', 'innodb_lock_wait_timeout', 'sql_mode', 'read_only')";
+
+/// A database, and the settings of connections to it.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    options: MySqlConnectOptions,
+}
+
+impl Target {
+    /// The database at an address, with times in this zone.
+    pub(super) fn parse(address: &str, time_zone_s: i32) -> Result<Self, OpenError> {
+        let options: MySqlConnectOptions =
+            address.parse().map_err(|e: sqlx::Error| OpenError::new(&"mysql", e.to_string()))?;
+        Ok(Self { options: options.timezone(time_zone(time_zone_s)).disable_statement_logging() })
+    }
+
+    /// How it is called in errors; without the password.
+    pub(super) fn shown(&self) -> String {
+        format!("mysql://{}/{}", self.options.get_host(), self.options.get_database().unwrap_or_default())
+    }
+
+    pub(super) fn host(&self) -> &str {
+        self.options.get_host()
+    }
+
+    /// A connection without settings.
+    pub(super) async fn first(&self) -> Result<MySqlConnection, String> {
+        self.options.connect().await.map_err(|error| format!("it cannot be reached: {error}"))
+    }
+
+    /// A connection that writes.
+    pub(super) async fn writer(&self) -> Result<MySqlConnection, String> {
+        let mut connection = self.options.connect().await.map_err(|error| error.to_string())?;
+        prepare(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Connections that read.
+    pub(super) fn readers(&self) -> MySqlPool {
+        MySqlPoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .after_connect(|connection, _| {
+                Box::pin(async {
+                    prepare(connection).await.map_err(|reason| sqlx::Error::Configuration(reason.into()))
+                })
+            })
+            .connect_lazy_with(self.options.clone())
+    }
+}
+
+/// A zone as MySQL names it.
+fn time_zone(seconds_east: i32) -> String {
+    let minutes = seconds_east.unsigned_abs() / 60;
+    format!("{}{:02}:{:02}", if seconds_east < 0 { '-' } else { '+' }, minutes / 60, minutes % 60)
+}
+
+/// Makes the settings of every connection, reads them back, and makes sure that this is a primary.
+pub(super) async fn prepare(connection: &mut MySqlConnection) -> Result<(), String> {
+    sqlx::raw_sql(SETTINGS).execute(&mut *connection).await.map_err(|error| error.to_string())?;
+    let held: Vec<(String, String)> =
+        sqlx::query_as(READ_BACK).persistent(false).fetch_all(connection).await.map_err(|error| error.to_string())?;
+    check(&held.into_iter().collect())
+}
+
+/// Whether these settings are what a store needs.
+fn check(settings: &HashMap<String, String>) -> Result<(), String> {
+    let value = |names: &[&str]| names.iter().find_map(|name| settings.get(*name)).map_or("", String::as_str);
+    for names in [&["read_only"][..], &["transaction_read_only", "tx_read_only"]] {
+        let is = value(names);
+        if !matches!(is, "OFF" | "0" | "") {
+            return Err(format!("it is read-only (`{}={is}`); the store needs the primary", names[0]));
+        }
+    }
+    for (names, wanted) in [
+        (&["transaction_isolation", "tx_isolation"][..], "READ-COMMITTED"),
+        (&["innodb_lock_wait_timeout"], "5"),
+        (&["sql_mode"], "STRICT_ALL_TABLES"),
+    ] {
+        let is = value(names);
+        if !is.contains(wanted) {
+            return Err(format!(
+                "`{}` is `{is}` right after it was set to `{wanted}`: a proxy gives this connection other sessions, and \
+                 settings do not last; use the database's own address",
+                names[0]
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(changed: &[(&str, &str)]) -> HashMap<String, String> {
+        let usual = [
+            ("tx_isolation", "READ-COMMITTED"),
+            ("tx_read_only", "OFF"),
+            ("innodb_lock_wait_timeout", "5"),
+            ("sql_mode", "STRICT_TRANS_TABLES,STRICT_ALL_TABLES"),
+            ("read_only", "OFF"),
+        ];
+        usual.iter().chain(changed).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_server_that_is_read_only_is_refused_by_the_settings_name() {
+        assert_eq!(check(&settings(&[])), Ok(()));
+        for (name, value) in [("read_only", "ON"), ("read_only", "NO_LOCK_NO_ADMIN"), ("transaction_read_only", "1")] {
+            let refused = check(&settings(&[(name, value)])).unwrap_err();
+            assert!(refused.contains(&format!("`{name}={value}`")), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_setting_that_does_not_hold_is_named() {
+        for (name, value) in [("tx_isolation", "REPEATABLE-READ"), ("innodb_lock_wait_timeout", "50"), ("sql_mode", "")]
+        {
+            let refused = check(&settings(&[(name, value)])).unwrap_err();
+            assert!(refused.contains(value) && refused.contains("proxy"), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The creation of the tables.
+
+use sqlx::MySqlConnection;
+
+use super::read;
+use crate::store::meta;
+
+/// By how much a row may have been changed in the future before the time zone counts as wrong.
+const FUTURE_S_MAX: i64 = 600;
+
+/// What is ours beside DTM's tables.
+const META: &str = "CREATE TABLE IF NOT EXISTS branchwire_meta (k varchar(45) NOT NULL PRIMARY KEY, \
+    v varchar(255) NOT NULL) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin";
+
+/// Creates what is not there, and checks the version of what is ours and the zone of times.
+///
+/// # Errors
+/// In words: the tables cannot be created, are of a newer version, or have times of another zone.
+pub(super) async fn prepare(connection: &mut MySqlConnection) -> Result<(), String> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT CAST(table_name AS char) FROM information_schema.tables WHERE table_schema = DATABASE() \
+         AND table_name IN ('trans_global', 'trans_branch_op', 'kv', 'branchwire_meta')",
+    )
+    .persistent(false)
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(|error| format!("its tables cannot be looked for: {error}"))?;
+    let failed = |error: sqlx::Error| format!("its tables cannot be created: {error}");
+    let has = |name: &str| tables.iter().any(|table| table == name);
+    if !["trans_global", "trans_branch_op", "kv"].into_iter().all(has) {
+        sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *connection).await.map_err(failed)?;
+    }
+    check_times(connection).await?;
+    // Where the tables are a DTM server's we may have no right to create anything.
+    if !has("branchwire_meta")
+        && let Err(error) = sqlx::raw_sql(META).execute(&mut *connection).await
+    {
+        tracing::warn!(%error, "the table `branchwire_meta` cannot be created: the tables' version is not kept");
+        return Ok(());
+    }
+    meta::check(&version(connection).await.map_err(failed)?)
+}
+
+/// The version that stands in `branchwire_meta`; ours, if there was none.
+async fn version(connection: &mut MySqlConnection) -> Result<String, sqlx::Error> {
+    let read = "SELECT v FROM branchwire_meta WHERE k = 'schema_version'";
+    if let Some(found) = sqlx::query_scalar(read).persistent(false).fetch_optional(&mut *connection).await? {
+        return Ok(found);
+    }
+    sqlx::query("INSERT INTO branchwire_meta (k, v) VALUES ('schema_version', ?) ON DUPLICATE KEY UPDATE v = v")
+        .bind(meta::VERSION.to_string())
+        .persistent(false)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query_scalar(read).persistent(false).fetch_one(connection).await
+}
+
+/// Whether the time zone may be right: one that is too far west puts what was written just now into the future.
+async fn check_times(connection: &mut MySqlConnection) -> Result<(), String> {
+    let future_s = read::future_s(connection).await.map_err(|error| error.to_string())?;
+    if future_s <= FUTURE_S_MAX {
+        return Ok(());
+    }
+    Err(format!(
+        "a transaction was changed {future_s} seconds in the future: say in which time zone the DTM server wrote the times"
+    ))
+}

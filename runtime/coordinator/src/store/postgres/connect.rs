@@ -1,0 +1,245 @@
+//! A connection as every one is made: to a primary, with its settings made by statements and read back.
+//!
+//! Settings in the startup packet are not enough: poolers drop them without a word, or refuse the connection.
+
+use std::collections::BTreeMap;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Row};
+
+use crate::store::OpenError;
+use crate::store::server::{CONNECT_TIMEOUT, READERS};
+
+/// What each connection is told.
+const SETTINGS: [(&str, &str); 8] = [
+    // Nothing that is acknowledged may be only in memory.
+    ("synchronous_commit", "on"),
+    // A plan that was made while a table was small would read the whole of it when it is large.
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    // The costs of what is switched off would make it compile every statement.
+    ("jit", "off"),
+    ("lock_timeout", "5s"),
+    ("statement_timeout", "10s"),
+    ("application_name", "branchwire"),
+];
+
+/// What the writing connection is told as well: otherwise each batch is planned anew, since a plan for any number of rows
+/// looks dearer than one for these few.
+const GENERIC_PLAN: (&str, &str) = ("plan_cache_mode", "force_generic_plan");
+
+/// Why a pooler cannot be used.
+const NO_SESSIONS: &str = "a pooler gives this connection another session from one transaction to the next \
+    (`pool_mode=transaction`), and settings do not last; use `pool_mode=session`, or the database's own address";
+
+/// A database, and the settings of connections to it.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    options: PgConnectOptions,
+    settings: Vec<(String, String)>,
+    /// Whether the address names a `search_path`.
+    pub(super) names_search_path: bool,
+}
+
+impl Target {
+    /// The database at an address. `options` in it, which would be part of the startup packet, become settings.
+    pub(super) fn parse(address: &str) -> Result<Self, OpenError> {
+        let wrong = |error: &dyn std::fmt::Display| OpenError::new(&"postgres", error.to_string());
+        let mut url = url::Url::parse(address).map_err(|error| wrong(&error))?;
+        let mut own = Vec::new();
+        let mut kept = Vec::new();
+        for (name, value) in url.query_pairs() {
+            match name.strip_prefix("options[").and_then(|name| name.strip_suffix(']')) {
+                Some(setting) => own.push((setting.to_owned(), value.into_owned())),
+                None if name == "options" => own.extend(startup_options(&value).map_err(|error| wrong(&error))?),
+                None => kept.push((name.into_owned(), value.into_owned())),
+            }
+        }
+        url.set_query(None);
+        if !kept.is_empty() {
+            url.query_pairs_mut().extend_pairs(kept);
+        }
+        let options: PgConnectOptions = url.as_str().parse().map_err(|error: sqlx::Error| wrong(&error))?;
+        let options = options.extra_float_digits(None).disable_statement_logging();
+        let names_search_path = own.iter().any(|(name, _)| name.eq_ignore_ascii_case("search_path"));
+        let settings = own.into_iter().chain(SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Ok(Self { options, settings: settings.collect(), names_search_path })
+    }
+
+    /// How it is called in errors; without the password.
+    pub(super) fn shown(&self) -> String {
+        format!("postgres://{}/{}", self.options.get_host(), self.options.get_database().unwrap_or_default())
+    }
+
+    pub(super) fn host(&self) -> &str {
+        self.options.get_host()
+    }
+
+    /// The tables are in this schema, whatever a session's own search path is.
+    pub(super) fn set_schema(&mut self, schema: &str) {
+        let quoted = format!("\"{}\"", schema.replace('"', "\"\""));
+        self.settings.push(("search_path".to_owned(), quoted));
+    }
+
+    /// A connection without settings.
+    pub(super) async fn first(&self) -> Result<PgConnection, String> {
+        self.options.connect().await.map_err(|error| format!("it cannot be reached: {}", in_words(&error)))
+    }
+
+    /// Makes the settings of every connection.
+    pub(super) async fn prepare(&self, connection: &mut PgConnection) -> Result<(), String> {
+        set(connection, &self.settings).await
+    }
+
+    /// A connection that writes.
+    pub(super) async fn writer(&self) -> Result<PgConnection, String> {
+        let mut connection = self.options.connect().await.map_err(|error| error.to_string())?;
+        let (name, value) = GENERIC_PLAN;
+        let mut settings = self.settings.clone();
+        settings.push((name.to_owned(), value.to_owned()));
+        set(&mut connection, &settings).await?;
+        Ok(connection)
+    }
+
+    /// Connections that read.
+    pub(super) fn readers(&self) -> PgPool {
+        let settings = self.settings.clone();
+        PgPoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .after_connect(move |connection, _| {
+                let settings = settings.clone();
+                Box::pin(async move {
+                    set(connection, &settings).await.map_err(|reason| sqlx::Error::Configuration(reason.into()))
+                })
+            })
+            .connect_lazy_with(self.options.clone())
+    }
+
+    /// Whether a connection is one session. Settings are lost where a pooler hands out sessions by transaction; then another
+    /// connection's transaction gets the session that this one had.
+    pub(super) async fn check_sessions(&self, connection: &mut PgConnection) -> Result<(), String> {
+        let other = async {
+            let mut other = self.options.connect().await?;
+            let mut shared = false;
+            for _ in 0..3 {
+                let before = process(connection).await?;
+                sqlx::raw_sql("BEGIN").execute(&mut other).await?;
+                let others = process(&mut other).await?;
+                let after = process(connection).await?;
+                sqlx::raw_sql("ROLLBACK").execute(&mut other).await?;
+                shared |= before == others || before != after;
+            }
+            other.close().await?;
+            Ok::<_, sqlx::Error>(shared)
+        };
+        match other.await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(NO_SESSIONS.to_owned()),
+            Err(error) => Err(in_words(&error)),
+        }
+    }
+}
+
+/// The process that serves a connection.
+async fn process(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+    text(connection, "SELECT CAST(pg_backend_pid() AS text)").await
+}
+
+/// The one text that a statement gives, by one message: a pooler keeps the session at least for that.
+pub(super) async fn text(connection: &mut PgConnection, sql: &'static str) -> Result<String, sqlx::Error> {
+    sqlx::raw_sql(sql).fetch_one(connection).await?.try_get(0)
+}
+
+/// Makes the settings, reads them back, and makes sure that this is a primary.
+async fn set(connection: &mut PgConnection, settings: &[(String, String)]) -> Result<(), String> {
+    // Of several values of one setting the last one holds.
+    let settings: BTreeMap<&str, &str> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let to_make: Vec<_> =
+        settings.iter().map(|(n, v)| format!("set_config({}, {}, false)", literal(n), literal(v))).collect();
+    let to_read: Vec<_> = settings.keys().map(|name| format!("current_setting({})", literal(name))).collect();
+    // `set_config` returns the value as `current_setting` will. Two messages, and so two transactions.
+    let made = values(connection, &to_make).await.map_err(|error| in_words(&error))?;
+    let held = values(connection, &to_read).await.map_err(|error| in_words(&error))?;
+    if made != held {
+        return Err(NO_SESSIONS.to_owned());
+    }
+    let primary = "SELECT CAST(pg_is_in_recovery() AS text) || current_setting('transaction_read_only')";
+    match text(connection, primary).await.map_err(|error| in_words(&error))?.as_str() {
+        "falseoff" => Ok(()),
+        "falseon" => Err("it is read-only (`transaction_read_only`); the store needs the primary".to_owned()),
+        _ => Err("it is a replica; the store needs the primary".to_owned()),
+    }
+}
+
+/// The values of some expressions, as one text.
+async fn values(connection: &mut PgConnection, expressions: &[String]) -> Result<String, sqlx::Error> {
+    let sql = format!("SELECT CAST(ARRAY[{}] AS text)", expressions.join(", "));
+    sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(connection).await?.try_get(0)
+}
+
+/// A text as SQL.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// An error while connecting, with what an administrator can do about a pooler.
+pub(super) fn in_words(error: &sqlx::Error) -> String {
+    match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
+        // A prepared statement that is not there, or is there already: of another session.
+        Some("26000" | "42P05") => format!("{error}: {NO_SESSIONS}"),
+        _ => error.to_string(),
+    }
+}
+
+/// The settings in `-c name=value --name=value`, where a backslash keeps the next character.
+fn startup_options(options: &str) -> Result<Vec<(String, String)>, String> {
+    let mut words = vec![String::new()];
+    let mut characters = options.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => words.last_mut().into_iter().for_each(|word| word.extend(characters.next())),
+            character if character.is_whitespace() => words.push(String::new()),
+            character => words.last_mut().into_iter().for_each(|word| word.push(character)),
+        }
+    }
+    let mut words = words.into_iter().filter(|word| !word.is_empty());
+    let mut settings = Vec::new();
+    while let Some(word) = words.next() {
+        let setting = match word.strip_prefix("--") {
+            Some(setting) => setting.to_owned(),
+            None if word == "-c" => words.next().unwrap_or_default(),
+            None => word.strip_prefix("-c").unwrap_or_default().to_owned(),
+        };
+        let (name, value) = setting
+            .split_once('=')
+            .ok_or_else(|| format!("`options` has `{word}`, and only `-c NAME=VALUE` is understood there"))?;
+        settings.push((name.replace('-', "_"), value.to_owned()));
+    }
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn startup_options_become_settings() {
+        let settings = startup_options(r"-c search_path=a\ b,c -cgeqo=off  --work-mem=4MB").unwrap();
+        let expected = [("search_path", "a b,c"), ("geqo", "off"), ("work_mem", "4MB")];
+        assert_eq!(settings, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert!(startup_options("-d 3").unwrap_err().contains("`-d`"));
+    }
+
+    #[test]
+    fn options_of_an_address_are_not_sent_with_the_startup() {
+        let target =
+            Target::parse("postgres://u@h/d?options=-c%20search_path%3Da&options[geqo]=off&sslmode=disable").unwrap();
+        assert_eq!(target.options.get_options(), None);
+        assert!(target.names_search_path);
+        assert_eq!(target.settings[..2], [("search_path".into(), "a".into()), ("geqo".into(), "off".into())]);
+        assert_eq!(target.shown(), "postgres://h/d");
+        assert!(!Target::parse("postgres://u@h/d").unwrap().names_search_path);
+    }
+}

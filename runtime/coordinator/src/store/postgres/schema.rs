@@ -1,0 +1,98 @@
+//! Where the tables are, and their creation.
+
+use sqlx::{Connection, PgConnection};
+
+use crate::store::meta;
+
+/// What is due, earliest first, whatever its status, and without looking at what has ended.
+const INDEX_OF_DUE: &str = "CREATE INDEX IF NOT EXISTS trans_global_due ON trans_global (next_cron_time) \
+    WHERE status IN ('prepared', 'aborting', 'submitted')";
+
+/// What is ours beside DTM's tables.
+const META: &str = "CREATE TABLE IF NOT EXISTS branchwire_meta (k varchar(45) PRIMARY KEY, v varchar(255) NOT NULL)";
+
+/// The schema that the tables are in, or are to be created in.
+///
+/// # Errors
+/// In words: the tables are in a schema that nothing leads to, or there is no schema to create them in.
+pub(super) async fn find(connection: &mut PgConnection, names_search_path: bool) -> Result<String, String> {
+    let (visible, mut schemas, current): (Option<String>, Vec<String>, Option<String>) = sqlx::query_as(
+        "WITH tables AS (SELECT c.oid, CAST(n.nspname AS text) AS schema FROM pg_class c \
+         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = 'trans_global' AND c.relkind IN ('r', 'p')) \
+         SELECT (SELECT schema FROM tables WHERE oid = to_regclass('trans_global')), \
+         ARRAY(SELECT schema FROM tables ORDER BY schema), CAST(current_schema() AS text)",
+    )
+    .persistent(false)
+    .fetch_one(connection)
+    .await
+    .map_err(|error| format!("its tables cannot be looked for: {}", super::connect::in_words(&error)))?;
+    if let Some(schema) = visible {
+        return Ok(schema);
+    }
+    if schemas.iter().any(|schema| schema == "dtm") && !names_search_path {
+        tracing::info!("the tables in the schema `dtm` are used");
+        return Ok("dtm".to_owned());
+    }
+    match schemas.pop() {
+        // Who names a search path wants the tables there.
+        Some(schema) if !names_search_path => Err(format!(
+            "it has the tables in the schema `{schema}`, which is not on the search path: add \
+             `?options=-c%20search_path%3D{schema}` to the address to use them, or name the schema where others are to be \
+             created"
+        )),
+        _ => current.ok_or_else(|| "no schema of its `search_path` exists, so there is none for the tables".to_owned()),
+    }
+}
+
+/// Creates what is not there, and checks the version of what is ours.
+///
+/// # Errors
+/// In words: the tables cannot be created, or are of a newer version.
+pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), String> {
+    let (tables, index, meta): (bool, bool, bool) = sqlx::query_as(
+        "SELECT to_regclass('trans_global') IS NOT NULL AND to_regclass('trans_branch_op') IS NOT NULL \
+         AND to_regclass('kv') IS NOT NULL, to_regclass('trans_global_due') IS NOT NULL, \
+         to_regclass('branchwire_meta') IS NOT NULL",
+    )
+    .persistent(false)
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(|error| format!("its tables cannot be looked for: {error}"))?;
+    let failed = |error: &sqlx::Error| format!("its tables cannot be created: {error}");
+    if !tables {
+        create(connection, include_str!("schema.sql")).await.map_err(|error| failed(&error))?;
+    }
+    // Where the tables are a DTM server's we may have no right to create anything.
+    if !index && let Err(error) = create(connection, INDEX_OF_DUE).await {
+        tracing::warn!(%error, "there is no index of what is due: it is found slowly where very many transactions wait");
+    }
+    if !meta && let Err(error) = create(connection, META).await {
+        tracing::warn!(%error, "the table `branchwire_meta` cannot be created: the tables' version is not kept");
+        return Ok(());
+    }
+    meta::check(&version(connection).await.map_err(|error| failed(&error))?)
+}
+
+/// The version that stands in `branchwire_meta`; ours, if there was none.
+async fn version(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+    let read = "SELECT v FROM branchwire_meta WHERE k = 'schema_version'";
+    if let Some(found) = sqlx::query_scalar(read).persistent(false).fetch_optional(&mut *connection).await? {
+        return Ok(found);
+    }
+    sqlx::query("INSERT INTO branchwire_meta (k, v) VALUES ('schema_version', $1) ON CONFLICT (k) DO NOTHING")
+        .bind(meta::VERSION.to_string())
+        .persistent(false)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query_scalar(read).persistent(false).fetch_one(connection).await
+}
+
+/// One instance at a time: `IF NOT EXISTS` alone lets two of them collide.
+async fn create(connection: &mut PgConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    sqlx::raw_sql("SELECT pg_advisory_xact_lock(7310292951001); SET LOCAL statement_timeout = 0")
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::raw_sql(sql).execute(&mut *transaction).await?;
+    transaction.commit().await
+}

@@ -1,0 +1,349 @@
+//! The store on a database server: one connection that writes, a pool that reads, and the rules that both servers share.
+//!
+//! What differs between PostgreSQL and MySQL is a [`Dialect`].
+
+use std::fmt;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sqlx::{Connection, Pool};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, timeout};
+
+use super::attempt::{Failure, until_certain};
+use super::{Filter, KvPut, KvRow, Outcome, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write};
+use crate::engine::Time;
+
+/// How many connections read at once.
+pub(super) const READERS: u32 = 8;
+
+/// How long a connection may take.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an answer may take: longer than the database itself works on a statement.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A write that was durable so short a time ago shows that the store can be written.
+const WRITTEN_LATELY: Duration = Duration::from_secs(1);
+
+type Connected<D> = <<D as Dialect>::Database as sqlx::Database>::Connection;
+type Readers<D> = Pool<<D as Dialect>::Database>;
+
+/// What differs between the servers.
+pub(super) trait Dialect: Send + Sync + Sized + 'static {
+    /// sqlx's driver.
+    type Database: sqlx::Database;
+
+    /// The longest payload of a branch, in bytes.
+    const PAYLOAD_BYTES_MAX: usize;
+
+    /// Whether others can read a commit before it is on disk.
+    const SHOWS_EARLY: bool;
+
+    /// A connection that writes: set up, its settings read back, and to a primary. The error is in words.
+    fn connect(&self) -> impl Future<Output = Result<Connected<Self>, String>> + Send;
+
+    /// A pool of connections that read, set up in the same way. It connects when it is asked.
+    fn readers(&self) -> Readers<Self>;
+
+    /// What a failed statement, or its commit, says of its effect.
+    fn classify(error: &sqlx::Error) -> Failure;
+
+    /// Ends a transaction that a refused statement left open; whether the connection can be used on.
+    fn roll_back(connection: &mut Connected<Self>) -> impl Future<Output = bool> + Send;
+
+    fn execute(
+        &self,
+        connection: &mut Connected<Self>,
+        writes: &[Write],
+        in_doubt: bool,
+    ) -> impl Future<Output = Result<Vec<Outcome>, sqlx::Error>> + Send;
+
+    fn take(
+        &self,
+        connection: &mut Connected<Self>,
+        take: &Take,
+    ) -> impl Future<Output = Result<Vec<String>, sqlx::Error>> + Send;
+
+    fn reset_due(
+        connection: &mut Connected<Self>,
+        later_than: Duration,
+        limit: u32,
+    ) -> impl Future<Output = Result<ResetDue, sqlx::Error>> + Send;
+
+    fn kv_put(
+        connection: &mut Connected<Self>,
+        put: &KvPut,
+    ) -> impl Future<Output = Result<Outcome, sqlx::Error>> + Send;
+
+    /// Writes an entry of our own, which nobody reads, durably.
+    fn mark(connection: &mut Connected<Self>, key: &str) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    fn remove(connection: &mut Connected<Self>, ids: &[i64]) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// How long it is until the next one is due, by the database's clock; zero if it is late.
+    fn next_due(readers: &Readers<Self>) -> impl Future<Output = Result<Option<Duration>, sqlx::Error>> + Send;
+
+    fn list(readers: &Readers<Self>, filter: &Filter) -> impl Future<Output = Result<Vec<Row>, sqlx::Error>> + Send;
+
+    fn load_all(readers: &Readers<Self>, gids: &[String])
+    -> impl Future<Output = Result<Vec<Row>, sqlx::Error>> + Send;
+
+    fn kv_get(
+        readers: &Readers<Self>,
+        cat: &str,
+        k: &str,
+    ) -> impl Future<Output = Result<Option<KvRow>, sqlx::Error>> + Send;
+
+    fn kv_scan(
+        readers: &Readers<Self>,
+        cat: &str,
+        position: i64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<KvRow>, sqlx::Error>> + Send;
+
+    /// Rows by id, each with the times of its creation and its end.
+    fn by_id(
+        readers: &Readers<Self>,
+        sweep: &Sweep,
+    ) -> impl Future<Output = Result<Vec<(i64, i64, Option<i64>)>, sqlx::Error>> + Send;
+
+    /// How many unfinished ones are not for us.
+    fn left_to_others(readers: &Readers<Self>) -> impl Future<Output = Result<i64, sqlx::Error>> + Send;
+}
+
+/// A database as a store.
+pub(super) struct ServerStore<D: Dialect> {
+    dialect: D,
+    /// The one connection that writes; none after an error that leaves its state in doubt.
+    writer: Mutex<Option<Connected<D>>>,
+    /// Replaced whenever the writer's connection is: the server that they lead to may be the primary no more.
+    readers: RwLock<Readers<D>>,
+    /// When the last write became durable.
+    written: RwLock<Option<Instant>>,
+}
+
+impl<D: Dialect> fmt::Debug for ServerStore<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerStore").finish_non_exhaustive()
+    }
+}
+
+/// The writing connection while one piece of work has it. If that is cancelled the connection is closed.
+struct Turn<'s, D: Dialect> {
+    slot: MutexGuard<'s, Option<Connected<D>>>,
+    connection: Connected<D>,
+}
+
+/// What the work of a turn came to; the outer error is a timeout.
+type Answer<T> = Result<Result<T, sqlx::Error>, tokio::time::error::Elapsed>;
+
+fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> impl Future<Output = Answer<T>> {
+    timeout(ANSWER_TIMEOUT, work)
+}
+
+impl<D: Dialect> ServerStore<D> {
+    /// The tables are there. Nothing is connected yet.
+    pub(super) fn new(dialect: D) -> Self {
+        let readers = RwLock::new(dialect.readers());
+        Self { dialect, writer: Mutex::new(None), readers, written: RwLock::new(None) }
+    }
+
+    /// Writes an entry of our own, on the connection and with the settings of every write.
+    async fn mark(&self, key: &str) -> Result<(), Failure> {
+        let mut turn = self.turn().await?;
+        let done = in_time(D::mark(&mut turn.connection, key)).await;
+        self.end(turn, done).await
+    }
+
+    /// The writing connection, after all that was asked for before; a new one if need be.
+    async fn turn(&self) -> Result<Turn<'_, D>, Failure> {
+        let mut slot = self.writer.lock().await;
+        let connection = match slot.take() {
+            Some(connection) => connection,
+            None => match timeout(CONNECT_TIMEOUT, self.dialect.connect()).await {
+                Ok(connected) => connected.map_err(Failure::Unreachable)?,
+                Err(_) => return Err(Failure::Unreachable("the database does not answer".to_owned())),
+            },
+        };
+        Ok(Turn { slot, connection })
+    }
+
+    /// Gives the connection back, if it can be used on.
+    async fn end<T>(&self, turn: Turn<'_, D>, answer: Answer<T>) -> Result<T, Failure> {
+        let Turn { mut slot, mut connection } = turn;
+        let failure = match answer {
+            Ok(Ok(done)) => {
+                *slot = Some(connection);
+                *self.written.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                return Ok(done);
+            }
+            Ok(Err(error)) => D::classify(&error),
+            Err(_) => Failure::Doubt("the database does not answer".to_owned()),
+        };
+        if failure.leaves_connection()
+            && matches!(timeout(CONNECT_TIMEOUT, D::roll_back(&mut connection)).await, Ok(true))
+        {
+            *slot = Some(connection);
+        } else {
+            // Dropped without a word: the server may not answer.
+            *self.readers.write().unwrap_or_else(PoisonError::into_inner) = self.dialect.readers();
+        }
+        Err(failure)
+    }
+
+    fn readers(&self) -> Readers<D> {
+        self.readers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn write_once(&self, writes: &[Write], in_doubt: bool) -> Result<Vec<Outcome>, Failure> {
+        let mut turn = self.turn().await?;
+        let done = in_time(self.dialect.execute(&mut turn.connection, writes, in_doubt)).await;
+        self.end(turn, done).await
+    }
+
+    async fn take(&self, take: &Take) -> Result<Taken, StoreError> {
+        let next_due = async || {
+            let wait = D::next_due(&self.readers()).await.map_err(unavailable)?;
+            Ok(wait.map(|wait| (wait.is_zero(), take.now.after(wait))))
+        };
+        match next_due().await? {
+            Some((true, _)) => {}
+            later => return Ok(Taken { rows: Vec::new(), next_due: later.map(|(_, time)| time) }),
+        }
+        let mut turn = self.turn().await.map_err(Failure::into_error)?;
+        let taken = in_time(self.dialect.take(&mut turn.connection, take)).await;
+        // What was taken in doubt is taken up when the lease ends.
+        let gids = self.end(turn, taken).await.map_err(Failure::into_error)?;
+        let rows = D::load_all(&self.readers(), &gids).await.map_err(unavailable)?;
+        Ok(Taken { rows, next_due: next_due().await?.map(|(_, time)| time) })
+    }
+}
+
+impl<D: Dialect> Store for ServerStore<D> {
+    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+        until_certain(|in_doubt| self.write_once(writes, in_doubt)).boxed()
+    }
+
+    fn load<'a>(&'a self, gid: &'a str) -> BoxFuture<'a, Result<Option<Row>, StoreError>> {
+        async move {
+            let filter = Filter { gid: gid.to_owned(), limit: 1, ..Filter::default() };
+            match D::list(&self.readers(), &filter).await.map_err(unavailable)?.pop() {
+                // On MySQL DTM's tables compare without regard to case and trailing spaces; a gid is what it is.
+                Some(row) if row.gid != gid => Err(StoreError::Data(format!("gid {gid} is taken by {}", row.gid))),
+                row => Ok(row),
+            }
+        }
+        .boxed()
+    }
+
+    fn take_due<'a>(&'a self, take: &'a Take) -> BoxFuture<'a, Result<Taken, StoreError>> {
+        self.take(take).boxed()
+    }
+
+    fn release_all(&self, _now: Time) -> BoxFuture<'_, Result<(), StoreError>> {
+        // Others may be at work on what is held; their leases end by themselves.
+        async { Ok(()) }.boxed()
+    }
+
+    fn list<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        async move { D::list(&self.readers(), filter).await.map_err(unavailable) }.boxed()
+    }
+
+    fn reset_due(&self, now: Time, later_than: Time, limit: u32) -> BoxFuture<'_, Result<ResetDue, StoreError>> {
+        async move {
+            let mut turn = self.turn().await.map_err(Failure::into_error)?;
+            let reset = in_time(D::reset_due(&mut turn.connection, now.until(later_than), limit)).await;
+            self.end(turn, reset).await.map_err(Failure::into_error)
+        }
+        .boxed()
+    }
+
+    fn kv_get<'a>(&'a self, cat: &'a str, k: &'a str) -> BoxFuture<'a, Result<Option<KvRow>, StoreError>> {
+        async move { D::kv_get(&self.readers(), cat, k).await.map_err(unavailable) }.boxed()
+    }
+
+    fn kv_scan<'a>(&'a self, cat: &'a str, position: i64, limit: u32) -> BoxFuture<'a, Result<Vec<KvRow>, StoreError>> {
+        async move { D::kv_scan(&self.readers(), cat, position, limit).await.map_err(unavailable) }.boxed()
+    }
+
+    fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>> {
+        async move {
+            let mut turn = self.turn().await.map_err(Failure::into_error)?;
+            let done = in_time(D::kv_put(&mut turn.connection, put)).await;
+            self.end(turn, done).await.map_err(Failure::into_error)
+        }
+        .boxed()
+    }
+
+    fn left_to_others(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        async move {
+            let count = D::left_to_others(&self.readers()).await.map_err(unavailable)?;
+            Ok(u64::try_from(count).unwrap_or(0))
+        }
+        .boxed()
+    }
+
+    fn sweep<'a>(&'a self, sweep: &'a Sweep) -> BoxFuture<'a, Result<Option<i64>, StoreError>> {
+        async move {
+            let rows = D::by_id(&self.readers(), sweep).await.map_err(unavailable)?;
+            let (ids, last) = sweep.choose(&rows);
+            if !ids.is_empty() {
+                let mut turn = self.turn().await.map_err(Failure::into_error)?;
+                let removed = in_time(D::remove(&mut turn.connection, &ids)).await;
+                self.end(turn, removed).await.map_err(Failure::into_error)?;
+            }
+            Ok(last)
+        }
+        .boxed()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    /// Logs are written in their order: once a write of our own is durable, so is what could be read before it.
+    fn settle(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            if !D::SHOWS_EARLY {
+                return Ok(());
+            }
+            self.mark("settle").await.map_err(Failure::into_error)
+        }
+        .boxed()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            let written = *self.written.read().unwrap_or_else(PoisonError::into_inner);
+            if written.is_some_and(|written| written.elapsed() < WRITTEN_LATELY) {
+                return Ok(());
+            }
+            until_certain(|_| self.mark("ready")).await
+        }
+        .boxed()
+    }
+
+    fn payload_bytes_max(&self) -> usize {
+        D::PAYLOAD_BYTES_MAX
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async move {
+            self.readers().close().await;
+            if let Some(writer) = self.writer.lock().await.take()
+                && let Err(error) = writer.close().await
+            {
+                tracing::debug!(%error, "the store was not closed in order");
+            }
+        }
+        .boxed()
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
+fn unavailable(error: sqlx::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
