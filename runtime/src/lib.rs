@@ -127,8 +127,8 @@ pub mod __private {
 
     pub use crate::barrier::query_prepared::AskBarrier;
     pub use crate::branch::ReadBack;
-    pub use crate::literals::{checked_gid, checked_url, url_mistake};
-    pub use crate::paths::{HostsContract, Text, join, path_in, paths_mistake};
+    pub use crate::literals::{checked_gid, checked_url, merged, url_mistake};
+    pub use crate::paths::{HostsContract, Text, join, path_in, paths_mistake, slots};
     pub use crate::serve::{
         Absent, BranchFn, NoDatabase, NotSo, Probe, QueryPreparedFn, no_payload, serve_branch, serve_query_prepared,
     };

@@ -1,6 +1,6 @@
-//! Names and addresses that are written in the program: checked while it is compiled.
+//! Literals that are checked while the program is compiled: gids, addresses of services, lists of services.
 
-/// A gid from a literal: one that cannot be one does not compile.
+/// A gid from a literal. A literal that cannot be a gid does not compile.
 ///
 /// For tests, and for the rare gid that a program knows from the start. Any other text goes through
 /// [`Gid::new`](crate::Gid::new).
@@ -12,19 +12,18 @@
 #[macro_export]
 macro_rules! gid {
     ($gid:literal) => {{
-        const GID: &str = $gid;
-        const _: () = assert!(
-            $crate::protocol::name_is_valid(GID),
-            "a gid has 1 to 128 characters, without spaces and control characters",
-        );
-        $crate::__private::checked_gid(GID)
+        const __GID: &::core::primitive::str = $gid;
+        const _: () = if !$crate::protocol::name_is_valid(__GID) {
+            ::core::panic!("a gid has 1 to 128 characters, without spaces and control characters");
+        };
+        $crate::__private::checked_gid(__GID)
     }};
     ($($computed:tt)+) => {
         ::core::compile_error!("`gid!` takes a text that is written here; of a computed one, `Gid::new` makes a gid")
     };
 }
 
-/// The address of a service from a literal: one that is no http or https address does not compile.
+/// The address of a service from a literal. A literal that is no http or https address does not compile.
 ///
 /// ```
 /// let url = branchwire::url!("http://bank-b:8080");
@@ -33,11 +32,11 @@ macro_rules! gid {
 #[macro_export]
 macro_rules! url {
     ($url:literal) => {{
-        const URL: &str = $url;
-        const _: () = if let Some(mistake) = $crate::__private::url_mistake(URL) {
-            panic!("{}", mistake);
+        const __URL: &::core::primitive::str = $url;
+        const _: () = if let ::core::option::Option::Some(__mistake) = $crate::__private::url_mistake(__URL) {
+            ::core::panic!("{}", __mistake);
         };
-        $crate::__private::checked_url(URL)
+        $crate::__private::checked_url(__URL)
     }};
     ($($computed:tt)+) => {
         ::core::compile_error!(
@@ -46,7 +45,7 @@ macro_rules! url {
     };
 }
 
-/// The routes of several services in one router; two branches with one path do not compile.
+/// The routes of several services in one router. Two branches with one path do not compile.
 ///
 /// ```
 /// # use branchwire::prelude::*;
@@ -74,31 +73,43 @@ macro_rules! url {
 /// # fn main() {}
 /// ```
 ///
-/// Merging them by hand does the same, but axum then finds two equal paths at start, and panics.
+/// If the routers are merged by hand instead, axum panics at the start where two paths are equal.
 #[macro_export]
 macro_rules! services {
     ($($($service:ident)::+),+ $(,)?) => {{
         $crate::__branchwire_check_paths!($($($service)::+::ROUTES),+);
-        $crate::__private::Router::new()$(.merge($($service)::+::router()))+
+        $crate::__private::merged([$($($service)::+::router()),+])
     }};
     ($($other:tt)*) => {
         ::core::compile_error!("`services!` takes services by name, `services![bank_a, bank_b]`, and asks each for its router")
     };
 }
 
+/// The routers of several services as one.
+pub fn merged<S, const SERVICES: usize>(routers: [axum::Router<S>; SERVICES]) -> axum::Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    routers.into_iter().fold(axum::Router::new(), axum::Router::merge)
+}
+
+/// The gid of a literal that was checked.
+///
 /// # Panics
-/// If it cannot be one.
+/// If it is no gid.
 pub fn checked_gid(gid: &str) -> crate::Gid {
     crate::Gid::new(gid).expect("checked at compile time")
 }
 
+/// The address of a literal that was checked.
+///
 /// # Panics
-/// If it cannot be one.
+/// If it is no address.
 pub fn checked_url(url: &str) -> crate::ServiceUrl {
     crate::ServiceUrl::new(url).expect("checked at compile time")
 }
 
-/// What is wrong with the address of a service, as far as a constant can tell: it refuses what it is not sure of.
+/// What is wrong with the address of a service. It knows plain addresses only, and refuses all others.
 pub const fn url_mistake(url: &str) -> Option<&'static str> {
     let url = url.as_bytes();
     let ([b'h', b't', b't', b'p', b':', b'/', b'/', rest @ ..]
@@ -152,8 +163,8 @@ pub const fn url_mistake(url: &str) -> Option<&'static str> {
     host_mistake(rest.split_at(host_end).0)
 }
 
-/// A host whose last label is a number is an IPv4 address, and only the plain form of one is let through; `xn--` is an
-/// encoding of its own.
+/// What is wrong with a host. If its last label is a number, it is an IPv4 address, which must have the plain form. An
+/// encoded host, `xn--..`, is refused.
 const fn host_mistake(host: &[u8]) -> Option<&'static str> {
     let (mut n, mut labels, mut number, mut numbers) = (0, 1, 0_u32, 0);
     let (mut start, mut numeric) = (0, true);
@@ -202,7 +213,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_compiles_is_an_address_at_run_time() {
+    fn an_address_that_compiles_is_one_at_run_time() {
         for url in GOOD {
             assert_eq!(url_mistake(url), None, "{url}");
             assert_eq!(checked_url(url).as_str(), url);
@@ -210,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_does_not_compile() {
+    fn another_text_does_not_compile() {
         for url in [
             "",
             "bank-b:8080",
@@ -239,7 +250,7 @@ mod tests {
         }
     }
 
-    /// The constant is the stricter one: whatever it lets through, the parser takes.
+    /// The check at compile time is the stricter one: the parser takes each address that passes it.
     #[test]
     fn no_short_address_passes_only_at_compile_time() {
         let letters = ["a", "x", "n", "-", ".", ":", "/", "0", "9", "25", "_", "%", "@"];
@@ -253,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gid_is_checked_by_the_rule_of_all_gids() {
+    fn a_literal_is_checked_by_the_rule_of_all_gids() {
         assert_eq!(crate::gid!("a-1").as_str(), "a-1");
     }
 }

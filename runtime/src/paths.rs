@@ -2,36 +2,53 @@
 
 use crate::Route;
 
-/// Refuses, at compile time, two branches with one path.
+/// Refuses two branches with one path, at compile time.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __branchwire_check_paths {
     ($($routes:expr),+) => {
         const _: () = {
-            const MISTAKE: ::core::option::Option<$crate::__private::Text> =
-                $crate::__private::paths_mistake(&[$($routes),+]);
-            if let ::core::option::Option::Some(mistake) = &MISTAKE {
-                ::core::panic!("{}", mistake.as_str());
+            const __SERVICES: &[&[$crate::Route]] = &[$($routes),+];
+            const __MISTAKE: ::core::option::Option<$crate::__private::Text> =
+                $crate::__private::paths_mistake::<{ $crate::__private::slots(__SERVICES) }>(__SERVICES);
+            if let ::core::option::Option::Some(__mistake) = &__MISTAKE {
+                ::core::panic!("{}", __mistake.as_str());
             }
         };
     };
 }
 
-/// Two branches with one path, as a sentence.
-pub const fn paths_mistake(services: &[&[Route]]) -> Option<Text> {
+/// The slots of a hash table for the paths of these services: a power of two, at least twice as many as paths.
+pub const fn slots(services: &[&[Route]]) -> usize {
+    let (mut service, mut routes) = (0, 0);
+    while service < services.len() {
+        routes += services[service].len();
+        service += 1;
+    }
+    (2 * routes + 1).next_power_of_two()
+}
+
+/// Says which two branches have one path.
+///
+/// The compiler counts the loops and calls of a constant and gives up after two million. So each path is read once, for
+/// its hash, and compared only with the paths of the same hash: that is enough for tens of thousands of routes.
+pub const fn paths_mistake<const SLOTS: usize>(services: &[&[Route]]) -> Option<Text> {
+    let mut table: [(u64, Option<&Route>); SLOTS] = [(0, None); SLOTS];
     let mut service = 0;
     while service < services.len() {
         let mut route = 0;
         while route < services[service].len() {
             let this = &services[service][route];
-            if let Some(other) = first_with_path(services, this.path, (service, route)) {
-                let text = if same(other.name, this.name) {
-                    Text::new().add("two branches of the name `").add(this.name)
-                } else {
-                    Text::new().add("`").add(other.name).add("` and `").add(this.name)
-                };
-                return Some(text.add("` have one path, `").add(this.path).add("`: give one of them another"));
+            let hash = hash(this.path.as_bytes());
+            // The low bits choose the slot: a table has far fewer than 2^32.
+            let mut slot = (hash & 0xffff_ffff) as usize & (SLOTS - 1);
+            while let (other_hash, Some(other)) = table[slot] {
+                if other_hash == hash && same(other.path, this.path) {
+                    return Some(mistake(other, this));
+                }
+                slot = (slot + 1) & (SLOTS - 1);
             }
+            table[slot] = (hash, Some(this));
             route += 1;
         }
         service += 1;
@@ -39,28 +56,40 @@ pub const fn paths_mistake(services: &[&[Route]]) -> Option<Text> {
     None
 }
 
-/// The first route with this path before that place.
-const fn first_with_path<'r>(
-    services: &[&'r [Route]],
-    path: &str,
-    (service_end, route_end): (usize, usize),
-) -> Option<&'r Route> {
-    let mut service = 0;
-    while service <= service_end {
-        let end = if service == service_end { route_end } else { services[service].len() };
-        let mut route = 0;
-        while route < end {
-            if same(services[service][route].path, path) {
-                return Some(&services[service][route]);
-            }
-            route += 1;
-        }
-        service += 1;
-    }
-    None
+const fn mistake(first: &Route, second: &Route) -> Text {
+    let text = if same(first.name, second.name) {
+        Text::new().add("two branches of the name `").add(first.name)
+    } else {
+        Text::new().add("`").add(first.name).add("` and `").add(second.name)
+    };
+    text.add("` have one path, `").add(second.path).add("`: give one of them another")
 }
 
-/// A host of a contract: what it takes from there.
+/// Mixes the bytes, eight in one turn of the loop, and the bits at the end.
+const fn hash(bytes: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut hash = bytes.len() as u64;
+    let mut rest = bytes;
+    while let [a, b, c, d, e, f, g, h, after @ ..] = rest {
+        let word = (*a as u64)
+            | (*b as u64) << 8
+            | (*c as u64) << 16
+            | (*d as u64) << 24
+            | (*e as u64) << 32
+            | (*f as u64) << 40
+            | (*g as u64) << 48
+            | (*h as u64) << 56;
+        hash = (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+        rest = after;
+    }
+    while let [a, after @ ..] = rest {
+        hash = (hash.rotate_left(5) ^ *a as u64).wrapping_mul(FACTOR);
+        rest = after;
+    }
+    hash ^ (hash >> 32)
+}
+
+/// A service that hosts a contract.
 #[doc(hidden)]
 pub trait HostsContract {
     /// The contract's routes.
@@ -71,7 +100,7 @@ pub trait HostsContract {
 
 /// The path that a contract gives to the branch of this name.
 ///
-/// One that it does not know is an error of its own, at the branch.
+/// Empty for a name that is not in the contract: rustc reports that one at the branch.
 pub const fn path_in(contract: &'static [Route], name: &str) -> &'static str {
     let mut route = 0;
     while route < contract.len() {
@@ -83,7 +112,7 @@ pub const fn path_in(contract: &'static [Route], name: &str) -> &'static str {
     ""
 }
 
-/// Writes a path behind a base; both are ASCII.
+/// Joins a base path and a path below it; both are ASCII.
 pub const fn join<const BYTES: usize>(base: &str, path: &str) -> [u8; BYTES] {
     let mut joined = [0; BYTES];
     let mut n = 0;
@@ -94,35 +123,36 @@ pub const fn join<const BYTES: usize>(base: &str, path: &str) -> [u8; BYTES] {
     joined
 }
 
-/// A path below a base that only a constant knows.
+/// A path below a base path that is the constant of a contract.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __branchwire_join_path {
     ($base:expr, $path:literal) => {{
-        const JOINED: [u8; $base.len() + $path.len()] = $crate::__private::join($base, $path);
-        match ::core::str::from_utf8(&JOINED) {
-            ::core::result::Result::Ok(path) => path,
+        const __JOINED: [::core::primitive::u8; $base.len() + $path.len()] = $crate::__private::join($base, $path);
+        match ::core::str::from_utf8(&__JOINED) {
+            ::core::result::Result::Ok(__path) => __path,
             ::core::result::Result::Err(_) => ::core::unreachable!(),
         }
     }};
 }
 
+/// Compares from the end, where names and paths differ more often than at their start.
 const fn same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;
     }
-    let mut n = 0;
-    while n < a.len() {
+    let mut n = a.len();
+    while n > 0 {
+        n -= 1;
         if a[n] != b[n] {
             return false;
         }
-        n += 1;
     }
     true
 }
 
-/// A text that a constant can put together.
+/// A text that a constant function writes.
 #[derive(Debug)]
 pub struct Text {
     bytes: [u8; Self::BYTES_MAX],
@@ -136,7 +166,7 @@ impl Text {
         Self { bytes: [0; Self::BYTES_MAX], len: 0 }
     }
 
-    /// Adds as much as there is room for: to the last whole character.
+    /// Adds a piece, if there is room for all of it.
     const fn add(mut self, piece: &str) -> Self {
         if self.len + piece.len() <= Self::BYTES_MAX {
             let mut n = 0;
@@ -171,10 +201,48 @@ mod tests {
     fn one_path_in_two_services_is_refused_by_the_names_of_both() {
         let (a, b) = ([route("a", "/a"), route("b", "/b")], [route("c", "/a")]);
         assert_eq!(
-            paths_mistake(&[&a, &b]).unwrap().as_str(),
+            paths_mistake::<8>(&[&a, &b]).unwrap().as_str(),
             "`a` and `c` have one path, `/a`: give one of them another"
         );
-        assert!(paths_mistake(&[&a, &[], &[route("c", "/ab")]]).is_none());
+        assert!(paths_mistake::<16>(&[&a, &[], &[route("c", "/ab")]]).is_none());
+    }
+
+    /// F19: the compiler gave up at some 300 routes.
+    #[test]
+    fn the_paths_of_thousands_of_routes_are_compared_while_the_program_is_compiled() {
+        const ROUTES: usize = 10_000;
+        const PATH: &str = "/api/v1/tenant/service-00000/handle-event";
+        static PATHS: [[u8; PATH.len()]; ROUTES] = {
+            let mut paths = [[0; PATH.len()]; ROUTES];
+            let mut n = 0;
+            while n < ROUTES {
+                paths[n].copy_from_slice(PATH.as_bytes());
+                let (mut rest, mut digit) = (n, 27);
+                while rest > 0 {
+                    paths[n][digit] = b"0123456789"[rest % 10];
+                    (rest, digit) = (rest / 10, digit - 1);
+                }
+                n += 1;
+            }
+            paths
+        };
+        static ALL: [Route; ROUTES] = {
+            let mut routes = [route("", ""); ROUTES];
+            let mut n = 0;
+            while n < ROUTES {
+                routes[n].path = match str::from_utf8(&PATHS[n]) {
+                    Ok(path) => path,
+                    Err(_) => unreachable!(),
+                };
+                n += 1;
+            }
+            routes
+        };
+        crate::__branchwire_check_paths!(&ALL);
+        let again = [ALL[ROUTES - 1]];
+        assert_eq!(again[0].path, "/api/v1/tenant/service-09999/handle-event");
+        let mistake = paths_mistake::<{ slots(&[&ALL, &[]]) }>(&[&ALL, &again]).unwrap();
+        assert!(mistake.as_str().contains(again[0].path), "{}", mistake.as_str());
     }
 
     #[test]
