@@ -46,8 +46,9 @@ use proc_macro::TokenStream;
 /// `Router::new().branch::<trans_in>()` serves it, `branchwire::at::<trans_in>(url)?` is its address.
 ///
 /// - The arguments: `&mut Tx<D>`; any extractors of axum that do not read the body; last the payload, if any, read from
-///   JSON. What is an extractor is seen by axum's names for them; a last argument of another name is the payload, unless
-///   the option `no_payload` says that there is none.
+///   JSON. A last argument that has the name of an extractor of axum is an extractor, any other is the payload. If your
+///   last argument is an extractor of another name, say `#[msg_branch(no_payload)]`; if your payload's type has the name
+///   of an extractor, say `#[msg_branch(payload = Query)]`.
 /// - It returns `Result<(), Retry>`: a message's branch must succeed in the end, and cannot refuse.
 /// - The path is the function's name in kebab-case, or given: `#[msg_branch("/in")]`.
 /// - `crate = path` says where `branchwire` is, if another crate re-exports it.

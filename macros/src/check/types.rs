@@ -65,12 +65,19 @@ pub(super) fn nameable(ty: &Type, sig: &Signature) -> Option<Type> {
             GenericParam::Const(param) => param.ident == *word,
             GenericParam::Lifetime(_) => false,
         };
-        *word == "impl" || *word == "str" || sig.generics.params.iter().any(is_param)
+        *word == "impl" || sig.generics.params.iter().any(is_param)
     };
-    if tokens::any(&tokens, &of_the_function) { None } else { syn::parse2(without_lifetimes(tokens)).ok() }
+    // `&str` was reported, and `str` alone is no type of a field.
+    if tokens::any(&tokens, &of_the_function) || tokens.to_string() == "str" {
+        None
+    } else if borrows(ty) {
+        syn::parse2(without_lifetimes(tokens)).ok()
+    } else {
+        syn::parse2(tokens).ok()
+    }
 }
 
-/// Makes each lifetime `'static`. Lifetimes that are declared or left out were reported already.
+/// Makes each lifetime `'static`. A type that borrows was reported already.
 fn without_lifetimes(tokens: TokenStream) -> TokenStream {
     let mut after_tick = false;
     let replace = |token| {

@@ -1,12 +1,12 @@
 //! The type that stands beside an annotated function, and the traits of its role.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, LitStr, Path, Type};
 
 use super::contract::host;
-use super::{hidden, place, placed, proof};
+use super::{allow_deprecated, hidden, ours, place, placed, proof, state};
 use crate::model::{Branch, Call, Carried, Extractor, RoutePath, Shape};
 use crate::tokens::text;
 
@@ -22,11 +22,12 @@ pub(super) fn branch(branch: &Branch) -> TokenStream {
     let read_back = read_back(branch);
     let route = route(branch);
     let hosted = (!branch.is_remote).then(|| hosted(branch));
+    let allow = allow_deprecated(carried.is_deprecated);
     quote! {
         #marker
 
         #(#cfgs)*
-        #[allow(deprecated)]
+        #allow
         const _: () = {
             impl #bw::Branch for #name {
                 #route
@@ -37,11 +38,6 @@ pub(super) fn branch(branch: &Branch) -> TokenStream {
             #hosted
         };
     }
-}
-
-/// The type parameter of a router's state: a name that no user writes, since type parameters are not hygienic.
-fn state() -> Ident {
-    Ident::new("AnyState", Span::mixed_site())
 }
 
 /// The line that the docs of everything of its name have: the role and the route.
@@ -68,39 +64,40 @@ fn marker(branch: &Branch) -> TokenStream {
         format!(" {what} The function: [`{word}()`](fn@{word}).")
     };
     let break_after_docs = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
+    let (vis, name) = (placed(vis, hidden(name)), placed(name, hidden(name)));
     quote! {
         #(#cfgs)*
         #(#docs)*
         #break_after_docs
         #[doc = #about]
         #(#deprecated)*
-        #[allow(non_camel_case_types, dead_code, unreachable_pub)]
         #vis struct #name {}
     }
 }
 
 fn address(branch: &Branch) -> TokenStream {
     let Branch { krate: bw, known, .. } = branch;
-    let path = quote!(Self::ROUTE.path);
+    let path = quote!(<Self as #bw::Branch>::ROUTE.path);
+    let service = ours("service", Span::mixed_site());
     let ty = address_type(branch, bw);
     let value = match (branch.role.shape, &known.payload) {
         (Shape::Branch, None) => {
             let sent_as = Ident::new(branch.role.sent_as, Span::mixed_site());
-            quote!(#bw::#sent_as::without_payload(service, #path))
+            quote!(#bw::#sent_as::without_payload(#service, #path))
         }
         (Shape::Branch, Some(_)) => {
             let address = Ident::new(branch.role.address, Span::mixed_site());
-            quote!(#bw::#address::new(service, #path, Self::READ_BACK))
+            quote!(#bw::#address::new(#service, #path, <Self as #bw::Branch>::READ_BACK))
         }
         (Shape::QueryPrepared, _) => {
             let address = Ident::new(branch.role.address, Span::mixed_site());
-            quote!(#bw::#address::new(service, #path))
+            quote!(#bw::#address::new(#service, #path))
         }
     };
     quote! {
         type Address = #ty;
 
-        fn address(service: &#bw::ServiceUrl) -> Self::Address {
+        fn address(#service: &#bw::ServiceUrl) -> Self::Address {
             #value
         }
     }
@@ -169,8 +166,7 @@ fn hosted(branch: &Branch) -> TokenStream {
     let Branch { krate: bw, name, call, .. } = branch;
     let site = place(name);
     let placed_bw = &placed(bw, site);
-    let state = state();
-    let argument = Ident::new("router", hidden(name));
+    let (state, argument) = (state(site), ours("router", hidden(name)));
     let (database, extractors, served, is_database) = match call {
         None => (quote!(#bw::__private::NoDatabase), quote!(), quote!(#argument), None),
         Some(call) => {
@@ -222,10 +218,11 @@ fn one_payload(bw: &Path, name: &Ident, call: &Call) -> TokenStream {
         let probe = placed(quote!(#bw::__private::Probe), site);
         let message =
             format!("`{name}` takes two payloads, `{}` and `{}`: make one struct of them", text(ty), text(payload));
+        // Where the type itself has the constants, the trait is not needed.
+        let import = quote_spanned!(hidden(ty)=> use #bw::__private::NotSo as _;);
         quote_spanned! {site=>
             const _: () = {
-                #[allow(unused_imports)]
-                use #bw::__private::NotSo as _;
+                #import
                 if #probe::<#ty>::IS_PAYLOAD && !#probe::<#ty>::IS_EXTRACTOR {
                     ::core::panic!(#message);
                 }
@@ -252,45 +249,46 @@ fn served(branch: &Branch, call: &Call) -> TokenStream {
     let (result_trait, into) = role.result_trait;
     let result_trait = Ident::new(result_trait, Span::mixed_site());
     let result_trait = quote!(#bw::#result_trait);
-    // With this site our variables do not meet a function of their name.
     let site = hidden(name);
+    let (router, query_prepared) = (ours("router", site), ours("query_prepared", site));
     let private = quote!(#bw::__private);
     let route = quote!(&<Self as #bw::Branch>::ROUTE);
     match call {
         Call::Branch { extractors, payload, result, .. } => {
-            let values: Vec<_> = (0..extractors.len()).map(|n| format_ident!("extractor{n}", span = site)).collect();
-            let value = payload.as_ref().map(|_| Ident::new("payload", site));
+            let (tx, branch) = (ours("tx", site), ours("branch", site));
+            let values: Vec<_> = (0..extractors.len()).map(|n| ours(&format!("extractor{n}"), site)).collect();
+            let value = payload.as_ref().map(|_| ours("payload", site));
             let read = payload.as_ref().map(|ty| proof(ty, &quote!(#bw::Payload), "from_json"));
             let read = read.unwrap_or_else(|| quote!(#private::no_payload));
             let outcome = proof(result, &result_trait, into);
             let pattern = if payload.is_some() { quote!(#value) } else { quote!(()) };
             // The closure names no type: the function has them.
             let run = quote_spanned! {site=>
-                |tx, (#(#values,)*), #pattern| ::std::boxed::Box::pin(#name(tx, #(#values,)* #value))
+                |#tx, (#(#values,)*), #pattern| ::std::boxed::Box::pin(#name(#tx, #(#values,)* #value))
             };
             quote_spanned! {site=>
-                let branch = #private::BranchFn { run: #run, payload: #read, outcome: #outcome };
-                #private::serve_branch(router, #route, branch)
+                let #branch = #private::BranchFn { run: #run, payload: #read, outcome: #outcome };
+                #private::serve_branch(#router, #route, #branch)
             }
         }
         Call::AskBarrier { database } => {
             let ask = proof(database, &quote!(#private::AskBarrier), "ask_barrier");
             quote_spanned! {site=>
-                let query_prepared = #private::QueryPreparedFn { ask: #ask, decision: ::core::convert::identity };
-                #private::serve_query_prepared(router, #route, query_prepared)
+                let #query_prepared = #private::QueryPreparedFn { ask: #ask, decision: ::core::convert::identity };
+                #private::serve_query_prepared(#router, #route, #query_prepared)
             }
         }
         Call::Decide { database, gid, result } => {
-            let gid = placed(quote!(gid), hidden(gid));
+            let (db, gid) = (ours("db", site), ours("gid", hidden(gid)));
             let decision = proof(result, &result_trait, into);
             let is_database = proof(database, &quote!(#bw::Database), "pool");
             let run = quote_spanned! {site=>
-                |db: &#database, #gid: #bw::Gid| ::std::boxed::Box::pin(#name(db, #gid))
+                |#db: &#database, #gid: #bw::Gid| ::std::boxed::Box::pin(#name(#db, #gid))
             };
             quote_spanned! {site=>
                 let _ = #is_database;
-                let query_prepared = #private::QueryPreparedFn { ask: #run, decision: #decision };
-                #private::serve_query_prepared(router, #route, query_prepared)
+                let #query_prepared = #private::QueryPreparedFn { ask: #run, decision: #decision };
+                #private::serve_query_prepared(#router, #route, #query_prepared)
             }
         }
     }

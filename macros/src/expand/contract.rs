@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::Ident;
 use syn::ext::IdentExt;
 
-use super::{place, placed};
+use super::{allow_deprecated, hidden, place, placed};
 use crate::model::{Base, Branch, Carried, Member, Service};
 
 /// The type that hosts a contract, if the service has one.
@@ -26,7 +26,6 @@ pub(super) fn contract(service: &Service) -> TokenStream {
     let bw = &service.krate;
     quote! {
         /// What a service hosts that says `#[service(implements = ..)]`: each of these branches, and no other.
-        #[allow(deprecated, dead_code, unreachable_pub, private_interfaces)]
         pub trait Contract {
             #[doc(hidden)]
             const __ROUTES: &'static [#bw::Route] = ROUTES;
@@ -48,7 +47,15 @@ fn promise(member: &Member) -> Option<(&Ident, &[syn::Attribute], TokenStream)> 
     let bw = placed(bw, site);
     let payload = known.payload.as_ref().map_or_else(|| quote_spanned!(site=> ()), |payload| quote!(#payload));
     let sent_as = Ident::new(role.sent_as, site);
-    Some((name, &carried.cfgs, quote_spanned!(site=> fn #name(payload: #payload) -> #bw::#sent_as;)))
+    let (head, argument) = head(name);
+    Some((name, &carried.cfgs, quote_spanned!(site=> #head(#argument: #payload) -> #bw::#sent_as;)))
+}
+
+/// `fn name`, of which no lint reports that nothing calls it, and its argument.
+fn head(name: &Ident) -> (TokenStream, TokenStream) {
+    let shown = hidden(name);
+    let name = placed(name, shown);
+    (quote_spanned!(shown=> fn #name), quote_spanned!(shown=> _))
 }
 
 /// The type in the host's module that implements the contract.
@@ -57,7 +64,6 @@ pub(super) fn host_type(service: &Service) -> Option<TokenStream> {
     let host = host();
     Some(quote! {
         #[doc(hidden)]
-        #[allow(dead_code, unreachable_pub)]
         pub enum #host {}
     })
 }
@@ -71,9 +77,10 @@ pub(super) fn kept_contract(service: &Service, cfgs: &[syn::Attribute]) -> Optio
     let kept = service.members.iter().filter_map(|member| kept(module, member));
     let host = placed(quote!(#module::#host), site);
     let implemented = quote_spanned!(site=> impl #contract for #host { #(#kept)* });
+    let allow = allow_deprecated(service.is_deprecated());
     Some(quote! {
         #(#cfgs)*
-        #[allow(deprecated, unused_variables)]
+        #allow
         #implemented
 
         #(#cfgs)*
@@ -96,9 +103,10 @@ fn kept(module: &Ident, member: &Member) -> Option<TokenStream> {
     let address = quote!(<<#module::#name as #bw::Branch>::Address as #bw::Address>);
     let payload = placed(quote!(#address::Payload), known.payload.as_ref().map_or(site, place));
     let sent = placed(quote!(#address::Addressed), site);
+    let (_, argument) = head(name);
     Some(quote_spanned! {site=>
         #(#cfgs)*
-        fn #name(payload: #payload) -> #sent {
+        fn #name(#argument: #payload) -> #sent {
             ::core::unreachable!()
         }
     })

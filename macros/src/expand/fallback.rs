@@ -1,10 +1,10 @@
 //! An item with mistakes, in a form of which rustc reports nothing more.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::{FnArg, Type, parse_quote};
 
-use super::errors;
+use super::{errors, hidden};
 use crate::errors::Errors;
 use crate::model::{Branch, Shape};
 use crate::parse::{self, Body, Function};
@@ -19,9 +19,11 @@ pub(crate) fn as_it_is(errors: &Errors, item: &TokenStream) -> TokenStream {
 pub(crate) fn not_collected(errors: &Errors, mut function: Function) -> TokenStream {
     let errors = self::errors(errors);
     if let Body::None(_) = function.body {
+        unused_arguments(&mut function);
         function.body = Body::Block(unreachable_body());
     }
-    quote!(#errors #[allow(unused)] #function)
+    unreported(&mut function);
+    quote!(#errors #function)
 }
 
 /// The function with what its role asks for.
@@ -45,9 +47,26 @@ pub(super) fn mended(branch: &Branch, function: &Function) -> TokenStream {
         }
     }
     if receiver || incomplete || matches!(function.body, Body::None(_)) {
+        unused_arguments(&mut function);
         function.body = Body::Block(unreachable_body());
     }
-    quote!(#[allow(unused)] #function)
+    unreported(&mut function);
+    function.into_token_stream()
+}
+
+/// No router calls the function, so rustc would report it as unused.
+fn unreported(function: &mut Function) {
+    let shown = hidden(&function.sig.ident);
+    function.sig.ident.set_span(shown);
+}
+
+/// The body that used the arguments is gone.
+fn unused_arguments(function: &mut Function) {
+    for input in &mut function.sig.inputs {
+        if let FnArg::Typed(typed) = input {
+            *typed.pat = parse_quote!(_);
+        }
+    }
 }
 
 /// The first argument as the shape takes it; otherwise rustc would report errors in the body.

@@ -1,10 +1,10 @@
 //! An annotated function: itself, and beside it the type of its name.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 
-use super::{branch, errors, fallback, placed, proof};
+use super::{branch, errors, fallback, hidden, ours, place, placed, proof};
 use crate::errors::Errors;
 use crate::model::{Branch, Shape};
 use crate::parse::{Body, Function};
@@ -24,13 +24,22 @@ pub(super) fn write(branch: &Branch, function: &Function) -> TokenStream {
     }
     let written = match (&branch.call, asks_barrier(branch, function)) {
         (_, Some(database)) => ask_barrier(branch, database, function),
-        // The role asks for an async function that takes its payload by value.
-        (Some(_), None) => quote!(#[allow(clippy::unused_async, clippy::needless_pass_by_value)] #function),
+        (Some(_), None) => as_written(function),
         (None, None) => fallback::mended(branch, function),
     };
     // In an impl no struct can stand beside it.
     let beside = function.sig.receiver().is_none().then(|| branch::branch(branch));
     quote!(#written #beside)
+}
+
+/// The function as it was written. Only its braces count as generated, so that clippy does not report what the role asks
+/// for: that it is async, and takes its payload by value.
+fn as_written(function: &Function) -> TokenStream {
+    let mut function = function.clone();
+    if let Body::Block(block) = &mut function.body {
+        block.set_span(Span::mixed_site().located_at(block.span()));
+    }
+    function.into_token_stream()
 }
 
 /// The database of a query-prepared without a body, also if it has mistakes.
@@ -44,23 +53,15 @@ fn asks_barrier<'b>(branch: &'b Branch, function: &Function) -> Option<&'b Type>
 /// A query-prepared without a body, as a function that asks the barrier; so it can be called like the others.
 fn ask_barrier(branch: &Branch, database: &Type, function: &Function) -> TokenStream {
     let Branch { krate: bw, vis, name, .. } = branch;
-    let Function { attrs, sig, .. } = function;
-    let fn_token = &sig.fn_token;
-    let signature = placed(
-        quote! {
-            #vis async #fn_token #name(
-                db: &#database,
-                gid: #bw::Gid,
-            ) -> ::core::result::Result<#bw::Prepared, #bw::Retry>
-        },
-        name.span(),
-    );
+    let (site, shown) = (place(name), hidden(name));
+    let (db, gid) = (ours("db", shown), ours("gid", shown));
+    let (vis, name) = (placed(vis, shown), placed(name, shown));
+    let head = quote_spanned!(shown=> #vis async fn #name);
     let answer = proof(database, &quote!(#bw::__private::AskBarrier), "ask_barrier");
-    let body = quote_spanned!(name.span()=> { #answer(db, gid).await });
-    quote! {
-        #(#attrs)*
-        #[allow(dead_code, unreachable_pub, clippy::missing_errors_doc)]
-        #signature
-        #body
-    }
+    let (krate, result) = (placed(bw, site), quote_spanned!(site=> ::core::result::Result));
+    let rest = quote_spanned! {site=>
+        (#db: &#database, #gid: #krate::Gid) -> #result<#krate::Prepared, #krate::Retry> { #answer(#db, #gid).await }
+    };
+    let attrs = &function.attrs;
+    quote!(#(#attrs)* #head #rest)
 }

@@ -18,4 +18,4 @@ pub(crate) use function::function;
 pub(crate) use service::{Written, service};
 
 use errors::errors;
-use spans::{hidden, place, placed, proof};
+use spans::{allow_deprecated, hidden, ours, place, placed, proof, state};

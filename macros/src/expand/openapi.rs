@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::Ident;
 use syn::ext::IdentExt;
 
-use super::{place, placed};
+use super::{allow_deprecated, hidden, place, placed};
 use crate::model::{Branch, Member, Service};
 
 /// `openapi()`: the service as an OpenAPI document.
@@ -35,13 +35,18 @@ pub(super) fn openapi(service: &Service) -> Option<TokenStream> {
         };
         quote!(#(#cfgs)* (<#branch as #bw::Branch>::ROUTE, #payload))
     });
-    Some(quote_spanned! {site=>
+    let allow = allow_deprecated(service.is_deprecated());
+    let head = quote_spanned!(hidden(&service.name)=> pub fn openapi);
+    let rest = quote_spanned! {site=>
+        () -> #module::OpenApi {
+            #module::describe(#name, ::core::env!("CARGO_PKG_VERSION"), ::std::vec![#(#routes),*])
+        }
+    };
+    Some(quote! {
         #import
 
         /// This service as OpenAPI describes it.
-        #[allow(deprecated, dead_code, unreachable_pub, clippy::pedantic)]
-        pub fn openapi() -> #module::OpenApi {
-            #module::describe(#name, ::core::env!("CARGO_PKG_VERSION"), ::std::vec![#(#routes),*])
-        }
+        #allow
+        #head #rest
     })
 }

@@ -1,11 +1,11 @@
 //! `at` and `Remote`: the branches of a service at an address, a method each.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Ident, Path, Visibility};
+use syn::{Ident, Lifetime, Path, Type, Visibility};
 
-use super::{branch, place, placed};
+use super::{allow_deprecated, branch, hidden, ours, place, placed};
 use crate::model::{Branch, Carried, Member, Service, Shape};
 
 /// `Remote`, a service at an address, and `at`, which makes one.
@@ -15,72 +15,101 @@ pub(super) fn remote(service: &Service) -> TokenStream {
         Member::Branch(branch) => method(branch),
         Member::Elsewhere { carried, vis, name } => method_elsewhere(bw, carried, vis, name),
     });
+    let at = (!service.has("at")).then(|| at(service));
+    let allow = allow_deprecated(service.is_deprecated());
+    let head = quote_spanned!(hidden(&service.name)=> pub struct Remote);
+    let never_called = never_called(service);
     let site = place(&service.name);
     let bw = placed(bw, site);
-    let at = (!service.has("at")).then(|| {
-        quote_spanned! {site=>
-            /// This service at an address: its URL without the branches' paths.
-            ///
-            /// # Errors
-            /// `InvalidUrl` if it is not an http or https address.
-            #[allow(dead_code, unreachable_pub)]
-            pub fn at(
-                url: impl ::core::convert::AsRef<::core::primitive::str>,
-            ) -> ::core::result::Result<Remote, #bw::InvalidUrl> {
-                ::core::result::Result::Ok(Remote { service: #bw::ServiceUrl::new(url.as_ref())? })
-            }
-        }
-    });
     quote_spanned! {site=>
         /// This service at an address: a method for each of its branches.
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-        #[allow(dead_code, unreachable_pub)]
-        pub struct Remote {
+        #head {
             service: #bw::ServiceUrl,
         }
 
         #at
 
-        #[allow(deprecated, dead_code, unreachable_pub, private_interfaces, clippy::pedantic)]
+        #allow
         impl Remote {
             #(#methods)*
+            #never_called
         }
     }
+}
+
+fn at(service: &Service) -> TokenStream {
+    let (site, shown) = (place(&service.name), hidden(&service.name));
+    let bw = placed(&service.krate, site);
+    let url = ours("url", shown);
+    let head = quote_spanned!(shown=> pub fn at);
+    let rest = quote_spanned! {site=>
+        (
+            #url: impl ::core::convert::AsRef<::core::primitive::str>,
+        ) -> ::core::result::Result<Remote, #bw::InvalidUrl> {
+            let #url = ::core::convert::AsRef::as_ref(&#url);
+            ::core::result::Result::Ok(Remote { service: #bw::ServiceUrl::new(#url)? })
+        }
+    };
+    quote! {
+        /// This service at an address: its URL without the branches' paths.
+        ///
+        /// # Errors
+        /// `InvalidUrl` if it is not an http or https address.
+        #head #rest
+    }
+}
+
+/// The head of a method of `Remote`. Its name is the user's: in a caller's error rustc shows the function as the method.
+fn head(vis: &Visibility, name: &Ident) -> TokenStream {
+    let shown = hidden(name);
+    let vis = placed(vis, shown);
+    quote_spanned!(shown=> #vis fn #name)
+}
+
+/// A method that nothing calls.
+///
+/// rustc reports all unused methods of an impl at once, and leaves the report out if one of them is generated. So this one
+/// keeps `dead_code` from reporting the others, in a program that calls only some branches of a service.
+fn never_called(service: &Service) -> TokenStream {
+    let name = Ident::new("branchwire__never_called", hidden(&service.name));
+    quote_spanned!(hidden(&service.name)=> fn #name() {})
 }
 
 fn method(branch: &Branch) -> TokenStream {
     let Branch { krate: bw, carried: Carried { cfgs, docs, deprecated, .. }, vis, name, role, known, .. } = branch;
     let about = format!(" {}", branch::described(branch));
     let break_after_docs = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
-    // In a caller's error rustc shows the function as the method.
     let site = place(name);
     let bw = placed(bw, site);
     let path = quote_spanned!(site=> <#name as #bw::Branch>::ROUTE.path);
-    let sent_as = Ident::new(role.sent_as, site);
+    let (sent_as, value) = (Ident::new(role.sent_as, site), ours("payload", hidden(name)));
+    let (head, any, by_reference) = (head(vis, name), lifetime(site), by_reference(name));
+    let allow_cow = known.payload.as_ref().and_then(allow_cow);
     let method = match (role.shape, &known.payload) {
         (Shape::Branch, Some(payload)) => {
             // A bound of the method, not of the branch: a payload that is only received need not be `Serialize`.
             let sent = placed(quote!(#bw::SendPayload), place(payload));
-            let sent = quote_spanned!(place(payload)=> for<'payload> &'payload #payload: #sent);
+            let sent = quote_spanned!(place(payload)=> for<#any> &#any #payload: #sent);
             quote_spanned! {site=>
-                fn #name(&self, payload: &#payload) -> #bw::#sent_as
+                #head(&self, #value: #by_reference #payload) -> #bw::#sent_as
                 where
                     #sent,
                 {
-                    #bw::#sent_as::with_payload(&self.service, #path, &payload)
+                    #bw::#sent_as::with_payload(&self.service, #path, &#value)
                         .read_back(<#name as #bw::Branch>::READ_BACK)
                 }
             }
         }
         (Shape::Branch, None) => quote_spanned! {site=>
-            fn #name(&self) -> #bw::#sent_as {
+            #head(&self) -> #bw::#sent_as {
                 #bw::#sent_as::without_payload(&self.service, #path)
             }
         },
         (Shape::QueryPrepared, _) => {
             let address = branch::address_type(branch, &bw);
             quote_spanned! {site=>
-                fn #name(&self) -> #address {
+                #head(&self) -> #address {
                     <#name as #bw::Branch>::address(&self.service)
                 }
             }
@@ -92,7 +121,8 @@ fn method(branch: &Branch) -> TokenStream {
         #break_after_docs
         #[doc = #about]
         #(#deprecated)*
-        #vis #method
+        #allow_cow
+        #method
     }
 }
 
@@ -106,14 +136,32 @@ fn method_elsewhere(bw: &Path, carried: &Carried, vis: &Visibility, name: &Ident
     let bw = placed(bw, site);
     let address = quote_spanned!(site=> <#name as #bw::Branch>::Address);
     let payload = quote_spanned!(site=> <#address as #bw::Address>::Payload);
+    let (head, any, by_reference) = (head(vis, name), lifetime(site), by_reference(name));
+    let value = ours("payload", hidden(name));
     let method = quote_spanned! {site=>
-        fn #name(&self, payload: &#payload) -> <#address as #bw::Address>::Addressed
+        #head(&self, #value: #by_reference #payload) -> <#address as #bw::Address>::Addressed
         where
-            for<'payload> &'payload #payload: #bw::SendPayload,
+            for<#any> &#any #payload: #bw::SendPayload,
         {
-            #bw::Address::carrying(<#name as #bw::Branch>::address(&self.service), &payload)
+            #bw::Address::carrying(<#name as #bw::Branch>::address(&self.service), &#value)
         }
     };
-    let vis = placed(vis, site);
-    quote!(#(#cfgs)* #[doc = #about] #vis #method)
+    quote!(#(#cfgs)* #[doc = #about] #method)
+}
+
+/// For clippy a reference to a `Cow` should be one to what it holds, also in generated code.
+fn allow_cow(payload: &Type) -> Option<TokenStream> {
+    let is_cow =
+        matches!(payload, Type::Path(ty) if ty.path.segments.last().is_some_and(|segment| segment.ident == "Cow"));
+    is_cow.then(|| quote!(#[allow(clippy::ptr_arg)]))
+}
+
+/// The `&` of a payload. It counts as generated, so that clippy does not propose `&str` for a payload `String`.
+fn by_reference(name: &Ident) -> TokenStream {
+    quote_spanned!(hidden(name)=> &)
+}
+
+/// The lifetime of a payload that is sent: a name that no user writes, and that rustc shows.
+fn lifetime(site: Span) -> Lifetime {
+    Lifetime::new("'sent_payload", site)
 }

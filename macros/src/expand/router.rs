@@ -7,8 +7,8 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 use syn::ext::IdentExt;
 
-use super::{branch, place, placed};
-use crate::model::{Member, Service};
+use super::{allow_deprecated, branch, hidden, ours, place, placed, state};
+use crate::model::{Carried, Member, Service};
 
 /// A where-clause takes no `#[cfg]`. A branch under one is named by an alias, which stands for `Absent` if it is left out.
 fn alias(name: &Ident) -> Ident {
@@ -20,27 +20,27 @@ pub(super) fn router(service: &Service) -> TokenStream {
     let site = place(&service.name);
     let bw = &placed(&service.krate, site);
     let private = quote_spanned!(site=> #bw::__private);
-    let state = Ident::new("S", site);
+    let any_state = state(site);
     let mut aliases = TokenStream::new();
     let mut bounds = vec![quote_spanned! {site=>
-        #state: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static
+        #any_state: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static
     }];
     let asked_by = |name: &Ident, site: Span| {
-        let (bw, state) = (placed(bw, site), Ident::new("S", site));
+        let (bw, state) = (placed(bw, site), state(site));
         let hosted = quote_spanned!(site=> <#name as #bw::Hosted>);
         quote_spanned!(site=> #state: #bw::Holds<#hosted::Database> + #bw::ExtractsAll<#hosted::Extractors>)
     };
-    let router = Ident::new("router", site);
+    let (variable, shown) = (ours("router", site), hidden(&service.name));
     let mut registered = TokenStream::new();
     let mut register = |name: &Ident, site: Span| {
         let bw = placed(bw, site);
-        registered.extend(quote_spanned!(site=> let #router = <#name as #bw::Hosted>::register(#router);));
+        registered.extend(quote_spanned!(site=> let #variable = <#name as #bw::Hosted>::register(#variable);));
     };
     for member in &service.members {
         let (name, cfgs) = (member.name(), &member.carried().cfgs);
         match member {
             Member::Branch(branch) if cfgs.is_empty() => {
-                bounds.extend(branch::asked_of_state(branch, bw, &state));
+                bounds.extend(branch::asked_of_state(branch, bw, &any_state));
                 register(name, site);
             }
             Member::Elsewhere { .. } if cfgs.is_empty() => {
@@ -49,7 +49,7 @@ pub(super) fn router(service: &Service) -> TokenStream {
             }
             _ => {
                 let alias = alias(name);
-                aliases.extend(conditional(&alias, name, cfgs, &private));
+                aliases.extend(conditional(&alias, name, member.carried(), &private));
                 bounds.push(asked_by(&alias, site));
                 register(&alias, site);
             }
@@ -57,33 +57,39 @@ pub(super) fn router(service: &Service) -> TokenStream {
     }
     let mut seen = HashSet::new();
     bounds.retain(|bound| seen.insert(bound.to_string()));
-    quote_spanned! {site=>
-        #aliases
-
-        /// The routes of this service, for any state that holds what its branches need.
-        ///
-        /// To be merged, not nested: the paths are absolute.
-        #[allow(deprecated, dead_code, unreachable_pub, private_bounds)]
-        pub fn router<#state>() -> #private::Router<#state>
+    let allow = allow_deprecated(service.is_deprecated());
+    let head = quote_spanned!(shown=> pub fn router);
+    let rest = quote_spanned! {site=>
+        <#any_state>() -> #private::Router<#any_state>
         where
             #(#bounds,)*
         {
-            let #router = #private::Router::new();
+            let #variable = #private::Router::new();
             #registered
-            #router
+            #variable
         }
+    };
+    quote! {
+        #aliases
+
+        /// The routes of this service, for any state that has what its branches need.
+        ///
+        /// To be merged, not nested: the paths are absolute.
+        #allow
+        #head #rest
     }
 }
 
-fn conditional(alias: &Ident, name: &Ident, cfgs: &[syn::Attribute], private: &TokenStream) -> TokenStream {
+/// The alias of a branch under `#[cfg]`.
+fn conditional(alias: &Ident, name: &Ident, carried: &Carried, private: &TokenStream) -> TokenStream {
+    let allow = allow_deprecated(carried.is_deprecated);
     let conditions: Vec<_> =
-        cfgs.iter().filter_map(|cfg| cfg.meta.require_list().ok()).map(|list| &list.tokens).collect();
+        carried.cfgs.iter().filter_map(|cfg| cfg.meta.require_list().ok()).map(|list| &list.tokens).collect();
     quote! {
         #[cfg(all(#(#conditions),*))]
-        #[allow(non_camel_case_types, deprecated)]
+        #allow
         type #alias = #name;
         #[cfg(not(all(#(#conditions),*)))]
-        #[allow(non_camel_case_types)]
         type #alias = #private::Absent;
     }
 }

@@ -8,7 +8,7 @@ use super::contract::{contract, host_type, kept_contract};
 use super::openapi::openapi;
 use super::remote::remote;
 use super::router::router;
-use super::{errors, function};
+use super::{allow_deprecated, errors, function};
 use crate::errors::Errors;
 use crate::model::{Branch, COLLECTED, Member, RoutePath, Service};
 use crate::parse::{self, Function, Module};
@@ -112,10 +112,11 @@ fn routes(service: &Service) -> TokenStream {
         }
         Member::Elsewhere { .. } => true,
     });
+    let allow = allow_deprecated(service.is_deprecated());
     let check = unseen.then(|| quote!(#bw::__private::check_paths!(ROUTES);));
     quote! {
         /// The routes of this service. A path is a promise: stored transactions hold it.
-        #[allow(deprecated, dead_code, unreachable_pub)]
+        #allow
         pub const ROUTES: &[#bw::Route] = &[#(#routes),*];
         #check
     }

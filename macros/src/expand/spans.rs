@@ -18,6 +18,27 @@ pub(super) fn hidden(of: impl ToTokens) -> Span {
     Span::mixed_site().located_at(ends(of).0)
 }
 
+/// A name of ours that no user writes: `__payload`.
+///
+/// Hygiene alone does not keep a name of ours from a user's: a variable in a pattern meets his constants, a type parameter
+/// or a lifetime his types.
+pub(super) fn ours(word: &str, site: Span) -> Ident {
+    Ident::new(&format!("__{word}"), site)
+}
+
+/// The type parameter for a router's state.
+pub(super) fn state(site: Span) -> Ident {
+    ours("BranchwireState", site)
+}
+
+/// `#[allow(deprecated)]`, if the user has deprecated this.
+///
+/// No other `allow` is generated: a user may `forbid` the lint, and then rustc refuses the `allow`. Tokens that lints
+/// would report are [`hidden`] instead. `deprecated` is reported at hidden tokens, too.
+pub(super) fn allow_deprecated(is_deprecated: bool) -> Option<TokenStream> {
+    is_deprecated.then(|| quote!(#[allow(deprecated)]))
+}
+
 /// Tokens of ours, at this place.
 pub(super) fn placed(tokens: impl ToTokens, place: Span) -> TokenStream {
     let placed = |token| match token {

@@ -86,6 +86,8 @@ pub(crate) struct Carried {
     pub(crate) docs: Vec<TokenStream>,
     /// `#[deprecated]`, also from within `#[cfg_attr(..)]`.
     pub(crate) deprecated: Vec<TokenStream>,
+    /// Whether the item is deprecated, or allows to name what is.
+    pub(crate) is_deprecated: bool,
     /// The first line of the docs, empty without docs.
     pub(crate) summary: String,
 }

@@ -19,6 +19,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// Whether one of its branches is deprecated.
+    pub(crate) fn is_deprecated(&self) -> bool {
+        self.members.iter().any(|member| member.carried().is_deprecated)
+    }
+
     /// Whether one of its branches has this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.members.iter().any(|member| member.name() == name)

@@ -7,6 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, MetaNameValue, Token};
 
 use crate::model::{Carried, Role};
+use crate::tokens;
 
 /// The attributes that are copied to everything made from the function.
 pub(crate) fn carried(attrs: &[Attribute]) -> Carried {
@@ -23,8 +24,16 @@ pub(crate) fn carried(attrs: &[Attribute]) -> Carried {
             conditional(attr, &mut carried);
         }
     }
+    carried.is_deprecated = !carried.deprecated.is_empty() || attrs.iter().any(allows_deprecated);
     carried.summary = summary(&carried.docs);
     carried
+}
+
+/// Whether it is `#[allow(deprecated)]` or `#[expect(deprecated)]`.
+fn allows_deprecated(attr: &Attribute) -> bool {
+    let level = attr.path();
+    let deprecated = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "deprecated");
+    (level.is_ident("allow") || level.is_ident("expect")) && tokens::any(&attr.meta.to_token_stream(), &deprecated)
 }
 
 /// The first line of the docs that are written as text.

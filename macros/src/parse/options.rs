@@ -160,7 +160,7 @@ fn read_value(name: &Ident, takes: Takes, input: ParseStream<'_>, errors: &mut E
     let (what, form) = match takes {
         Takes::Nothing => return Ok(Some(Value::Nothing)),
         Takes::Path => ("path", format!("`{name} = path::to::it`")),
-        Takes::Type => ("type", format!("`{name} = Type`")),
+        Takes::Type => ("type", format!("`{name} = TransferIn`")),
         Takes::Text(what, example) => (what, format!("`{name} = \"{example}\"`")),
     };
     if !input.peek(Token![=]) {

@@ -1,4 +1,3 @@
-#[allow(clippy::unused_async, clippy::needless_pass_by_value)]
 /// Credits an account.
 pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
     credit(tx, req.user_id, req.amount).await
@@ -6,9 +5,7 @@ pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> 
 /// Credits an account.
 ///
 /// A message's branch: `POST /trans-in`. The function: [`trans_in()`](fn@trans_in).
-#[allow(non_camel_case_types, dead_code, unreachable_pub)]
 pub struct trans_in {}
-#[allow(deprecated)]
 const _: () = {
     impl ::branchwire::Branch for trans_in {
         const ROUTE: ::branchwire::Route = ::branchwire::Route {
@@ -24,8 +21,12 @@ const _: () = {
             ::branchwire::__private::Probe::<TransferIn>::READ_BACK
         };
         type Address = ::branchwire::MsgAddress<TransferIn>;
-        fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-            ::branchwire::MsgAddress::new(service, Self::ROUTE.path, Self::READ_BACK)
+        fn address(__service: &::branchwire::ServiceUrl) -> Self::Address {
+            ::branchwire::MsgAddress::new(
+                __service,
+                <Self as ::branchwire::Branch>::ROUTE.path,
+                <Self as ::branchwire::Branch>::READ_BACK,
+            )
         }
     }
     impl ::branchwire::Hosted for trans_in
@@ -34,22 +35,24 @@ const _: () = {
     {
         type Database = BankB;
         type Extractors = ();
-        fn register<AnyState>(
-            router: ::branchwire::__private::Router<AnyState>,
-        ) -> ::branchwire::__private::Router<AnyState>
+        fn register<__BranchwireState>(
+            __router: ::branchwire::__private::Router<__BranchwireState>,
+        ) -> ::branchwire::__private::Router<__BranchwireState>
         where
-            AnyState: ::branchwire::Holds<Self::Database>
+            __BranchwireState: ::branchwire::Holds<Self::Database>
                 + ::branchwire::ExtractsAll<Self::Extractors>,
         {
-            let branch = ::branchwire::__private::BranchFn {
-                run: |tx, (), payload| ::std::boxed::Box::pin(trans_in(tx, payload)),
+            let __branch = ::branchwire::__private::BranchFn {
+                run: |__tx, (), __payload| ::std::boxed::Box::pin(
+                    trans_in(__tx, __payload),
+                ),
                 payload: <TransferIn as ::branchwire::Payload>::from_json,
                 outcome: <Result<(), Retry> as ::branchwire::MustSucceed>::into_outcome,
             };
             ::branchwire::__private::serve_branch(
-                router,
+                __router,
                 &<Self as ::branchwire::Branch>::ROUTE,
-                branch,
+                __branch,
             )
         }
     }

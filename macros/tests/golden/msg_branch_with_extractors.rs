@@ -1,4 +1,3 @@
-#[allow(clippy::unused_async, clippy::needless_pass_by_value)]
 #[cfg(feature = "transfers")]
 #[deprecated = "use `credit`"]
 #[tracing::instrument(skip_all)]
@@ -13,7 +12,6 @@ pub(crate) async fn trans_in(
 #[cfg(feature = "transfers")]
 /// A message's branch: `POST /in`. The function: [`trans_in()`](fn@trans_in).
 #[deprecated = "use `credit`"]
-#[allow(non_camel_case_types, dead_code, unreachable_pub)]
 pub(crate) struct trans_in {}
 #[cfg(feature = "transfers")]
 #[allow(deprecated)]
@@ -32,12 +30,15 @@ const _: () = {
             ::branchwire::__private::Probe::<TransferIn>::READ_BACK
         };
         type Address = ::branchwire::MsgAddress<TransferIn>;
-        fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-            ::branchwire::MsgAddress::new(service, Self::ROUTE.path, Self::READ_BACK)
+        fn address(__service: &::branchwire::ServiceUrl) -> Self::Address {
+            ::branchwire::MsgAddress::new(
+                __service,
+                <Self as ::branchwire::Branch>::ROUTE.path,
+                <Self as ::branchwire::Branch>::READ_BACK,
+            )
         }
     }
     const _: () = {
-        #[allow(unused_imports)]
         use ::branchwire::__private::NotSo as _;
         if ::branchwire::__private::Probe::<Tenant>::IS_PAYLOAD
             && !::branchwire::__private::Probe::<Tenant>::IS_EXTRACTOR
@@ -53,24 +54,24 @@ const _: () = {
     {
         type Database = BankB;
         type Extractors = (State<Rate>, Tenant);
-        fn register<AnyState>(
-            router: ::branchwire::__private::Router<AnyState>,
-        ) -> ::branchwire::__private::Router<AnyState>
+        fn register<__BranchwireState>(
+            __router: ::branchwire::__private::Router<__BranchwireState>,
+        ) -> ::branchwire::__private::Router<__BranchwireState>
         where
-            AnyState: ::branchwire::Holds<Self::Database>
+            __BranchwireState: ::branchwire::Holds<Self::Database>
                 + ::branchwire::ExtractsAll<Self::Extractors>,
         {
-            let branch = ::branchwire::__private::BranchFn {
-                run: |tx, (extractor0, extractor1), payload| ::std::boxed::Box::pin(
-                    trans_in(tx, extractor0, extractor1, payload),
+            let __branch = ::branchwire::__private::BranchFn {
+                run: |__tx, (__extractor0, __extractor1), __payload| ::std::boxed::Box::pin(
+                    trans_in(__tx, __extractor0, __extractor1, __payload),
                 ),
                 payload: <TransferIn as ::branchwire::Payload>::from_json,
                 outcome: <Result<(), Retry> as ::branchwire::MustSucceed>::into_outcome,
             };
             ::branchwire::__private::serve_branch(
-                router,
+                __router,
                 &<Self as ::branchwire::Branch>::ROUTE,
-                branch,
+                __branch,
             )
         }
     }

@@ -13,14 +13,11 @@
 ::core::compile_error! {
     "`trans_in` is a message's branch, and that cannot refuse: return `Result<(), Retry>`\n\na message's branch is written\n    async fn name(tx: &mut Tx<Database>, payload: Payload) -> Result<(), Retry>\nwith extractors of axum, if any, between the two; the payload may be left out"
 }
-#[allow(unused)]
 pub async fn trans_in(tx: &mut Tx<BankB>, req: &TransferIn) -> Result<(), BranchError> {
     credit(tx, req.user_id, req.amount).await
 }
 /// A message's branch: `POST /trans-in`. The function: [`trans_in()`](fn@trans_in).
-#[allow(non_camel_case_types, dead_code, unreachable_pub)]
 pub struct trans_in {}
-#[allow(deprecated)]
 const _: () = {
     impl ::branchwire::Branch for trans_in {
         const ROUTE: ::branchwire::Route = ::branchwire::Route {
@@ -36,21 +33,25 @@ const _: () = {
             ::branchwire::__private::Probe::<TransferIn>::READ_BACK
         };
         type Address = ::branchwire::MsgAddress<TransferIn>;
-        fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-            ::branchwire::MsgAddress::new(service, Self::ROUTE.path, Self::READ_BACK)
+        fn address(__service: &::branchwire::ServiceUrl) -> Self::Address {
+            ::branchwire::MsgAddress::new(
+                __service,
+                <Self as ::branchwire::Branch>::ROUTE.path,
+                <Self as ::branchwire::Branch>::READ_BACK,
+            )
         }
     }
     impl ::branchwire::Hosted for trans_in {
         type Database = ::branchwire::__private::NoDatabase;
         type Extractors = ();
-        fn register<AnyState>(
-            router: ::branchwire::__private::Router<AnyState>,
-        ) -> ::branchwire::__private::Router<AnyState>
+        fn register<__BranchwireState>(
+            __router: ::branchwire::__private::Router<__BranchwireState>,
+        ) -> ::branchwire::__private::Router<__BranchwireState>
         where
-            AnyState: ::branchwire::Holds<Self::Database>
+            __BranchwireState: ::branchwire::Holds<Self::Database>
                 + ::branchwire::ExtractsAll<Self::Extractors>,
         {
-            router
+            __router
         }
     }
 };

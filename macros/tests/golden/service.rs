@@ -1,7 +1,6 @@
 /// The bank of the receiver.
 pub mod bank_b {
     use super::*;
-    #[allow(clippy::unused_async, clippy::needless_pass_by_value)]
     /// Credits an account.
     pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
         credit(tx, req.user_id, req.amount).await
@@ -9,9 +8,7 @@ pub mod bank_b {
     /// Credits an account.
     ///
     /// A message's branch: `POST /api/bank-b/trans-in`. The function: [`trans_in()`](fn@trans_in).
-    #[allow(non_camel_case_types, dead_code, unreachable_pub)]
     pub struct trans_in {}
-    #[allow(deprecated)]
     const _: () = {
         impl ::branchwire::Branch for trans_in {
             const ROUTE: ::branchwire::Route = ::branchwire::Route {
@@ -27,8 +24,12 @@ pub mod bank_b {
                 ::branchwire::__private::Probe::<TransferIn>::READ_BACK
             };
             type Address = ::branchwire::MsgAddress<TransferIn>;
-            fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-                ::branchwire::MsgAddress::new(service, Self::ROUTE.path, Self::READ_BACK)
+            fn address(__service: &::branchwire::ServiceUrl) -> Self::Address {
+                ::branchwire::MsgAddress::new(
+                    __service,
+                    <Self as ::branchwire::Branch>::ROUTE.path,
+                    <Self as ::branchwire::Branch>::READ_BACK,
+                )
             }
         }
         impl ::branchwire::Hosted for trans_in
@@ -37,15 +38,17 @@ pub mod bank_b {
         {
             type Database = BankB;
             type Extractors = ();
-            fn register<AnyState>(
-                router: ::branchwire::__private::Router<AnyState>,
-            ) -> ::branchwire::__private::Router<AnyState>
+            fn register<__BranchwireState>(
+                __router: ::branchwire::__private::Router<__BranchwireState>,
+            ) -> ::branchwire::__private::Router<__BranchwireState>
             where
-                AnyState: ::branchwire::Holds<Self::Database>
+                __BranchwireState: ::branchwire::Holds<Self::Database>
                     + ::branchwire::ExtractsAll<Self::Extractors>,
             {
-                let branch = ::branchwire::__private::BranchFn {
-                    run: |tx, (), payload| ::std::boxed::Box::pin(trans_in(tx, payload)),
+                let __branch = ::branchwire::__private::BranchFn {
+                    run: |__tx, (), __payload| ::std::boxed::Box::pin(
+                        trans_in(__tx, __payload),
+                    ),
                     payload: <TransferIn as ::branchwire::Payload>::from_json,
                     outcome: <Result<
                         (),
@@ -53,27 +56,24 @@ pub mod bank_b {
                     > as ::branchwire::MustSucceed>::into_outcome,
                 };
                 ::branchwire::__private::serve_branch(
-                    router,
+                    __router,
                     &<Self as ::branchwire::Branch>::ROUTE,
-                    branch,
+                    __branch,
                 )
             }
         }
     };
     /// Has the local transaction of a transfer committed?
-    #[allow(dead_code, unreachable_pub, clippy::missing_errors_doc)]
     pub async fn transfer_prepared(
-        db: &BankB,
-        gid: ::branchwire::Gid,
+        __db: &BankB,
+        __gid: ::branchwire::Gid,
     ) -> ::core::result::Result<::branchwire::Prepared, ::branchwire::Retry> {
-        <BankB as ::branchwire::__private::AskBarrier>::ask_barrier(db, gid).await
+        <BankB as ::branchwire::__private::AskBarrier>::ask_barrier(__db, __gid).await
     }
     /// Has the local transaction of a transfer committed?
     ///
     /// A query-prepared: `GET /api/bank-b/transfer-prepared`. The function: [`transfer_prepared()`](fn@transfer_prepared).
-    #[allow(non_camel_case_types, dead_code, unreachable_pub)]
     pub struct transfer_prepared {}
-    #[allow(deprecated)]
     const _: () = {
         impl ::branchwire::Branch for transfer_prepared {
             const ROUTE: ::branchwire::Route = ::branchwire::Route {
@@ -85,28 +85,31 @@ pub mod bank_b {
                 doc: "Has the local transaction of a transfer committed?",
             };
             type Address = ::branchwire::QueryPrepared<BankB>;
-            fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-                ::branchwire::QueryPrepared::new(service, Self::ROUTE.path)
+            fn address(__service: &::branchwire::ServiceUrl) -> Self::Address {
+                ::branchwire::QueryPrepared::new(
+                    __service,
+                    <Self as ::branchwire::Branch>::ROUTE.path,
+                )
             }
         }
         impl ::branchwire::Hosted for transfer_prepared {
             type Database = BankB;
             type Extractors = ();
-            fn register<AnyState>(
-                router: ::branchwire::__private::Router<AnyState>,
-            ) -> ::branchwire::__private::Router<AnyState>
+            fn register<__BranchwireState>(
+                __router: ::branchwire::__private::Router<__BranchwireState>,
+            ) -> ::branchwire::__private::Router<__BranchwireState>
             where
-                AnyState: ::branchwire::Holds<Self::Database>
+                __BranchwireState: ::branchwire::Holds<Self::Database>
                     + ::branchwire::ExtractsAll<Self::Extractors>,
             {
-                let query_prepared = ::branchwire::__private::QueryPreparedFn {
+                let __query_prepared = ::branchwire::__private::QueryPreparedFn {
                     ask: <BankB as ::branchwire::__private::AskBarrier>::ask_barrier,
                     decision: ::core::convert::identity,
                 };
                 ::branchwire::__private::serve_query_prepared(
-                    router,
+                    __router,
                     &<Self as ::branchwire::Branch>::ROUTE,
-                    query_prepared,
+                    __query_prepared,
                 )
             }
         }
@@ -116,14 +119,12 @@ pub mod bank_b {
     #[query_prepared(__branchwire_collected)]
     const _: () = ();
     /// The routes of this service. A path is a promise: stored transactions hold it.
-    #[allow(deprecated, dead_code, unreachable_pub)]
     pub const ROUTES: &[::branchwire::Route] = &[
         <trans_in as ::branchwire::Branch>::ROUTE,
         <transfer_prepared as ::branchwire::Branch>::ROUTE,
     ];
     /// This service at an address: a method for each of its branches.
     #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-    #[allow(dead_code, unreachable_pub)]
     pub struct Remote {
         service: ::branchwire::ServiceUrl,
     }
@@ -131,33 +132,26 @@ pub mod bank_b {
     ///
     /// # Errors
     /// `InvalidUrl` if it is not an http or https address.
-    #[allow(dead_code, unreachable_pub)]
     pub fn at(
-        url: impl ::core::convert::AsRef<::core::primitive::str>,
+        __url: impl ::core::convert::AsRef<::core::primitive::str>,
     ) -> ::core::result::Result<Remote, ::branchwire::InvalidUrl> {
+        let __url = ::core::convert::AsRef::as_ref(&__url);
         ::core::result::Result::Ok(Remote {
-            service: ::branchwire::ServiceUrl::new(url.as_ref())?,
+            service: ::branchwire::ServiceUrl::new(__url)?,
         })
     }
-    #[allow(
-        deprecated,
-        dead_code,
-        unreachable_pub,
-        private_interfaces,
-        clippy::pedantic
-    )]
     impl Remote {
         /// Credits an account.
         ///
         /// A message's branch: `POST /api/bank-b/trans-in`.
-        pub fn trans_in(&self, payload: &TransferIn) -> ::branchwire::MsgBranch
+        pub fn trans_in(&self, __payload: &TransferIn) -> ::branchwire::MsgBranch
         where
-            for<'payload> &'payload TransferIn: ::branchwire::SendPayload,
+            for<'sent_payload> &'sent_payload TransferIn: ::branchwire::SendPayload,
         {
             ::branchwire::MsgBranch::with_payload(
                     &self.service,
                     <trans_in as ::branchwire::Branch>::ROUTE.path,
-                    &payload,
+                    &__payload,
                 )
                 .read_back(<trans_in as ::branchwire::Branch>::READ_BACK)
         }
@@ -167,20 +161,23 @@ pub mod bank_b {
         pub fn transfer_prepared(&self) -> ::branchwire::QueryPrepared<BankB> {
             <transfer_prepared as ::branchwire::Branch>::address(&self.service)
         }
+        fn branchwire__never_called() {}
     }
-    /// The routes of this service, for any state that holds what its branches need.
+    /// The routes of this service, for any state that has what its branches need.
     ///
     /// To be merged, not nested: the paths are absolute.
-    #[allow(deprecated, dead_code, unreachable_pub, private_bounds)]
-    pub fn router<S>() -> ::branchwire::__private::Router<S>
+    pub fn router<__BranchwireState>() -> ::branchwire::__private::Router<
+        __BranchwireState,
+    >
     where
-        S: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static,
-        S: ::branchwire::Holds<BankB>,
+        __BranchwireState: ::core::clone::Clone + ::core::marker::Send
+            + ::core::marker::Sync + 'static,
+        __BranchwireState: ::branchwire::Holds<BankB>,
         BankB: ::branchwire::Database,
     {
-        let router = ::branchwire::__private::Router::new();
-        let router = <trans_in as ::branchwire::Hosted>::register(router);
-        let router = <transfer_prepared as ::branchwire::Hosted>::register(router);
-        router
+        let __router = ::branchwire::__private::Router::new();
+        let __router = <trans_in as ::branchwire::Hosted>::register(__router);
+        let __router = <transfer_prepared as ::branchwire::Hosted>::register(__router);
+        __router
     }
 }

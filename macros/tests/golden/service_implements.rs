@@ -1,13 +1,10 @@
 pub mod notary {
     use super::*;
-    #[allow(clippy::unused_async, clippy::needless_pass_by_value)]
     pub async fn transferred(tx: &mut Tx<Archive>, notice: Notice) -> Result<(), Retry> {
         write_down(tx, notice).await
     }
     /// A message's branch: `POST` at the path that the contract gives it. The function: [`transferred()`](fn@transferred).
-    #[allow(non_camel_case_types, dead_code, unreachable_pub)]
     pub struct transferred {}
-    #[allow(deprecated)]
     const _: () = {
         impl ::branchwire::Branch for transferred {
             const ROUTE: ::branchwire::Route = ::branchwire::Route {
@@ -26,8 +23,12 @@ pub mod notary {
                 ::branchwire::__private::Probe::<Notice>::READ_BACK
             };
             type Address = ::branchwire::MsgAddress<Notice>;
-            fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-                ::branchwire::MsgAddress::new(service, Self::ROUTE.path, Self::READ_BACK)
+            fn address(__service: &::branchwire::ServiceUrl) -> Self::Address {
+                ::branchwire::MsgAddress::new(
+                    __service,
+                    <Self as ::branchwire::Branch>::ROUTE.path,
+                    <Self as ::branchwire::Branch>::READ_BACK,
+                )
             }
         }
         impl ::branchwire::Hosted for transferred
@@ -36,16 +37,16 @@ pub mod notary {
         {
             type Database = Archive;
             type Extractors = ();
-            fn register<AnyState>(
-                router: ::branchwire::__private::Router<AnyState>,
-            ) -> ::branchwire::__private::Router<AnyState>
+            fn register<__BranchwireState>(
+                __router: ::branchwire::__private::Router<__BranchwireState>,
+            ) -> ::branchwire::__private::Router<__BranchwireState>
             where
-                AnyState: ::branchwire::Holds<Self::Database>
+                __BranchwireState: ::branchwire::Holds<Self::Database>
                     + ::branchwire::ExtractsAll<Self::Extractors>,
             {
-                let branch = ::branchwire::__private::BranchFn {
-                    run: |tx, (), payload| ::std::boxed::Box::pin(
-                        transferred(tx, payload),
+                let __branch = ::branchwire::__private::BranchFn {
+                    run: |__tx, (), __payload| ::std::boxed::Box::pin(
+                        transferred(__tx, __payload),
                     ),
                     payload: <Notice as ::branchwire::Payload>::from_json,
                     outcome: <Result<
@@ -54,24 +55,21 @@ pub mod notary {
                     > as ::branchwire::MustSucceed>::into_outcome,
                 };
                 ::branchwire::__private::serve_branch(
-                    router,
+                    __router,
                     &<Self as ::branchwire::Branch>::ROUTE,
-                    branch,
+                    __branch,
                 )
             }
         }
     };
-    #[allow(dead_code, unreachable_pub, clippy::missing_errors_doc)]
     pub async fn sealed(
-        db: &Archive,
-        gid: ::branchwire::Gid,
+        __db: &Archive,
+        __gid: ::branchwire::Gid,
     ) -> ::core::result::Result<::branchwire::Prepared, ::branchwire::Retry> {
-        <Archive as ::branchwire::__private::AskBarrier>::ask_barrier(db, gid).await
+        <Archive as ::branchwire::__private::AskBarrier>::ask_barrier(__db, __gid).await
     }
     /// A query-prepared: `GET /sealed` below the contract's base. The function: [`sealed()`](fn@sealed).
-    #[allow(non_camel_case_types, dead_code, unreachable_pub)]
     pub struct sealed {}
-    #[allow(deprecated)]
     const _: () = {
         impl ::branchwire::Branch for sealed {
             const ROUTE: ::branchwire::Route = ::branchwire::Route {
@@ -86,28 +84,31 @@ pub mod notary {
                 doc: "",
             };
             type Address = ::branchwire::QueryPrepared<Archive>;
-            fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-                ::branchwire::QueryPrepared::new(service, Self::ROUTE.path)
+            fn address(__service: &::branchwire::ServiceUrl) -> Self::Address {
+                ::branchwire::QueryPrepared::new(
+                    __service,
+                    <Self as ::branchwire::Branch>::ROUTE.path,
+                )
             }
         }
         impl ::branchwire::Hosted for sealed {
             type Database = Archive;
             type Extractors = ();
-            fn register<AnyState>(
-                router: ::branchwire::__private::Router<AnyState>,
-            ) -> ::branchwire::__private::Router<AnyState>
+            fn register<__BranchwireState>(
+                __router: ::branchwire::__private::Router<__BranchwireState>,
+            ) -> ::branchwire::__private::Router<__BranchwireState>
             where
-                AnyState: ::branchwire::Holds<Self::Database>
+                __BranchwireState: ::branchwire::Holds<Self::Database>
                     + ::branchwire::ExtractsAll<Self::Extractors>,
             {
-                let query_prepared = ::branchwire::__private::QueryPreparedFn {
+                let __query_prepared = ::branchwire::__private::QueryPreparedFn {
                     ask: <Archive as ::branchwire::__private::AskBarrier>::ask_barrier,
                     decision: ::core::convert::identity,
                 };
                 ::branchwire::__private::serve_query_prepared(
-                    router,
+                    __router,
                     &<Self as ::branchwire::Branch>::ROUTE,
-                    query_prepared,
+                    __query_prepared,
                 )
             }
         }
@@ -117,7 +118,6 @@ pub mod notary {
     #[query_prepared(__branchwire_collected)]
     const _: () = ();
     /// The routes of this service. A path is a promise: stored transactions hold it.
-    #[allow(deprecated, dead_code, unreachable_pub)]
     pub const ROUTES: &[::branchwire::Route] = &[
         <transferred as ::branchwire::Branch>::ROUTE,
         <sealed as ::branchwire::Branch>::ROUTE,
@@ -125,7 +125,6 @@ pub mod notary {
     ::branchwire::__private::check_paths!(ROUTES);
     /// This service at an address: a method for each of its branches.
     #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-    #[allow(dead_code, unreachable_pub)]
     pub struct Remote {
         service: ::branchwire::ServiceUrl,
     }
@@ -133,31 +132,24 @@ pub mod notary {
     ///
     /// # Errors
     /// `InvalidUrl` if it is not an http or https address.
-    #[allow(dead_code, unreachable_pub)]
     pub fn at(
-        url: impl ::core::convert::AsRef<::core::primitive::str>,
+        __url: impl ::core::convert::AsRef<::core::primitive::str>,
     ) -> ::core::result::Result<Remote, ::branchwire::InvalidUrl> {
+        let __url = ::core::convert::AsRef::as_ref(&__url);
         ::core::result::Result::Ok(Remote {
-            service: ::branchwire::ServiceUrl::new(url.as_ref())?,
+            service: ::branchwire::ServiceUrl::new(__url)?,
         })
     }
-    #[allow(
-        deprecated,
-        dead_code,
-        unreachable_pub,
-        private_interfaces,
-        clippy::pedantic
-    )]
     impl Remote {
         /// A message's branch: `POST` at the path that the contract gives it.
-        pub fn transferred(&self, payload: &Notice) -> ::branchwire::MsgBranch
+        pub fn transferred(&self, __payload: &Notice) -> ::branchwire::MsgBranch
         where
-            for<'payload> &'payload Notice: ::branchwire::SendPayload,
+            for<'sent_payload> &'sent_payload Notice: ::branchwire::SendPayload,
         {
             ::branchwire::MsgBranch::with_payload(
                     &self.service,
                     <transferred as ::branchwire::Branch>::ROUTE.path,
-                    &payload,
+                    &__payload,
                 )
                 .read_back(<transferred as ::branchwire::Branch>::READ_BACK)
         }
@@ -165,30 +157,31 @@ pub mod notary {
         pub fn sealed(&self) -> ::branchwire::QueryPrepared<Archive> {
             <sealed as ::branchwire::Branch>::address(&self.service)
         }
+        fn branchwire__never_called() {}
     }
-    /// The routes of this service, for any state that holds what its branches need.
+    /// The routes of this service, for any state that has what its branches need.
     ///
     /// To be merged, not nested: the paths are absolute.
-    #[allow(deprecated, dead_code, unreachable_pub, private_bounds)]
-    pub fn router<S>() -> ::branchwire::__private::Router<S>
+    pub fn router<__BranchwireState>() -> ::branchwire::__private::Router<
+        __BranchwireState,
+    >
     where
-        S: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static,
-        S: ::branchwire::Holds<Archive>,
+        __BranchwireState: ::core::clone::Clone + ::core::marker::Send
+            + ::core::marker::Sync + 'static,
+        __BranchwireState: ::branchwire::Holds<Archive>,
         Archive: ::branchwire::Database,
     {
-        let router = ::branchwire::__private::Router::new();
-        let router = <transferred as ::branchwire::Hosted>::register(router);
-        let router = <sealed as ::branchwire::Hosted>::register(router);
-        router
+        let __router = ::branchwire::__private::Router::new();
+        let __router = <transferred as ::branchwire::Hosted>::register(__router);
+        let __router = <sealed as ::branchwire::Hosted>::register(__router);
+        __router
     }
     #[doc(hidden)]
-    #[allow(dead_code, unreachable_pub)]
     pub enum __BranchwireHost {}
 }
-#[allow(deprecated, unused_variables)]
 impl contracts::notary::Contract for notary::__BranchwireHost {
     fn transferred(
-        payload: <<notary::transferred as ::branchwire::Branch>::Address as ::branchwire::Address>::Payload,
+        _: <<notary::transferred as ::branchwire::Branch>::Address as ::branchwire::Address>::Payload,
     ) -> <<notary::transferred as ::branchwire::Branch>::Address as ::branchwire::Address>::Addressed {
         ::core::unreachable!()
     }

@@ -3,9 +3,7 @@ pub mod notary {
     /// Writes a transfer down.
     ///
     /// A message's branch: `POST /api/notary/transferred`. Hosted elsewhere.
-    #[allow(non_camel_case_types, dead_code, unreachable_pub)]
     pub struct transferred {}
-    #[allow(deprecated)]
     const _: () = {
         impl ::branchwire::Branch for transferred {
             const ROUTE: ::branchwire::Route = ::branchwire::Route {
@@ -21,15 +19,17 @@ pub mod notary {
                 ::branchwire::__private::Probe::<Notice>::READ_BACK
             };
             type Address = ::branchwire::MsgAddress<Notice>;
-            fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-                ::branchwire::MsgAddress::new(service, Self::ROUTE.path, Self::READ_BACK)
+            fn address(__service: &::branchwire::ServiceUrl) -> Self::Address {
+                ::branchwire::MsgAddress::new(
+                    __service,
+                    <Self as ::branchwire::Branch>::ROUTE.path,
+                    <Self as ::branchwire::Branch>::READ_BACK,
+                )
             }
         }
     };
     /// A message's branch: `GET /api/notary/v2/seal`. Hosted elsewhere.
-    #[allow(non_camel_case_types, dead_code, unreachable_pub)]
     pub struct seal {}
-    #[allow(deprecated)]
     const _: () = {
         impl ::branchwire::Branch for seal {
             const ROUTE: ::branchwire::Route = ::branchwire::Route {
@@ -41,22 +41,23 @@ pub mod notary {
                 doc: "",
             };
             type Address = ::branchwire::MsgBranch;
-            fn address(service: &::branchwire::ServiceUrl) -> Self::Address {
-                ::branchwire::MsgBranch::without_payload(service, Self::ROUTE.path)
+            fn address(__service: &::branchwire::ServiceUrl) -> Self::Address {
+                ::branchwire::MsgBranch::without_payload(
+                    __service,
+                    <Self as ::branchwire::Branch>::ROUTE.path,
+                )
             }
         }
     };
     #[msg_branch(__branchwire_collected)]
     const _: () = ();
     /// The routes of this service. A path is a promise: stored transactions hold it.
-    #[allow(deprecated, dead_code, unreachable_pub)]
     pub const ROUTES: &[::branchwire::Route] = &[
         <transferred as ::branchwire::Branch>::ROUTE,
         <seal as ::branchwire::Branch>::ROUTE,
     ];
     /// This service at an address: a method for each of its branches.
     #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-    #[allow(dead_code, unreachable_pub)]
     pub struct Remote {
         service: ::branchwire::ServiceUrl,
     }
@@ -64,33 +65,26 @@ pub mod notary {
     ///
     /// # Errors
     /// `InvalidUrl` if it is not an http or https address.
-    #[allow(dead_code, unreachable_pub)]
     pub fn at(
-        url: impl ::core::convert::AsRef<::core::primitive::str>,
+        __url: impl ::core::convert::AsRef<::core::primitive::str>,
     ) -> ::core::result::Result<Remote, ::branchwire::InvalidUrl> {
+        let __url = ::core::convert::AsRef::as_ref(&__url);
         ::core::result::Result::Ok(Remote {
-            service: ::branchwire::ServiceUrl::new(url.as_ref())?,
+            service: ::branchwire::ServiceUrl::new(__url)?,
         })
     }
-    #[allow(
-        deprecated,
-        dead_code,
-        unreachable_pub,
-        private_interfaces,
-        clippy::pedantic
-    )]
     impl Remote {
         /// Writes a transfer down.
         ///
         /// A message's branch: `POST /api/notary/transferred`.
-        pub fn transferred(&self, payload: &Notice) -> ::branchwire::MsgBranch
+        pub fn transferred(&self, __payload: &Notice) -> ::branchwire::MsgBranch
         where
-            for<'payload> &'payload Notice: ::branchwire::SendPayload,
+            for<'sent_payload> &'sent_payload Notice: ::branchwire::SendPayload,
         {
             ::branchwire::MsgBranch::with_payload(
                     &self.service,
                     <transferred as ::branchwire::Branch>::ROUTE.path,
-                    &payload,
+                    &__payload,
                 )
                 .read_back(<transferred as ::branchwire::Branch>::READ_BACK)
         }
@@ -101,17 +95,17 @@ pub mod notary {
                 <seal as ::branchwire::Branch>::ROUTE.path,
             )
         }
+        fn branchwire__never_called() {}
     }
     /// What a service hosts that says `#[service(implements = ..)]`: each of these branches, and no other.
-    #[allow(deprecated, dead_code, unreachable_pub, private_interfaces)]
     pub trait Contract {
         #[doc(hidden)]
         const __ROUTES: &'static [::branchwire::Route] = ROUTES;
         #[doc(hidden)]
         const __BASE: &'static ::core::primitive::str = "/api/notary";
         /// Hosts `transferred`.
-        fn transferred(payload: Notice) -> ::branchwire::MsgBranch;
+        fn transferred(_: Notice) -> ::branchwire::MsgBranch;
         /// Hosts `seal`.
-        fn seal(payload: ()) -> ::branchwire::MsgBranch;
+        fn seal(_: ()) -> ::branchwire::MsgBranch;
     }
 }

@@ -1,17 +1,14 @@
 pub mod bank_b {
     use super::*;
     pub const LIMIT: i64 = 100;
-    #[allow(clippy::unused_async, clippy::needless_pass_by_value)]
     #[cfg(feature = "bonus")]
     pub async fn bonus(tx: &mut Tx<BankB>) -> Result<(), Retry> {
         credit(tx, 1, LIMIT).await
     }
     #[cfg(feature = "bonus")]
     /// A message's branch: `GET /api/bank-b/bonus`. The function: [`bonus()`](fn@bonus).
-    #[allow(non_camel_case_types, dead_code, unreachable_pub)]
     pub struct bonus {}
     #[cfg(feature = "bonus")]
-    #[allow(deprecated)]
     const _: () = {
         impl ::kit::transactions::Branch for bonus {
             const ROUTE: ::kit::transactions::Route = ::kit::transactions::Route {
@@ -23,10 +20,10 @@ pub mod bank_b {
                 doc: "",
             };
             type Address = ::kit::transactions::MsgBranch;
-            fn address(service: &::kit::transactions::ServiceUrl) -> Self::Address {
+            fn address(__service: &::kit::transactions::ServiceUrl) -> Self::Address {
                 ::kit::transactions::MsgBranch::without_payload(
-                    service,
-                    Self::ROUTE.path,
+                    __service,
+                    <Self as ::kit::transactions::Branch>::ROUTE.path,
                 )
             }
         }
@@ -36,15 +33,15 @@ pub mod bank_b {
         {
             type Database = BankB;
             type Extractors = ();
-            fn register<AnyState>(
-                router: ::kit::transactions::__private::Router<AnyState>,
-            ) -> ::kit::transactions::__private::Router<AnyState>
+            fn register<__BranchwireState>(
+                __router: ::kit::transactions::__private::Router<__BranchwireState>,
+            ) -> ::kit::transactions::__private::Router<__BranchwireState>
             where
-                AnyState: ::kit::transactions::Holds<Self::Database>
+                __BranchwireState: ::kit::transactions::Holds<Self::Database>
                     + ::kit::transactions::ExtractsAll<Self::Extractors>,
             {
-                let branch = ::kit::transactions::__private::BranchFn {
-                    run: |tx, (), ()| ::std::boxed::Box::pin(bonus(tx)),
+                let __branch = ::kit::transactions::__private::BranchFn {
+                    run: |__tx, (), ()| ::std::boxed::Box::pin(bonus(__tx)),
                     payload: ::kit::transactions::__private::no_payload,
                     outcome: <Result<
                         (),
@@ -52,10 +49,10 @@ pub mod bank_b {
                     > as ::kit::transactions::MustSucceed>::into_outcome,
                 };
                 ::kit::transactions::__private::serve_branch(
-                    router,
+                    __router,
                     &<Self as ::kit::transactions::Branch>::ROUTE,
                     ::kit::transactions::protocol::Op::Action,
-                    branch,
+                    __branch,
                 )
             }
         }
@@ -67,7 +64,6 @@ pub mod bank_b {
     #[msg_branch(__branchwire_collected)]
     const _: () = ();
     /// The routes of this service. A path is a promise: stored transactions hold it.
-    #[allow(deprecated, dead_code, unreachable_pub)]
     pub const ROUTES: &[::kit::transactions::Route] = &[
         #[cfg(feature = "bonus")]
         <bonus as ::kit::transactions::Branch>::ROUTE,
@@ -76,7 +72,6 @@ pub mod bank_b {
     ::kit::transactions::__private::check_paths!(ROUTES);
     /// This service at an address: a method for each of its branches.
     #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-    #[allow(dead_code, unreachable_pub)]
     pub struct Remote {
         service: ::kit::transactions::ServiceUrl,
     }
@@ -84,21 +79,14 @@ pub mod bank_b {
     ///
     /// # Errors
     /// `InvalidUrl` if it is not an http or https address.
-    #[allow(dead_code, unreachable_pub)]
     pub fn at(
-        url: impl ::core::convert::AsRef<::core::primitive::str>,
+        __url: impl ::core::convert::AsRef<::core::primitive::str>,
     ) -> ::core::result::Result<Remote, ::kit::transactions::InvalidUrl> {
+        let __url = ::core::convert::AsRef::as_ref(&__url);
         ::core::result::Result::Ok(Remote {
-            service: ::kit::transactions::ServiceUrl::new(url.as_ref())?,
+            service: ::kit::transactions::ServiceUrl::new(__url)?,
         })
     }
-    #[allow(
-        deprecated,
-        dead_code,
-        unreachable_pub,
-        private_interfaces,
-        clippy::pedantic
-    )]
     impl Remote {
         #[cfg(feature = "bonus")]
         /// A message's branch: `GET /api/bank-b/bonus`.
@@ -111,46 +99,49 @@ pub mod bank_b {
         ///The branch [`refund`](struct@refund), with its payload (`&()` if it takes none).
         pub fn refund(
             &self,
-            payload: &<<refund as ::kit::transactions::Branch>::Address as ::kit::transactions::Address>::Payload,
+            __payload: &<<refund as ::kit::transactions::Branch>::Address as ::kit::transactions::Address>::Payload,
         ) -> <<refund as ::kit::transactions::Branch>::Address as ::kit::transactions::Address>::Addressed
         where
-            for<'payload> &'payload <<refund as ::kit::transactions::Branch>::Address as ::kit::transactions::Address>::Payload: ::kit::transactions::SendPayload,
+            for<'sent_payload> &'sent_payload <<refund as ::kit::transactions::Branch>::Address as ::kit::transactions::Address>::Payload: ::kit::transactions::SendPayload,
         {
             ::kit::transactions::Address::carrying(
                 <refund as ::kit::transactions::Branch>::address(&self.service),
-                &payload,
+                &__payload,
             )
         }
+        fn branchwire__never_called() {}
     }
     #[cfg(all(feature = "bonus"))]
-    #[allow(non_camel_case_types, deprecated)]
     type __branchwire_bonus = bonus;
     #[cfg(not(all(feature = "bonus")))]
-    #[allow(non_camel_case_types)]
     type __branchwire_bonus = ::kit::transactions::__private::Absent;
-    /// The routes of this service, for any state that holds what its branches need.
+    /// The routes of this service, for any state that has what its branches need.
     ///
     /// To be merged, not nested: the paths are absolute.
-    #[allow(deprecated, dead_code, unreachable_pub, private_bounds)]
-    pub fn router<S>() -> ::kit::transactions::__private::Router<S>
+    pub fn router<__BranchwireState>() -> ::kit::transactions::__private::Router<
+        __BranchwireState,
+    >
     where
-        S: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static,
-        S: ::kit::transactions::Holds<
+        __BranchwireState: ::core::clone::Clone + ::core::marker::Send
+            + ::core::marker::Sync + 'static,
+        __BranchwireState: ::kit::transactions::Holds<
                 <__branchwire_bonus as ::kit::transactions::Hosted>::Database,
             >
             + ::kit::transactions::ExtractsAll<
                 <__branchwire_bonus as ::kit::transactions::Hosted>::Extractors,
             >,
-        S: ::kit::transactions::Holds<<refund as ::kit::transactions::Hosted>::Database>
+        __BranchwireState: ::kit::transactions::Holds<
+                <refund as ::kit::transactions::Hosted>::Database,
+            >
             + ::kit::transactions::ExtractsAll<
                 <refund as ::kit::transactions::Hosted>::Extractors,
             >,
     {
-        let router = ::kit::transactions::__private::Router::new();
-        let router = <__branchwire_bonus as ::kit::transactions::Hosted>::register(
-            router,
+        let __router = ::kit::transactions::__private::Router::new();
+        let __router = <__branchwire_bonus as ::kit::transactions::Hosted>::register(
+            __router,
         );
-        let router = <refund as ::kit::transactions::Hosted>::register(router);
-        router
+        let __router = <refund as ::kit::transactions::Hosted>::register(__router);
+        __router
     }
 }

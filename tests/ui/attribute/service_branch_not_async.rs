@@ -10,7 +10,7 @@ pub mod bank_b {
     use super::*;
 
     #[msg_branch]
-    pub fn trans_in(tx: &mut Tx<Bank>) -> Result<(), Retry> {
+    pub fn trans_in(_: &mut Tx<Bank>) -> Result<(), Retry> {
         Ok(())
     }
 }

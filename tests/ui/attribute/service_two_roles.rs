@@ -11,7 +11,7 @@ pub mod bank_b {
 
     #[msg_branch]
     #[query_prepared]
-    pub async fn trans_in(tx: &mut Tx<Bank>) -> Result<(), Retry> {
+    pub async fn trans_in(_: &mut Tx<Bank>) -> Result<(), Retry> {
         Ok(())
     }
 }

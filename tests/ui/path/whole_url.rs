@@ -6,7 +6,7 @@ use branchwire::prelude::*;
 pub struct Bank(sqlx::SqlitePool);
 
 #[msg_branch("http://bank-b/trans-in")]
-pub async fn trans_in(tx: &mut Tx<Bank>) -> Result<(), Retry> {
+pub async fn trans_in(_: &mut Tx<Bank>) -> Result<(), Retry> {
     Ok(())
 }
 

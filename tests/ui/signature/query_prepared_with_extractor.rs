@@ -6,7 +6,7 @@ use branchwire::prelude::*;
 pub struct Bank(sqlx::SqlitePool);
 
 #[query_prepared]
-pub async fn transfer_prepared(db: &Bank, gid: Gid, context: BranchContext) -> Result<Prepared, Retry> {
+pub async fn transfer_prepared(_: &Bank, _: Gid, _: BranchContext) -> Result<Prepared, Retry> {
     Ok(Prepared::Ongoing)
 }
 
