@@ -95,7 +95,7 @@ fn check(settings: &HashMap<String, String>) -> Result<(), String> {
         (&["sql_mode"], "STRICT_ALL_TABLES"),
     ] {
         let is = value(names);
-        if !is.contains(wanted) {
+        if !is.split(',').any(|word| word == wanted) {
             return Err(format!(
                 "`{}` is `{is}` right after it was set to `{wanted}`: a proxy gives this connection other sessions, and \
                  settings do not last; use the database's own address",
