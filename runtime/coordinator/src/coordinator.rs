@@ -95,13 +95,10 @@ impl Coordinator {
         self.close().await;
     }
 
-    async fn close(mut self) {
-        self.close_store().await;
-    }
-
-    async fn close_store(&mut self) {
+    /// Writes what is waiting, and closes the store.
+    async fn close(self) {
         self.journal_stop.cancel();
-        if let Err(error) = (&mut self.journal).await {
+        if let Err(error) = self.journal.await {
             tracing::error!(%error, "the journal ended in error");
         }
         self.core.store.close().await;
@@ -115,22 +112,15 @@ impl Coordinator {
     }
 
     /// The time may have moved.
-    #[cfg(feature = "sqlite")]
+    #[cfg(feature = "testing")]
     pub(crate) fn look_now(&self) {
         self.core.schedule.look_now();
     }
 
     /// Makes a transaction due.
-    #[cfg(feature = "sqlite")]
+    #[cfg(feature = "testing")]
     pub(crate) async fn make_due(&self, gid: &branchwire_protocol::Gid) -> Result<(), crate::runner::RequestError> {
         self.core.tell(gid.clone(), crate::engine::Event::ResetNextCronTime).await
-    }
-
-    /// What [`stop`](Self::stop) does, with something left to be replaced.
-    #[cfg(feature = "sqlite")]
-    pub(crate) async fn stop_now(&mut self) {
-        self.core.stop(self.grace).await;
-        self.close_store().await;
     }
 
     /// How many transactions are in memory: those under way, and prepared ones whose submit is expected.
@@ -145,11 +135,11 @@ pub struct Builder {
     address: Option<String>,
     store_options: store::Options,
     store: Option<Arc<dyn Store>>,
-    transport: Option<Arc<dyn Transport>>,
+    pub(crate) transport: Option<Arc<dyn Transport>>,
     networks: Networks,
     keys: Option<Keys>,
     tokens: Option<ApiTokens>,
-    clock: Clock,
+    pub(crate) clock: Clock,
     settings: Settings,
     limits: CallLimits,
     retention: Option<Retention>,
@@ -157,6 +147,7 @@ pub struct Builder {
 }
 
 /// How long finished transactions are kept.
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retention {
     /// Until somebody removes them.
@@ -193,6 +184,7 @@ impl Default for Builder {
 }
 
 /// Why a coordinator did not start.
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// No store was given.
@@ -223,12 +215,14 @@ impl Builder {
     }
 
     /// A store that is open already, instead of an address.
+    #[cfg(feature = "unstable-simulation")]
     pub fn with_store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self
     }
 
     /// Another way to call branches than HTTP.
+    #[cfg(feature = "unstable-simulation")]
     pub fn with_transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
         self
@@ -254,6 +248,7 @@ impl Builder {
     }
 
     /// Another clock than the system's.
+    #[cfg(feature = "unstable-simulation")]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self

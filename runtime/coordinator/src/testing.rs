@@ -144,7 +144,8 @@ impl Channel for Line {
 /// A coordinator for one test.
 #[must_use = "it is to be stopped at the end, which removes its file"]
 pub struct TestCoordinator {
-    coordinator: Coordinator,
+    /// There is one but while it is replaced.
+    coordinator: Option<Coordinator>,
     services: Services,
     clock: Clock,
     file: PathBuf,
@@ -162,7 +163,7 @@ impl TestCoordinator {
         let coordinator = start(&file, &services, &clock).await;
         let line =
             Line { coordinator: Arc::new(Mutex::new(InProcess(coordinator.router()))), lose_submits: Arc::default() };
-        Self { coordinator, services, clock, file, line }
+        Self { coordinator: Some(coordinator), services, clock, file, line }
     }
 
     /// A client of it; it stays good over restarts.
@@ -180,7 +181,7 @@ impl TestCoordinator {
     /// Lets time pass. What has become due is taken up.
     pub fn advance(&self, time: Duration) {
         self.clock.advance(time);
-        self.coordinator.look_now();
+        self.running().look_now();
     }
 
     /// Makes a transaction due: query-prepared is asked, or the branches that are not done are called.
@@ -188,7 +189,7 @@ impl TestCoordinator {
     /// # Panics
     /// If there is no such transaction.
     pub async fn ask_now(&self, gid: &Gid) {
-        self.coordinator.make_due(gid).await.expect("a transaction of this gid");
+        self.running().make_due(gid).await.expect("a transaction of this gid");
     }
 
     /// Ends the coordinator, and starts another one on the same file.
@@ -196,9 +197,16 @@ impl TestCoordinator {
     /// # Panics
     /// If it does not start.
     pub async fn restart(&mut self) {
-        self.coordinator.stop_now().await;
-        self.coordinator = start(&self.file, &self.services, &self.clock).await;
-        *self.line.coordinator.lock().unwrap_or_else(PoisonError::into_inner) = InProcess(self.coordinator.router());
+        if let Some(coordinator) = self.coordinator.take() {
+            coordinator.stop().await;
+        }
+        let coordinator = start(&self.file, &self.services, &self.clock).await;
+        *self.line.coordinator.lock().unwrap_or_else(PoisonError::into_inner) = InProcess(coordinator.router());
+        self.coordinator = Some(coordinator);
+    }
+
+    fn running(&self) -> &Coordinator {
+        self.coordinator.as_ref().expect("it is replaced only while nothing else is asked of it")
     }
 
     /// Where a transaction stands; `None` if there is none of this gid.
@@ -229,7 +237,9 @@ impl TestCoordinator {
 
     /// Ends it, and removes its file.
     pub async fn stop(self) {
-        self.coordinator.stop().await;
+        if let Some(coordinator) = self.coordinator {
+            coordinator.stop().await;
+        }
         for suffix in ["", "-wal", "-shm", ".lock"] {
             let mut file = self.file.clone().into_os_string();
             file.push(suffix);
@@ -240,11 +250,8 @@ impl TestCoordinator {
 }
 
 async fn start(file: &std::path::Path, services: &Services, clock: &Clock) -> Coordinator {
-    Coordinator::builder()
-        .store(format!("sqlite://{}", file.display()))
-        .with_transport(Arc::new(services.clone()))
-        .with_clock(clock.clone())
-        .start()
-        .await
-        .expect("a coordinator on a new file")
+    let mut builder = Coordinator::builder().store(format!("sqlite://{}", file.display()));
+    builder.transport = Some(Arc::new(services.clone()));
+    builder.clock = clock.clone();
+    builder.start().await.expect("a coordinator on a new file")
 }

@@ -126,6 +126,7 @@ impl<DB: BankDriver> Banks<DB> {
             Ok(Done::Submitted { .. } | Done::Committed { .. }) => &self.told.committed,
             Ok(Done::Unknown { .. }) => &self.told.unknown,
             Ok(Done::Stopped { gid, .. }) => panic!("nobody stopped {gid}"),
+            Ok(Done::EndedEarly { gid }) => panic!("{gid} was ended early"),
             Err(NotDone::RolledBack(_) | NotDone::NotCommitted(_)) => &self.told.refused,
             Err(NotDone::NotStarted(_) | NotDone::InProgress { .. }) => &self.told.not_started,
             Ok(Done::Repeated { gid, .. }) | Err(NotDone::GivenUp { gid } | NotDone::OtherMessage { gid }) => {

@@ -10,7 +10,8 @@ use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 
 use super::answer::{self, Refused};
-use super::{Answered, Body, ByGid, Parameters, request, view};
+use super::extract::{Answered, Body, ByGid, Parameters};
+use super::{request, view};
 use crate::engine::{Event, Time};
 use crate::runner::Core;
 use crate::store::Filter;

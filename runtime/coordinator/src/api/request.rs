@@ -14,7 +14,8 @@ use super::answer::Refused;
 use crate::engine::pattern::BUILT;
 use crate::engine::{Branch, Defaults, Definition, Time, Timing};
 use crate::store::Store;
-use crate::store::row::{CustomData, ExtData};
+use crate::store::ext_data::ExtData;
+use crate::store::row::CustomData;
 use crate::topics::{self, Subscriber};
 
 /// The longest text in a row, in characters: what DTM's tables hold.

@@ -9,7 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{self, Refused};
-use super::{Answered, Body, do_abort, do_prepare, do_submit, request};
+use super::extract::{Answered, Body};
+use super::request;
+use super::transactions::{do_abort, do_prepare, do_submit};
 use crate::runner::Core;
 
 const PARSE_ERROR: i32 = -32700;

@@ -7,8 +7,7 @@ use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::store::calls::without_records;
-use crate::store::row::ExtData;
+use crate::store::ext_data::{ExtData, without_records};
 use crate::store::{BranchRow, KvRow, Row};
 
 /// The answer of `query`.

@@ -5,7 +5,7 @@
 //! simulated through every crash.
 //!
 //! A transaction is run as a sequence of ops on its branches. Which calls a status wants, what an answer means, what a
-//! client may ask for and what happens when time is up is the pattern's ([`pattern`]); the table in `step` is the same
+//! client may ask for and what happens when time is up is the pattern's (`pattern`); the table in `step` is the same
 //! for all of them.
 
 mod definition;

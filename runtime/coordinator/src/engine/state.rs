@@ -6,7 +6,6 @@ use std::time::Duration;
 use branchwire_protocol::{Answer, Status};
 
 use super::definition::INTERVAL_MAX;
-use super::pattern::{self, Overdue};
 use super::{Definition, Time};
 
 /// The longest reason for a rollback, in characters: what DTM's tables hold.
@@ -117,12 +116,12 @@ pub enum Setback {
 }
 
 impl State {
-    /// A transaction that was just recorded as prepared.
-    pub(crate) fn new(definition: &Definition) -> Self {
+    /// A transaction that was just recorded as prepared, and is taken up at `due` if its client does nothing.
+    pub(super) fn new(definition: &Definition, due: Time) -> Self {
         Self {
             status: Status::Prepared,
             interval: definition.timing.retry_interval,
-            due: overdue_at(definition, Status::Prepared).unwrap_or(Time::MAX),
+            due,
             holder: Holder::Nobody,
             branches: vec![BranchState::new(); definition.branches.len()],
             question: Calls::default(),
@@ -166,13 +165,6 @@ impl State {
         self.due = due;
     }
 
-    /// Ends the run without a decision: taken up again after the interval, or when it becomes overdue.
-    pub(super) fn wait_interval(&mut self, definition: &Definition, now: Time) {
-        let due = now.after(self.interval);
-        let overdue = overdue_at(definition, self.status).filter(|time| now < *time);
-        self.wait(overdue.map_or(due, |time| due.min(time)));
-    }
-
     /// The interval that follows an unclear answer.
     pub(super) fn double_interval(&mut self) {
         self.interval = self.interval.saturating_mul(2).min(INTERVAL_MAX);
@@ -193,14 +185,6 @@ impl State {
         self.holder = Holder::Nobody;
         self.run = Run::Idle;
         self.ended = Some(now);
-    }
-}
-
-/// When a transaction in this status is overdue, if its pattern says so.
-pub(super) fn overdue_at(definition: &Definition, status: Status) -> Option<Time> {
-    match pattern::of(definition.trans_type).overdue(definition, status) {
-        Overdue::Ask(after) | Overdue::Abort(after) => Some(definition.created.after(after)),
-        Overdue::Wait => None,
     }
 }
 

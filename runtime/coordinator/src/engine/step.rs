@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use branchwire_protocol::{BranchId, Status};
 
 use super::pattern::{self, Next, Overdue, Permission, Request, Verdict, appends};
-use super::state::overdue_at;
 use super::{
     Branch, BranchState, CallResult, Command, Definition, Direction, EngineError, Event, NotAllowed, Opening, Run,
     RunEnd, Setback, State, Time, Transition,
@@ -15,7 +14,7 @@ use super::{
 ///
 /// The first command is [`Command::Save`], which must fail if the gid exists already.
 pub fn create(definition: &Definition, opening: Opening, now: Time) -> Transition {
-    let state = State::new(definition);
+    let state = State::new(definition, overdue_at(definition, Status::Prepared).unwrap_or(Time::MAX));
     match opening {
         Opening::Prepare => Transition::new(state, vec![Command::Save, Command::Accept]),
         Opening::Submit => submit(definition, state, now),
@@ -227,7 +226,7 @@ fn ask(definition: &Definition, mut state: State, until: Time, now: Time) -> Tra
     if definition.query_prepared.is_empty() {
         // Nobody to ask: neither outcome may be assumed. It waits for a submit, an abort, or an administrator.
         state.double_interval();
-        state.wait_interval(definition, now);
+        wait_interval(definition, &mut state, now);
         return Transition::new(state, vec![Command::Save]);
     }
     let mut commands = Vec::new();
@@ -238,6 +237,21 @@ fn ask(definition: &Definition, mut state: State, until: Time, now: Time) -> Tra
     state.run = Run::Asking;
     commands.push(Command::Ask);
     Transition::new(state, commands)
+}
+
+/// When a transaction in this status is overdue, if its pattern says so.
+fn overdue_at(definition: &Definition, status: Status) -> Option<Time> {
+    match pattern::of(definition.trans_type).overdue(definition, status) {
+        Overdue::Ask(after) | Overdue::Abort(after) => Some(definition.created.after(after)),
+        Overdue::Wait => None,
+    }
+}
+
+/// Ends the run without a decision: taken up again after the interval, or when it becomes overdue.
+fn wait_interval(definition: &Definition, state: &mut State, now: Time) {
+    let due = now.after(state.interval);
+    let overdue = overdue_at(definition, state.status).filter(|time| now < *time);
+    state.wait(overdue.map_or(due, |time| due.min(time)));
 }
 
 /// Query-prepared has answered, or could not be asked.
@@ -264,7 +278,7 @@ fn asked(definition: &Definition, mut state: State, result: CallResult, now: Tim
         Verdict::Setback(Setback::Ongoing) => state.interval = definition.timing.retry_interval,
         Verdict::Setback(Setback::Refused | Setback::Unknown) => state.double_interval(),
     }
-    state.wait_interval(definition, now);
+    wait_interval(definition, &mut state, now);
     Transition::new(state, vec![Command::Save])
 }
 
@@ -319,7 +333,7 @@ fn pause(definition: &Definition, mut state: State, setback: Setback, now: Time)
         Setback::Refused | Setback::Unknown => state.double_interval(),
     }
     let end = if state.direction() == Some(Direction::Back) { RunEnd::RollingBack } else { end };
-    state.wait_interval(definition, now);
+    wait_interval(definition, &mut state, now);
     Transition::new(state, vec![Command::Save, Command::Report(end)])
 }
 

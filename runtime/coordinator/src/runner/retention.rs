@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Core;
+use super::core::Core;
 use crate::store::Sweep;
 
 /// How many transactions one bite looks at.

@@ -6,22 +6,13 @@ use branchwire_protocol::Answer;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::slot::{Held, Loaded};
-use super::{Calls, Core, Ended};
+use super::core::{Calls, Core, Failed};
+use super::slot::{Ended, Held, Loaded};
 use crate::engine::{
     Branch, CallResult, Command, Definition, Event, Holder, LastAnswer, RunEnd, State, Time, Transition, step,
 };
-use crate::store::{BranchChange, Change, JournalError, Outcome, Write, calls};
+use crate::store::{BranchChange, Change, Outcome, Write, calls};
 use crate::transport::{Call, CallError, Response};
-
-/// Why a step was not performed. What the slot knows is then of no use any more.
-#[derive(Debug)]
-pub(super) enum Failed {
-    /// Somebody else has changed the row.
-    Stale,
-    /// The store could not, or may not have.
-    Journal(JournalError),
-}
 
 impl Core {
     /// Performs a transition's commands up to its calls, which the caller makes. Only then does the new state count.

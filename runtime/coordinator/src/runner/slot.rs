@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use branchwire_protocol::{Gid, Status};
 use tokio::sync::oneshot;
 
-use super::Ended;
-use crate::engine::{Definition, State, Time};
+use crate::engine::{Definition, RunEnd, State, Time};
 
 /// A place for one transaction. Whoever has the lock may act on it.
 #[derive(Debug)]
@@ -40,6 +39,20 @@ pub(crate) struct Loaded {
     pub(crate) unsaved: Vec<usize>,
     /// Who waits for the end of the run.
     pub(crate) waiters: Vec<oneshot::Sender<Ended>>,
+}
+
+/// How a run ended, for a client that waits for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) end: RunEnd,
+    /// Why the transaction was rolled back; may be empty.
+    pub(crate) reason: String,
+}
+
+impl From<RunEnd> for Ended {
+    fn from(end: RunEnd) -> Self {
+        Self { end, reason: String::new() }
+    }
 }
 
 impl Loaded {

@@ -2,33 +2,15 @@
 //!
 //! DTM ignores what it does not know in that column. Nothing is decided by these records.
 
-use std::collections::BTreeMap;
-
-use branchwire_protocol::{Answer, LOCAL_BRANCH, Op};
-use serde::{Deserialize, Serialize};
-
-use super::row::ExtData;
+use super::ext_data::{ExtData, Record, Records};
 use crate::engine::{Calls, Definition, LastAnswer, State, pattern};
+use branchwire_protocol::{Answer, LOCAL_BRANCH, Op};
 
 /// The longest `ext_data`, in bytes: what a `text` column of MySQL holds.
 const EXT_DATA_BYTES_MAX: usize = 65_535;
 
 /// How many branches are recorded at most.
 const RECORDS_MAX: usize = 200;
-
-/// The records, by `branch_id/op`.
-pub(crate) type Records = BTreeMap<String, Record>;
-
-/// The calls of one op.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Record {
-    attempts: u32,
-    /// `success`, `failure`, `ongoing` or `unknown`.
-    answer: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    http_status: Option<u16>,
-}
 
 /// The value of `ext_data` that says how the calls went; `None` if all went well, or it would be too long.
 pub(crate) fn ext_data(definition: &Definition, state: &State) -> Option<String> {
@@ -101,23 +83,9 @@ fn word(answer: Answer) -> &'static str {
     }
 }
 
-/// The `ext_data` of a row without these records, as DTM's own `query` shows it.
-pub(crate) fn without_records(ext_data: &str) -> String {
-    match ExtData::parse(ext_data) {
-        Ok(parsed) if !parsed.calls.is_empty() => {
-            let rest = ExtData { calls: Records::new(), ..parsed };
-            if rest.headers.is_empty() && rest.steps.is_empty() {
-                String::new()
-            } else {
-                serde_json::to_string(&rest).unwrap_or_default()
-            }
-        }
-        _ => ext_data.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use branchwire_protocol::{BranchId, Gid, TransType, TransactionOptions};
@@ -126,6 +94,7 @@ mod tests {
     use super::*;
     use crate::engine::{Branch, CallResult, Defaults, Event, Opening, Time, Timing, create, step};
     use crate::store::Row;
+    use crate::store::ext_data::without_records;
 
     fn definition(ext_data: &str) -> Definition {
         let branch = |id: &str| Branch {

@@ -7,6 +7,7 @@
 mod address;
 mod attempt;
 pub(crate) mod calls;
+pub(crate) mod ext_data;
 mod journal;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod look_alike;
@@ -339,7 +340,7 @@ impl Sweep {
 
 /// An entry of the key-value table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
-#[expect(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
+#[allow(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
 pub struct KvRow {
     pub id: i64,
     pub cat: String,
@@ -362,6 +363,7 @@ pub struct KvPut {
     /// Its new value; `None` deletes it.
     pub v: Option<String>,
     /// When.
+    #[allow(dead_code, reason = "MySQL takes the time of its own clock")]
     pub at: Time,
 }
 

@@ -1,20 +1,21 @@
 //! A transaction as a store keeps it, and what it means.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use branchwire_protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sqlx::FromRow;
 
+use super::ext_data::ExtData;
 use super::{calls, is_lease};
 use crate::engine::pattern::BUILT;
 use crate::engine::{Branch, BranchState, Calls, Defaults, Definition, Holder, Run, State, Time, Timing};
 
 /// A transaction's row, as text and numbers: it may make no sense, and is shown all the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
-#[expect(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
+#[allow(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
 pub struct Row {
     pub id: i64,
     pub gid: String,
@@ -44,7 +45,7 @@ pub struct Row {
 
 /// A branch's row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
-#[expect(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
+#[allow(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
 pub struct BranchRow {
     /// Grows with each branch that its transaction gets.
     pub id: i64,
@@ -84,29 +85,6 @@ impl CustomData {
     /// Reads it; an empty text stands for no wishes.
     pub(crate) fn parse(custom_data: &str) -> Result<Self, serde_json::Error> {
         if custom_data.is_empty() { Ok(Self::default()) } else { serde_json::from_str(custom_data) }
-    }
-}
-
-/// What `ext_data` holds: DTM's own headers, the steps where they cannot be told from the branches, and the calls that met
-/// trouble.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct ExtData {
-    /// Sent before the client's `branch_headers`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) headers: BTreeMap<String, String>,
-    /// The addresses of the steps as the client gave them, if a topic is among them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) steps: Vec<String>,
-    /// The calls of branches that met trouble.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) calls: calls::Records,
-}
-
-impl ExtData {
-    /// Reads it; an empty text stands for nothing.
-    pub(crate) fn parse(ext_data: &str) -> Result<Self, serde_json::Error> {
-        if ext_data.is_empty() { Ok(Self::default()) } else { serde_json::from_str(ext_data) }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use branchwire::simulation::{BarrierDb, BarrierRow, BarrierTx, Wait};
-use branchwire::{CommitError, Fault as Meaning};
+use branchwire::{CommitError, EndedEarly, Fault as Meaning};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -270,6 +270,10 @@ impl BarrierDb for Connection {
         Ok(reason)
     }
 
+    async fn change_reason(&self, _: BarrierRow<'_>, _: &str) -> Result<bool, sqlx::Error> {
+        unreachable!("no business of this world ends its transaction early")
+    }
+
     fn fault(error: &sqlx::Error) -> Meaning {
         if matches!(error, sqlx::Error::PoolClosed) { Meaning::Conflict } else { Meaning::Lost }
     }
@@ -396,7 +400,7 @@ impl BarrierTx for Transaction {
 
     async fn commit(mut self) -> Result<(), CommitError> {
         if let Some(fault) = self.fault {
-            self.rollback().await;
+            let _ = self.rollback().await;
             return Err(CommitError::Failed(fault));
         }
         let (database, life) = (self.connection.database.clone(), self.connection.life.clone());
@@ -407,7 +411,7 @@ impl BarrierTx for Transaction {
             _ => return Err(CommitError::Unknown(lost())),
         }
         if fate.happens(Fault::CommitRefused) {
-            self.rollback().await;
+            let _ = self.rollback().await;
             return Err(CommitError::Refused(conflict()));
         }
         if fate.happens(Fault::CommitLost) {
@@ -430,9 +434,10 @@ impl BarrierTx for Transaction {
         Ok(())
     }
 
-    async fn rollback(mut self) {
+    async fn rollback(mut self) -> Result<(), EndedEarly> {
         self.open = false;
         self.connection.database.roll_back(self.ticket);
+        Ok(())
     }
 
     fn fault(&self) -> Option<Meaning> {

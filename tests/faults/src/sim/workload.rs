@@ -113,6 +113,7 @@ fn of<T, E>(result: &Result<Done<T>, NotDone<E>>) -> Told {
         }
         Ok(Done::Committed { .. }) => Told::Committed,
         Ok(Done::Stopped { .. }) => Told::Stopped,
+        Ok(Done::EndedEarly { .. }) => unreachable!("no business of this world ends its transaction early"),
         Ok(Done::Unknown { .. }) => Told::Unknown,
         Err(_) => Told::NotDone,
     }

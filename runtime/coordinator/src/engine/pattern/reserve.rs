@@ -8,7 +8,7 @@ use branchwire_protocol::{Answer, Op, Status};
 use bytes::Bytes;
 use http::Method;
 
-use super::{Next, Overdue, Pattern, Permission, Question, Request, Verdict};
+use super::questions::{Next, Overdue, Pattern, Permission, Question, Request, Verdict};
 use crate::engine::{Definition, Setback, State, Time};
 
 #[derive(Debug)]

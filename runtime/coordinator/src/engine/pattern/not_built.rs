@@ -1,0 +1,34 @@
+//! A pattern that is not built: nothing is allowed, and nothing is called.
+
+use branchwire_protocol::{Answer, Op, Status};
+use bytes::Bytes;
+use http::Method;
+
+use super::questions::{Next, Overdue, Pattern, Permission, Question, Request, Verdict};
+use crate::engine::{Definition, Setback, State, Time};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct NotBuilt;
+
+impl Pattern for NotBuilt {
+    fn overdue(&self, _: &Definition, _: Status) -> Overdue {
+        Overdue::Wait
+    }
+
+    fn next(&self, _: &Definition, _: &State, _: Time) -> Next {
+        Next::Never
+    }
+
+    fn verdict(&self, _: &Op, _: Answer) -> Verdict {
+        Verdict::Setback(Setback::Unknown)
+    }
+
+    fn allows(&self, _: Status, _: Request) -> Permission {
+        Permission::Refuse
+    }
+
+    fn question(&self, _: &Definition) -> Question {
+        Question { method: Method::GET, op: Op::Msg, body: Bytes::new() }
+    }
+}

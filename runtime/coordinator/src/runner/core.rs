@@ -1,0 +1,500 @@
+//! What all parts of a running coordinator share, and what happens to one transaction at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use branchwire_protocol::{Gid, Status};
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::schedule::Schedule;
+use super::slot::{Ended, Held, Loaded, Slot, Slots};
+use crate::clock::Clock;
+use crate::engine::{
+    Command, Defaults, Definition, EngineError, Event, Holder, NotAllowed, Opening, RunEnd, State, Time, Transition,
+    create, step,
+};
+use crate::metrics::Metrics;
+use crate::store::{CorruptRow, Journal, JournalError, ResetDue, Row, Store, StoreError, Write, new_owner};
+use crate::transport::Transport;
+
+/// How often a request is tried again that met a row which others had changed.
+const ATTEMPTS: usize = 8;
+
+/// How often a transaction is looked at that another coordinator runs, and whose end somebody waits for.
+const LOOK_ELSEWHERE: Duration = Duration::from_millis(250);
+
+/// How a runner works.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) defaults: Defaults,
+    /// The longest time between two looks at the store.
+    pub(crate) cron_interval: Duration,
+    /// How many transactions taken from the store run at once.
+    pub(crate) runs_max: usize,
+    /// How many transactions with nothing under way stay in memory.
+    pub(crate) idle_max: usize,
+    /// How many transactions may be in memory before new ones are refused.
+    pub(crate) in_memory_max: usize,
+    /// How long finished transactions are kept; `None`: for ever.
+    pub(crate) retention: Option<Duration>,
+    /// Whether the progress of branches is waited for.
+    pub(crate) branch_progress_sync: bool,
+}
+
+/// What all parts of a running coordinator share.
+pub(crate) struct Core {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Clock,
+    pub(crate) settings: Settings,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) journal: Journal,
+    pub(super) transport: Arc<dyn Transport>,
+    /// The name of this coordinator in the rows it holds; another one at each start.
+    pub(super) owner: String,
+    pub(super) slots: Slots,
+    pub(crate) schedule: Schedule,
+    pub(super) runs: Arc<Semaphore>,
+    /// All that acts on slots.
+    pub(super) tasks: TaskTracker,
+    pub(super) stopping: CancellationToken,
+}
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestError {
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+    #[error("no TransGlobal with gid: {0} found")]
+    NotFound(Gid),
+    #[error("the stored transaction makes no sense: {0}")]
+    Corrupt(#[from] CorruptRow),
+    #[error("the stored transaction makes no sense: {0}")]
+    Impossible(EngineError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("too many transactions are under way")]
+    Busy,
+    #[error("the transaction was changed by others again and again")]
+    Contended,
+    #[error("the coordinator failed inside")]
+    Panicked,
+}
+
+/// What is left to do after an event: the calls.
+pub(super) struct Calls {
+    pub(super) slot: Arc<Slot>,
+    pub(super) definition: Arc<Definition>,
+    pub(super) commands: Vec<Command>,
+    /// When the lease ends under which they are made.
+    pub(super) lease: Time,
+}
+
+/// Why a transition was not performed. What the slot knows is then of no use any more.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// Somebody else has changed the row.
+    Stale,
+    /// The store could not, or may not have.
+    Journal(JournalError),
+}
+
+/// How a run ended, or where its end will be known.
+enum Ending {
+    Known(Ended),
+    /// It runs here.
+    Here(oneshot::Receiver<Ended>),
+    /// Another coordinator runs it.
+    Elsewhere,
+}
+
+/// What is known of a transaction that an event is about, beside what is in memory.
+enum Known {
+    Nothing,
+    /// What the client says, who may be the first to speak of it.
+    Definition(Arc<Definition>),
+    /// Its row: the store has just given it to us.
+    Row(Box<Row>),
+}
+
+impl Core {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        journal: Journal,
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        settings: Settings,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            clock,
+            metrics,
+            journal,
+            transport,
+            owner: new_owner(),
+            slots: Slots::new(settings.idle_max),
+            schedule: Schedule::new(),
+            runs: Arc::new(Semaphore::new(settings.runs_max)),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            settings,
+        })
+    }
+
+    /// Gives back what a former process held, and starts looking for what is due.
+    pub(crate) async fn start(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.store.release_all(self.clock.now()).await?;
+        let others = self.store.left_to_others().await?;
+        if others > 0 {
+            tracing::warn!(others, "unfinished transactions of other patterns or protocols are left to a DTM server");
+        }
+        self.tasks.spawn(self.clone().schedule());
+        if let Some(retention) = self.settings.retention {
+            self.tasks.spawn(self.clone().sweep(retention));
+        }
+        Ok(())
+    }
+
+    /// Makes no more calls, waits for the answers of those under way and puts down how far it came; at most for `grace`.
+    pub(crate) async fn stop(&self, grace: Duration) {
+        self.stopping.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                runs = self.tasks.len(),
+                "stopped with calls under way; they are repeated at the next start"
+            );
+        }
+    }
+
+    /// `prepare` and `submit`.
+    pub(crate) async fn open(self: &Arc<Self>, definition: Definition, opening: Opening) -> Result<(), RequestError> {
+        let event = event_of(opening);
+        let gid = definition.gid.clone();
+        let known = Known::Definition(Arc::new(definition));
+        self.request(gid, event, known, false).await.map(drop)
+    }
+
+    /// `submit` that waits for the end of the run.
+    pub(crate) async fn submit_and_wait(self: &Arc<Self>, definition: Definition) -> Result<Ended, RequestError> {
+        let gid = definition.gid.clone();
+        match self.request(gid.clone(), Event::Submit, Known::Definition(Arc::new(definition)), true).await? {
+            Ending::Known(end) => Ok(end),
+            // A run that lost its transaction does not report.
+            Ending::Here(end) => Ok(end.await.unwrap_or(RunEnd::Unknown.into())),
+            Ending::Elsewhere => self.ended_elsewhere(&gid).await,
+        }
+    }
+
+    /// Looks at a row until the coordinator that holds it has ended its run.
+    async fn ended_elsewhere(&self, gid: &Gid) -> Result<Ended, RequestError> {
+        loop {
+            let row = self.store.load(gid.as_str()).await?.ok_or_else(|| RequestError::NotFound(gid.clone()))?;
+            let now = self.clock.now();
+            let (_, state) = row.decode(&self.settings.defaults, &self.owner, now)?;
+            match (state.status, &state.holder) {
+                (Status::Prepared | Status::Submitted | Status::Aborting, Holder::Other(_)) if now < state.due => {}
+                // That coordinator is gone.
+                (Status::Prepared | Status::Submitted, Holder::Other(_)) => return Ok(RunEnd::Unknown.into()),
+                // The run has ended, and there may be another one.
+                _ => return Ok(end_so_far(&state)),
+            }
+            tokio::select! {
+                // In a fixed order, so that a simulation can be replayed exactly.
+                biased;
+                () = tokio::time::sleep(LOOK_ELSEWHERE) => {}
+                () = self.stopping.cancelled() => return Ok(RunEnd::Unknown.into()),
+            }
+        }
+    }
+
+    /// Anything that is asked of a transaction which must be there.
+    pub(crate) async fn tell(self: &Arc<Self>, gid: Gid, event: Event) -> Result<(), RequestError> {
+        self.request(gid, event, Known::Nothing, false).await.map(drop)
+    }
+
+    async fn request(
+        self: &Arc<Self>,
+        gid: Gid,
+        event: Event,
+        known: Known,
+        wait: bool,
+    ) -> Result<Ending, RequestError> {
+        // Promptly, and before anything is recorded.
+        if matches!(known, Known::Definition(_))
+            && self.slots.len() >= self.settings.in_memory_max
+            && !self.slots.has(&gid)
+        {
+            return Err(RequestError::Busy);
+        }
+        let core = self.clone();
+        let task = self.tasks.spawn(async move {
+            let (calls, ending) = core.act(&gid, &event, known, wait).await?;
+            if !calls.commands.is_empty() {
+                core.tasks.spawn(core.clone().drive(calls));
+            }
+            Ok(ending)
+        });
+        task.await.unwrap_or(Err(RequestError::Panicked))
+    }
+
+    /// A transaction that the store gave to us; returns when its run has ended.
+    pub(crate) async fn due(self: Arc<Self>, row: Row, until: Time) {
+        let gid = row.gid.clone();
+        let reason = match Gid::new(gid.as_str()) {
+            Err(error) => error.to_string(),
+            Ok(name) => match self.act(&name, &Event::Due { until }, Known::Row(Box::new(row)), false).await {
+                Ok((calls, _)) if calls.commands.is_empty() => return,
+                Ok((calls, _)) => return self.drive(calls).await,
+                Err(error @ (RequestError::Corrupt(_) | RequestError::Impossible(_))) => error.to_string(),
+                Err(error) => return tracing::warn!(gid, %error, "a due transaction was not taken up"),
+            },
+        };
+        tracing::error!(gid, reason, "a transaction that makes no sense is parked");
+        if let Err(error) = self.journal.write(Write::Park { gid: gid.clone(), reason }).await {
+            tracing::error!(gid, %error, "it could not be parked");
+        }
+    }
+
+    /// One event of a transaction, from the look at its state to the durable change.
+    async fn act(
+        &self,
+        gid: &Gid,
+        event: &Event,
+        mut known: Known,
+        wait: bool,
+    ) -> Result<(Calls, Ending), RequestError> {
+        for _ in 0..ATTEMPTS {
+            let slot = self.slots.get(gid);
+            let mut held = slot.lock().await;
+            let next = match self.decide(gid, &mut held, event, &known).await {
+                Ok(Some(next)) => next,
+                Ok(None) => continue,
+                Err(error) => {
+                    self.slots.release(&slot, &mut held);
+                    return Err(error);
+                }
+            };
+            // No write of ours backs this answer, so first make sure that the row we read is on disk.
+            if next.commands.contains(&Command::Accept)
+                && !next.commands.contains(&Command::Save)
+                && let Err(error) = self.store.settle().await
+            {
+                self.slots.release(&slot, &mut held);
+                return Err(error.into());
+            }
+            let Held::Loaded(loaded) = &mut *held else { continue };
+            match self.perform(loaded, next).await {
+                Ok(commands) => {
+                    let ending = wait_for(loaded, wait);
+                    let definition = loaded.definition.clone();
+                    let lease = loaded.state.due;
+                    self.slots.release(&slot, &mut held);
+                    drop(held);
+                    return Ok((Calls { slot, definition, commands, lease }, ending));
+                }
+                Err(Failed::Stale) => known = Known::Nothing,
+                Err(Failed::Journal(error)) => {
+                    self.slots.remove(&slot, &mut held);
+                    return Err(error.into());
+                }
+            }
+            self.slots.remove(&slot, &mut held);
+        }
+        Err(RequestError::Contended)
+    }
+
+    /// What follows from the event; `None` if the slot is out of date. The slot is loaded then.
+    async fn decide(
+        &self,
+        gid: &Gid,
+        held: &mut Held,
+        event: &Event,
+        known: &Known,
+    ) -> Result<Option<Transition>, RequestError> {
+        let opening = match event {
+            Event::Prepare => Some(Opening::Prepare),
+            Event::Submit => Some(Opening::Submit),
+            _ => None,
+        };
+        // Prepared by another coordinator, probably. To find that out by trying to create it would cost a commit.
+        if matches!((&*held, known, opening), (Held::Empty, Known::Definition(_), Some(Opening::Submit)))
+            && self.store.is_shared()
+            && let Some(row) = self.store.load(gid.as_str()).await?
+        {
+            *held = self.loaded(&row)?;
+        }
+        // What others may have changed meanwhile: whether it is prepared still, and its branches.
+        let may_differ = matches!(event, Event::Prepare | Event::RegisterBranch { .. });
+        let running = matches!(&*held, Held::Loaded(loaded) if loaded.state.is_running());
+        match (&*held, known, opening) {
+            (Held::Gone, _, _) => return Ok(None),
+            (Held::Empty | Held::Loaded(_), Known::Row(row), _) if !running => *held = self.loaded(row)?,
+            (Held::Loaded(_), _, _) if may_differ && !running => *held = self.load(gid).await?,
+            // Insert first: most gids are new, and the store reports a duplicate.
+            (Held::Empty, Known::Definition(definition), Some(opening)) => {
+                let first = create(definition, opening, self.clock.now());
+                *held = Held::Loaded(Box::new(Loaded::new(definition.clone(), first.state.clone(), false)));
+                return Ok(Some(first));
+            }
+            (Held::Empty, _, _) => *held = self.load(gid).await?,
+            (Held::Loaded(_), _, _) => {}
+        }
+        let Held::Loaded(loaded) = &mut *held else { return Ok(None) };
+        if let Event::Due { until } = event
+            && !loaded.state.is_running()
+        {
+            // The store made us the holder when it gave the transaction to us.
+            loaded.state.holder = Holder::Us;
+            loaded.state.due = *until;
+        }
+        match step(&loaded.definition, &loaded.state, event.clone(), self.clock.now()) {
+            Ok(next) => Ok(Some(next)),
+            Err(EngineError::NotAllowed(refused)) => Err(refused.into()),
+            Err(error @ EngineError::Impossible { .. }) => Err(RequestError::Impossible(error)),
+        }
+    }
+
+    async fn load(&self, gid: &Gid) -> Result<Held, RequestError> {
+        let row = self.store.load(gid.as_str()).await?.ok_or_else(|| RequestError::NotFound(gid.clone()))?;
+        Ok(self.loaded(&row)?)
+    }
+
+    fn loaded(&self, row: &Row) -> Result<Held, CorruptRow> {
+        let (definition, state) = row.decode(&self.settings.defaults, &self.owner, self.clock.now())?;
+        Ok(Held::Loaded(Box::new(Loaded::new(Arc::new(definition), state, true))))
+    }
+
+    /// Makes what is due later than after `timeout` due now.
+    pub(crate) async fn reset_due(&self, timeout: Duration, limit: u32) -> Result<ResetDue, StoreError> {
+        let now = self.clock.now();
+        let done = self.store.reset_due(now, now.after(timeout), limit).await?;
+        self.schedule.due_at(now);
+        Ok(done)
+    }
+
+    /// Whether this process can do its work.
+    pub(crate) async fn ready(&self) -> Result<(), StoreError> {
+        if self.stopping.is_cancelled() {
+            return Err(StoreError::Unavailable("the coordinator is stopping".to_owned()));
+        }
+        self.store.probe().await
+    }
+
+    /// The metrics, as text.
+    pub(crate) fn metrics_text(&self) -> Result<String, std::fmt::Error> {
+        self.metrics.in_memory.set(i64::try_from(self.slots.len()).unwrap_or(i64::MAX));
+        self.metrics.writes_waiting.set(i64::try_from(self.journal.waiting()).unwrap_or(i64::MAX));
+        self.metrics.encode()
+    }
+
+    /// How many transactions are in memory.
+    pub(crate) fn in_memory(&self) -> usize {
+        self.slots.len()
+    }
+}
+
+fn event_of(opening: Opening) -> Event {
+    match opening {
+        Opening::Prepare => Event::Prepare,
+        Opening::Submit => Event::Submit,
+    }
+}
+
+/// The end of the run, if it has ended, or where it will be heard of.
+fn wait_for(loaded: &mut Loaded, wait: bool) -> Ending {
+    if wait && loaded.state.is_running() {
+        let (end, run) = oneshot::channel();
+        loaded.waiters.push(end);
+        Ending::Here(run)
+    } else if !loaded.state.status.is_final() && matches!(loaded.state.holder, Holder::Other(_)) {
+        Ending::Elsewhere
+    } else {
+        Ending::Known(end_so_far(&loaded.state))
+    }
+}
+
+/// How the last run of a transaction ended, as far as its state says that.
+fn end_so_far(state: &State) -> Ended {
+    let end = match state.status {
+        Status::Prepared | Status::Submitted => RunEnd::Ongoing,
+        Status::Aborting => RunEnd::RollingBack,
+        Status::Succeed => RunEnd::Succeed,
+        Status::Failed => RunEnd::Failed,
+    };
+    Ended { end, reason: state.rollback_reason.clone() }
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use branchwire_protocol::{TransType, TransactionOptions};
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::engine::Timing;
+    use crate::store::Take;
+    use crate::store::sqlite::SqliteStore;
+    use crate::transport::{Call, CallError, Response};
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Transport for Nobody {
+        fn call(&self, _: Call) -> BoxFuture<'static, Result<Response, CallError>> {
+            panic!("a coordinator that stops calls nobody")
+        }
+    }
+
+    fn prepared(gid: &Gid, now: Time) -> Definition {
+        Definition {
+            gid: gid.clone(),
+            trans_type: TransType::Msg,
+            created: now,
+            query_prepared: "http://bank-a/prepared".to_owned(),
+            branches: Vec::new(),
+            concurrent: false,
+            timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
+            headers: BTreeMap::new(),
+            options: "{}".to_owned(),
+            custom_data: String::new(),
+            ext_data: String::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_prepared_message_taken_while_the_coordinator_stops_is_given_back() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("coordinator.db");
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&file, None).await.expect("a store"));
+        let (metrics, clock) = (Arc::new(Metrics::new()), Clock::manual(Time::from_millis(0)));
+        let (journal, _) = Journal::start(store.clone(), metrics.clone(), CancellationToken::new());
+        let settings = Settings {
+            defaults: Defaults::default(),
+            cron_interval: Duration::from_secs(3),
+            runs_max: 1,
+            idle_max: 1,
+            in_memory_max: 1,
+            retention: None,
+            branch_progress_sync: false,
+        };
+        let core = Core::new(store.clone(), journal, Arc::new(Nobody), clock.clone(), metrics, settings);
+        let gid = Gid::random();
+        core.open(prepared(&gid, clock.now()), Opening::Prepare).await.expect("prepared");
+
+        clock.advance(Duration::from_mins(1));
+        let until = clock.now().after(core.settings.defaults.lease());
+        let take = Take { now: clock.now(), until, owner: core.owner.clone(), limit: 1 };
+        let row = store.take_due(&take).await.expect("a store").rows.remove(0);
+        core.stop(Duration::ZERO).await;
+        let due = tokio::time::timeout(Duration::from_secs(10), core.clone().due(row, until));
+        due.await.expect("it comes to an end");
+        let row = store.load(gid.as_str()).await.expect("a store").expect("a row");
+        assert_eq!((row.status.as_str(), row.owner.as_str()), ("prepared", ""), "due for whoever comes next");
+    }
+}
