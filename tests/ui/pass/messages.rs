@@ -69,6 +69,7 @@ pub async fn inline(client: &Client, bank: &Bank, asked: QueryPrepared<Bank>) ->
         | Done::Committed { gid, .. }
         | Done::Repeated { gid, .. }
         | Done::Stopped { gid, .. }
+        | Done::EndedEarly { gid }
         | Done::Unknown { gid } => Ok(gid),
     }
 }
