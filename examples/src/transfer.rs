@@ -71,7 +71,7 @@ pub enum Receipt {
 pub fn receipt(result: Result<Done<()>, NotDone<DebitError>>) -> Response {
     let (status, receipt) = match result {
         Ok(Done::Submitted { .. } | Done::Committed { .. } | Done::Repeated { .. }) => (StatusCode::OK, Receipt::Done),
-        Ok(Done::Unknown { .. } | Done::Stopped { .. }) | Err(NotDone::InProgress { .. }) => {
+        Ok(Done::Unknown { .. } | Done::Stopped { .. } | Done::EndedEarly { .. }) | Err(NotDone::InProgress { .. }) => {
             (StatusCode::ACCEPTED, Receipt::Pending)
         }
         Err(NotDone::RolledBack(DebitError::NotEnoughMoney)) => refused("not enough money"),

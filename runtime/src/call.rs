@@ -1,16 +1,21 @@
 //! One call of a branch: the barrier, the business behind it, the commit, and retries. No HTTP.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use futures_util::FutureExt;
+use tokio::time::Instant;
 
-use crate::barrier::{self, BarrierDb, BarrierKey, BarrierTx, Entry};
-use crate::database::{CommitError, Fault};
+use crate::barrier::{self, BarrierDb, BarrierKey, BarrierTx, Entry, RepeatError};
+use crate::database::{CommitError, EndedEarly, Fault};
 use crate::outcome::{BranchError, Prepared, Reply, Retry};
 
 /// How often a branch's transaction is tried within one call, if the error is transient.
 pub const ATTEMPTS_MAX: u32 = 3;
+
+/// After this time the call is not tried again: DTM's coordinator has stopped waiting, and will call again.
+const RETRY_WITHIN: Duration = Duration::from_secs(3);
 
 /// An annotated function with the arguments of one call, waiting for its transaction.
 pub type Business<T> = Box<dyn for<'t> FnOnce(&'t mut T) -> BoxFuture<'t, Result<(), BranchError>> + Send>;
@@ -49,6 +54,7 @@ impl AttemptError {
 
 /// Carries out one call of a branch: at most [`ATTEMPTS_MAX`] attempts.
 pub(crate) async fn run<B: BarrierDb>(db: &B, key: &BarrierKey, call: &dyn Arrived<B::Tx>) -> Reply {
+    let started = Instant::now();
     for number in 1..=ATTEMPTS_MAX {
         let attempt = async {
             match call.business().await {
@@ -58,7 +64,7 @@ pub(crate) async fn run<B: BarrierDb>(db: &B, key: &BarrierKey, call: &dyn Arriv
         };
         match AssertUnwindSafe(attempt).catch_unwind().await {
             Ok(Ok(reply)) => return reply,
-            Ok(Err(AttemptError::Transient(retry))) if number < ATTEMPTS_MAX => {
+            Ok(Err(AttemptError::Transient(retry))) if number < ATTEMPTS_MAX && started.elapsed() < RETRY_WITHIN => {
                 tracing::warn!(error = retry.reason(), attempt = number, "rolled back; trying again");
             }
             Ok(Err(AttemptError::Transient(retry) | AttemptError::Permanent(retry))) => {
@@ -86,17 +92,22 @@ pub async fn apply<B: BarrierDb>(db: &B, key: &BarrierKey, business: Business<B:
     let (mut tx, entry) = barrier::enter(db, key).await.map_err(AttemptError::database::<B>)?;
     match entry {
         Entry::Run => {}
-        Entry::NothingToUndo => return commit::<B>(tx).await,
+        Entry::NothingToUndo => return commit(tx, db, key).await,
         Entry::Repeat => {
-            barrier::leave_repeat(tx, db, key).await.map_err(AttemptError::database::<B>)?;
-            return Ok(Reply::Success);
+            return match barrier::leave_repeat(tx, db, key).await {
+                Ok(()) => Ok(Reply::Success),
+                Err(RepeatError::Database(error)) => Err(AttemptError::database::<B>(error)),
+                Err(error @ RepeatError::Incomplete) => Err(AttemptError::Permanent(error.into())),
+            };
         }
     }
     match business(&mut tx).await {
-        Ok(()) => commit::<B>(tx).await,
+        Ok(()) => commit(tx, db, key).await,
         Err(error) => {
             let fault = tx.fault();
-            tx.rollback().await;
+            if let Err(early) = tx.rollback().await {
+                return Err(ended_early(early, db, key).await);
+            }
             match error {
                 BranchError::Retry(retry) => Err(AttemptError::new(fault, retry)),
                 // A lost connection or a deadlock is no reason to refuse for good, even if the business made one of it.
@@ -112,16 +123,38 @@ pub async fn apply<B: BarrierDb>(db: &B, key: &BarrierKey, business: Business<B:
     }
 }
 
-async fn commit<B: BarrierDb>(tx: B::Tx) -> Result<Reply, AttemptError> {
-    tx.commit().await.map(|()| Reply::Success).map_err(|error| {
-        let fault = match &error {
-            CommitError::Failed(fault) => *fault,
-            CommitError::Refused(source) => B::fault(source),
-            // The next attempt finds out from the barrier row.
-            CommitError::Unknown(_) => Fault::Lost,
-        };
-        AttemptError::new(Some(fault), error)
-    })
+async fn commit<B: BarrierDb>(tx: B::Tx, db: &B, key: &BarrierKey) -> Result<Reply, AttemptError> {
+    let error = match tx.commit().await {
+        Ok(()) => return Ok(Reply::Success),
+        Err(CommitError::EndedEarly(early)) => return Err(ended_early(early, db, key).await),
+        Err(error) => error,
+    };
+    let fault = match &error {
+        CommitError::Failed(fault) => *fault,
+        CommitError::Refused(source) => B::fault(source),
+        // The next attempt finds out from the barrier row.
+        CommitError::Unknown(_) | CommitError::EndedEarly(_) => Fault::Lost,
+    };
+    Err(AttemptError::new(Some(fault), error))
+}
+
+/// The business ended its transaction: a part of its work may be committed, and must not be taken for the whole.
+async fn ended_early<B: BarrierDb>(early: EndedEarly, db: &B, key: &BarrierKey) -> AttemptError {
+    for number in 1..=ATTEMPTS_MAX {
+        match barrier::mark_incomplete(db, key).await {
+            Ok(true) => break,
+            // It was rolled back: by the business, or by the database at a deadlock whose error the business ignored.
+            Ok(false) => return AttemptError::Transient(early.into()),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    attempt = number,
+                    "a branch has committed a part of its work, and its barrier row could not be marked as incomplete"
+                );
+            }
+        }
+    }
+    AttemptError::Permanent(early.into())
 }
 
 /// The reply to a query-prepared, from its answer.

@@ -91,7 +91,7 @@ pub use branchwire_macros::{Database, msg_branch, query_prepared, service};
 pub use branchwire_protocol as protocol;
 pub use branchwire_protocol::{Gid, InvalidUrl, ServiceUrl};
 pub use client::Client;
-pub use database::{CommitError, Database, DatabasePool, Fault, Holds, Isolation, Tx};
+pub use database::{CommitError, Database, DatabasePool, EndedEarly, Fault, Holds, Isolation, Tx};
 pub use outcome::{BranchError, Decides, MustSucceed, OrRefuse, OrRetry, Prepared, Reply, Retry};
 pub use pattern::msg;
 pub use pattern::msg::{Done, NotDone};
@@ -110,7 +110,7 @@ pub mod prelude {
 #[cfg(feature = "unstable-simulation")]
 pub mod simulation {
     pub use crate::barrier::db::{BarrierDb, BarrierTx};
-    pub use crate::barrier::entry::{Entry, enter, leave_repeat};
+    pub use crate::barrier::entry::{Entry, RepeatError, enter, leave_repeat};
     pub use crate::barrier::row::{BarrierKey, BarrierRow};
     pub use crate::call::{ATTEMPTS_MAX, AttemptError, Business, apply};
     pub use crate::database::Wait;

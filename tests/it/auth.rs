@@ -95,7 +95,7 @@ impl Target {
         let request = reqwest::Client::new().request(call.method, url).headers(headers).body(call.body);
         let answer = request.send().await.unwrap();
         let (status, body) = (answer.status(), answer.text().await.unwrap());
-        let reply = Reply::ALL.into_iter().find(|reply| reply.status() == status && reply.body() == body);
+        let reply = Reply::ALL.iter().find(|reply| reply.status() == status && reply.body() == body);
         *reply.unwrap_or_else(|| panic!("not a fixed answer: {status} {body}"))
     }
 

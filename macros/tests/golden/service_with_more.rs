@@ -51,7 +51,6 @@ pub mod bank_b {
                 ::kit::transactions::__private::serve_branch(
                     __router,
                     &<Self as ::kit::transactions::Branch>::ROUTE,
-                    ::kit::transactions::protocol::Op::Action,
                     __branch,
                 )
             }

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use super::dialect::BarrierDialect;
 use super::row::BarrierRow;
-use crate::database::{CommitError, Database, Fault, Isolation, Tx, Wait};
+use crate::database::{CommitError, Database, Driver, EndedEarly, Fault, Isolation, Tx, Wait};
 
 /// What the barrier, and the local transaction of a message, need of a database.
 ///
@@ -30,6 +30,12 @@ pub trait BarrierDb: Clone + Send + Sync + 'static {
     /// The database's own: nothing was learned.
     fn durable_reason(&self, row: BarrierRow<'_>) -> impl Future<Output = Result<Option<String>, sqlx::Error>> + Send;
 
+    /// Gives the row of this key another reason, if it has this one; whether it had.
+    ///
+    /// # Errors
+    /// The database's own: it may be changed or not.
+    fn change_reason(&self, row: BarrierRow<'_>, to: &str) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
+
     /// What an error means.
     fn fault(error: &sqlx::Error) -> Fault;
 }
@@ -46,11 +52,14 @@ pub trait BarrierTx: Send {
     /// Commits.
     ///
     /// # Errors
-    /// [`CommitError`]; only with [`CommitError::Unknown`] may it have taken effect.
+    /// [`CommitError`]; only with [`CommitError::Unknown`] and [`CommitError::EndedEarly`] may it have taken effect.
     fn commit(self) -> impl Future<Output = Result<(), CommitError>> + Send;
 
-    /// Rolls back; it always succeeds.
-    fn rollback(self) -> impl Future<Output = ()> + Send;
+    /// Rolls back.
+    ///
+    /// # Errors
+    /// [`EndedEarly`]: a part of the transaction may be committed. In every other case nothing remains.
+    fn rollback(self) -> impl Future<Output = Result<(), EndedEarly>> + Send;
 
     /// The first error of the transaction; it can then only be rolled back.
     fn fault(&self) -> Option<Fault>;
@@ -66,13 +75,20 @@ impl<D: Database<Driver: BarrierDialect>> BarrierDb for D {
             Wait::Bounded => Isolation::ReadCommitted,
         };
         let mut tx = Tx::open(self, wait).await?;
-        let is_new = D::Driver::begin_with(tx.conn(), isolation, wait, row).await?;
+        let cached = tx.caches_statements();
+        let is_new = D::Driver::begin_with(tx.conn(), isolation, wait, row, cached).await;
+        let is_new = tx.note(is_new)?;
         Ok((tx, is_new))
     }
 
     async fn durable_reason(&self, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
         let mut conn = self.pool().acquire().await?;
-        D::Driver::durable_reason(&mut conn, row).await
+        D::Driver::durable_reason(&mut conn, row, D::Driver::caches_statements(self.pool())).await
+    }
+
+    async fn change_reason(&self, row: BarrierRow<'_>, to: &str) -> Result<bool, sqlx::Error> {
+        let mut conn = self.pool().acquire().await?;
+        D::Driver::change_reason(&mut conn, row, to).await
     }
 
     fn fault(error: &sqlx::Error) -> Fault {
@@ -82,15 +98,17 @@ impl<D: Database<Driver: BarrierDialect>> BarrierDb for D {
 
 impl<D: Database<Driver: BarrierDialect>> BarrierTx for Tx<D> {
     async fn insert(&mut self, row: BarrierRow<'_>) -> Result<bool, sqlx::Error> {
-        D::Driver::insert(self.conn(), row).await
+        let cached = self.caches_statements();
+        let is_new = D::Driver::insert(self.conn(), row, cached).await;
+        self.note(is_new)
     }
 
     async fn commit(self) -> Result<(), CommitError> {
         Tx::commit(self).await
     }
 
-    async fn rollback(self) {
-        Tx::rollback(self).await;
+    async fn rollback(self) -> Result<(), EndedEarly> {
+        Tx::rollback(self).await
     }
 
     fn fault(&self) -> Option<Fault> {

@@ -23,18 +23,20 @@ pub trait BarrierDialect: Driver {
         isolation: Isolation,
         wait: Wait,
         row: BarrierRow<'_>,
+        cached: bool,
     ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
         async move {
             Self::run(conn, Self::begin(isolation, wait)).await?;
-            Self::insert(conn, row).await
+            Self::insert(conn, row, cached).await
         }
     }
 
-    /// Inserts a barrier row; whether the row is new.
+    /// Inserts a barrier row; whether the row is new. `cached`: see [`Driver::caches_statements`].
     #[doc(hidden)]
     fn insert(
         conn: &mut Self::Connection,
         row: BarrierRow<'_>,
+        cached: bool,
     ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
 
     /// The reason in the row of this key. It is committed and durable when this returns. Runs outside a transaction.
@@ -42,7 +44,16 @@ pub trait BarrierDialect: Driver {
     fn durable_reason(
         conn: &mut Self::Connection,
         row: BarrierRow<'_>,
+        cached: bool,
     ) -> impl Future<Output = Result<Option<String>, sqlx::Error>> + Send;
+
+    /// Gives the row of this key another reason, if it has this one; whether it had. Runs outside a transaction.
+    #[doc(hidden)]
+    fn change_reason(
+        conn: &mut Self::Connection,
+        row: BarrierRow<'_>,
+        to: &str,
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
 
     /// Creates the barrier table, if it does not exist.
     #[doc(hidden)]

@@ -1,7 +1,7 @@
 //! The algorithm: whether a call runs its business.
 
 use super::db::{BarrierDb, BarrierTx};
-use super::row::BarrierKey;
+use super::row::{BarrierKey, REASON_INCOMPLETE};
 use crate::database::Wait;
 
 /// What the barrier says to a call.
@@ -44,15 +44,42 @@ pub async fn enter<B: BarrierDb>(db: &B, key: &BarrierKey) -> Result<(B::Tx, Ent
     Ok((tx, entry))
 }
 
+/// Why a repeated call cannot be reported as applied.
+#[derive(Debug, thiserror::Error)]
+pub enum RepeatError {
+    /// The barrier row of the first call is marked as incomplete.
+    #[error(
+        "the first call of this branch committed only a part of its work, since a statement of it ended the transaction: \
+         complete its work by hand, and then set the reason of its barrier row to its op"
+    )]
+    Incomplete,
+    /// The database did not tell.
+    #[error("the database did not tell whether the first call of this branch is durable")]
+    Database(#[source] sqlx::Error),
+}
+
 /// Leaves a transaction for which the barrier said [`Entry::Repeat`]: rolls it back, and returns once the effect of the
 /// first call is durable.
 ///
 /// # Errors
-/// The database's own: do not report success then.
-pub async fn leave_repeat<B: BarrierDb>(tx: B::Tx, db: &B, key: &BarrierKey) -> Result<(), sqlx::Error> {
-    tx.rollback().await;
-    match db.durable_reason(key.row()).await? {
+/// [`RepeatError`]: do not report success then.
+pub async fn leave_repeat<B: BarrierDb>(tx: B::Tx, db: &B, key: &BarrierKey) -> Result<(), RepeatError> {
+    // Nothing ran in it but the barrier's own statements.
+    let _ = tx.rollback().await;
+    match db.durable_reason(key.row()).await.map_err(RepeatError::Database)?.as_deref() {
+        Some(REASON_INCOMPLETE) => Err(RepeatError::Incomplete),
         Some(_) => Ok(()),
-        None => Err(sqlx::Error::RowNotFound),
+        None => Err(RepeatError::Database(sqlx::Error::RowNotFound)),
     }
+}
+
+/// Marks a call whose business ended its transaction early: a part of its work may be missing, and a repeated call is then
+/// not reported as applied. Returns whether its barrier row is committed; if it is not, nothing of the call is.
+///
+/// A process that dies between the early end and this mark leaves a row that looks complete.
+///
+/// # Errors
+/// The database's own: the row may be marked or not.
+pub(crate) async fn mark_incomplete<B: BarrierDb>(db: &B, key: &BarrierKey) -> Result<bool, sqlx::Error> {
+    db.change_reason(key.row(), REASON_INCOMPLETE).await
 }

@@ -24,9 +24,9 @@ mod sqlite;
 
 pub(crate) use db::{BarrierDb, BarrierTx};
 pub use dialect::BarrierDialect;
-pub(crate) use entry::{Entry, enter, leave_repeat};
+pub(crate) use entry::{Entry, RepeatError, enter, leave_repeat, mark_incomplete};
 pub(crate) use query_prepared::decided;
-pub use query_prepared::{QUERY_PREPARED_TIMEOUT, QueryPreparedError, query_prepared};
+pub use query_prepared::{AskBarrier, QUERY_PREPARED_TIMEOUT, QueryPreparedError, query_prepared};
 pub(crate) use row::BarrierKey;
 pub use set_up::{SetUpError, set_up};
 

@@ -9,7 +9,7 @@ use crate::database::WeakSetting;
 use crate::database::mysql::number;
 
 impl BarrierDialect for MySql {
-    async fn insert(conn: &mut MySqlConnection, row: BarrierRow<'_>) -> Result<bool, sqlx::Error> {
+    async fn insert(conn: &mut MySqlConnection, row: BarrierRow<'_>, _: bool) -> Result<bool, sqlx::Error> {
         // A plain INSERT: INSERT IGNORE hides other errors, and ON DUPLICATE KEY UPDATE does not tell the two cases apart.
         let inserted = sqlx::query(
             "INSERT INTO dtm_barrier.barrier (trans_type, gid, branch_id, op, barrier_id, reason) VALUES (?, ?, ?, ?, ?, ?)",
@@ -53,7 +53,11 @@ impl BarrierDialect for MySql {
 
     /// InnoDB shows a commit before its log is on disk, and a COMMIT that wrote nothing does not wait for the log. So this
     /// writes: it changes the row that it read (`update_time` to NULL or back), commits, and returns only then.
-    async fn durable_reason(conn: &mut MySqlConnection, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
+    async fn durable_reason(
+        conn: &mut MySqlConnection,
+        row: BarrierRow<'_>,
+        _: bool,
+    ) -> Result<Option<String>, sqlx::Error> {
         // One statement with autocommit: it takes its only lock at once, and returns when it is durable.
         sqlx::query(
             "UPDATE dtm_barrier.barrier SET update_time = IF(update_time IS NULL, NOW(), NULL) \
@@ -79,6 +83,22 @@ impl BarrierDialect for MySql {
             Some(found) if is_same(&found, row)? => Ok(Some(found.try_get("reason")?)),
             _ => Ok(None),
         }
+    }
+
+    async fn change_reason(conn: &mut MySqlConnection, row: BarrierRow<'_>, to: &str) -> Result<bool, sqlx::Error> {
+        sqlx::query(
+            "UPDATE dtm_barrier.barrier SET reason = ? \
+             WHERE gid = ? AND branch_id = ? AND op = ? AND barrier_id = ? AND reason = ?",
+        )
+        .bind(to)
+        .bind(row.gid)
+        .bind(row.branch_id)
+        .bind(row.op)
+        .bind(row.barrier_id)
+        .bind(row.reason)
+        .execute(conn)
+        .await
+        .map(|changed| changed.rows_affected() == 1)
     }
 
     async fn create_table(conn: &mut MySqlConnection) -> Result<(), sqlx::Error> {

@@ -1,12 +1,12 @@
 //! The barrier on PostgreSQL.
 
-use sqlx::{Executor, PgConnection, Postgres};
+use sqlx::{Connection, Executor, PgConnection, Postgres};
 
 use super::dialect::BarrierDialect;
 use super::row::BarrierRow;
 
 impl BarrierDialect for Postgres {
-    async fn insert(conn: &mut PgConnection, row: BarrierRow<'_>) -> Result<bool, sqlx::Error> {
+    async fn insert(conn: &mut PgConnection, row: BarrierRow<'_>, cached: bool) -> Result<bool, sqlx::Error> {
         let inserted = sqlx::query(
             "INSERT INTO dtm_barrier.barrier (trans_type, gid, branch_id, op, barrier_id, reason) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT ON CONSTRAINT uniq_barrier DO NOTHING",
@@ -17,22 +17,55 @@ impl BarrierDialect for Postgres {
         .bind(row.op)
         .bind(row.barrier_id)
         .bind(row.reason)
+        .persistent(cached)
         .execute(conn)
         .await?;
         Ok(inserted.rows_affected() == 1)
     }
 
-    async fn durable_reason(conn: &mut PgConnection, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
+    async fn durable_reason(
+        conn: &mut PgConnection,
+        row: BarrierRow<'_>,
+        cached: bool,
+    ) -> Result<Option<String>, sqlx::Error> {
         // PostgreSQL shows a commit only after its log record is on disk.
-        sqlx::query_scalar(
+        let select = sqlx::query_scalar(
             "SELECT reason FROM dtm_barrier.barrier WHERE gid = $1 AND branch_id = $2 AND op = $3 AND barrier_id = $4",
         )
         .bind(row.gid)
         .bind(row.branch_id)
         .bind(row.op)
         .bind(row.barrier_id)
-        .fetch_optional(conn)
-        .await
+        .persistent(cached);
+        if cached {
+            return select.fetch_optional(conn).await;
+        }
+        // A statement that is not kept takes two round trips, and a pooler keeps the session for both only within a
+        // transaction. Dropped half-way, or after an error, the session rolls back.
+        let mut tx = conn.begin().await?;
+        let reason = select.fetch_optional(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(reason)
+    }
+
+    async fn change_reason(conn: &mut PgConnection, row: BarrierRow<'_>, to: &str) -> Result<bool, sqlx::Error> {
+        // In a transaction, for poolers: see `durable_reason`.
+        let mut tx = conn.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE dtm_barrier.barrier SET reason = $1 \
+             WHERE gid = $2 AND branch_id = $3 AND op = $4 AND barrier_id = $5 AND reason = $6",
+        )
+        .bind(to)
+        .bind(row.gid)
+        .bind(row.branch_id)
+        .bind(row.op)
+        .bind(row.barrier_id)
+        .bind(row.reason)
+        .persistent(false)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(changed.rows_affected() == 1)
     }
 
     async fn create_table(conn: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::db::{BarrierDb, BarrierTx};
 use super::row::{BarrierKey, REASON_ROLLBACK};
-use crate::database::{CommitError, Fault, Wait};
+use crate::database::{CommitError, EndedEarly, Fault, Wait};
 use crate::outcome::{Prepared, Retry};
 use crate::protocol::{Gid, Op};
 
@@ -68,11 +68,14 @@ async fn ask<B: BarrierDb>(db: &B, key: &BarrierKey) -> Result<Prepared, sqlx::E
     if is_new {
         return match tx.commit().await {
             Ok(()) => Ok(Prepared::RolledBack),
-            Err(CommitError::Refused(error) | CommitError::Unknown(error)) => Err(error),
-            Err(CommitError::Failed(_)) => unreachable!("the barrier's own statements do not mark the transaction"),
+            Err(
+                CommitError::Refused(error) | CommitError::Unknown(error) | CommitError::EndedEarly(EndedEarly(error)),
+            ) => Err(error),
+            Err(CommitError::Failed(_)) => unreachable!("none of the barrier's own statements failed"),
         };
     }
-    tx.rollback().await;
+    // Nothing ran in it but the barrier's own insert.
+    let _ = tx.rollback().await;
     // Nothing removes the row while its message lives: report an error, do not guess.
     decided(db, &key.gid).await?.ok_or(sqlx::Error::RowNotFound)
 }
@@ -98,7 +101,10 @@ pub(crate) async fn decided<B: BarrierDb>(db: &B, gid: &Gid) -> Result<Option<Pr
     note = "a database is a newtype of an sqlx pool: `#[derive(Clone, Database)] pub struct Bank(sqlx::SqlitePool);`"
 )]
 pub trait AskBarrier {
-    /// The answer of the barrier.
+    /// The answer of the barrier, as a query-prepared returns it.
+    ///
+    /// # Errors
+    /// The database did not tell: to be asked again.
     fn ask_barrier(&self, gid: Gid) -> BoxFuture<'_, Result<Prepared, Retry>>;
 }
 

@@ -8,6 +8,9 @@ const BARRIER_ID: &str = "01";
 /// The reason in the row with which query-prepared keeps a local transaction from committing.
 pub(super) const REASON_ROLLBACK: &str = "rollback";
 
+/// The reason in the row of a call whose business ended its transaction early: a part of its work may be missing.
+pub(super) const REASON_INCOMPLETE: &str = "incomplete";
+
 /// What names one call of a branch: the key of its barrier row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BarrierKey {

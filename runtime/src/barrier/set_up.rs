@@ -1,8 +1,9 @@
 //! The start of a service: the barrier table, the rights on it, the settings of its database.
 
+use super::db::BarrierDb;
 use super::dialect::BarrierDialect;
 use super::row::{BarrierKey, REASON_ROLLBACK};
-use crate::database::{Database, Driver, Fault, Tx, WeakSetting};
+use crate::database::{Database, Driver, Fault, Wait, WeakSetting};
 use crate::protocol::Gid;
 
 /// Why a database is not ready for branches. The text says what to do.
@@ -28,6 +29,14 @@ pub enum SetUpError {
         /// The database's error.
         source: sqlx::Error,
     },
+    /// The barrier cannot work in this installation: a read-only database, a setting, a pooler in between.
+    #[error("the barrier cannot work here: {advice}")]
+    Unfit {
+        /// What to change.
+        advice: &'static str,
+        /// The database's error.
+        source: sqlx::Error,
+    },
     /// The database cannot be reached.
     #[error("the database cannot be reached: check its address, and that it runs")]
     Unreachable(#[source] sqlx::Error),
@@ -38,6 +47,11 @@ pub enum SetUpError {
 
 impl SetUpError {
     fn of<DB: BarrierDialect>(error: sqlx::Error) -> Self {
+        if let sqlx::Error::Database(cause) = &error
+            && let Some(advice) = DB::unfit(cause.as_ref())
+        {
+            return Self::Unfit { advice, source: error };
+        }
         match &error {
             sqlx::Error::Database(cause) if DB::is_missing_right(cause.as_ref()) => {
                 Self::NoRight { grant: DB::GRANT, source: error }
@@ -98,15 +112,24 @@ async fn create_table<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(),
     })
 }
 
-/// Uses the barrier table as a branch does, and rolls back.
+/// Uses the barrier table as a branch and as query-prepared do, and rolls back.
 async fn probe<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), sqlx::Error> {
-    let mut tx = Tx::begin(db).await?;
     let key = BarrierKey::local(Gid::random());
     let row = key.row_of(key.op.as_str(), REASON_ROLLBACK);
-    let result = match D::Driver::insert(tx.conn(), row).await {
-        Ok(_) => D::Driver::durable_reason(tx.conn(), row).await.map(drop),
-        Err(error) => Err(error),
-    };
-    tx.rollback().await;
-    result
+    for wait in [Wait::Default, Wait::Bounded] {
+        let (tx, _) = db.begin_with(wait, row).await?;
+        // Nothing ran in it but the barrier's own statements.
+        let _ = tx.rollback().await;
+    }
+    // On two connections at once, if the pool has them: so a pooler shows that it mixes up their sessions.
+    let mut first = db.pool().acquire().await?;
+    let mut second = db.pool().try_acquire();
+    if second.is_none() && db.pool().options().get_max_connections() > db.pool().size() {
+        second = Some(db.pool().acquire().await?);
+    }
+    let cached = D::Driver::caches_statements(db.pool());
+    for conn in [Some(&mut first), second.as_mut()].into_iter().flatten() {
+        D::Driver::durable_reason(conn, row, cached).await?;
+    }
+    Ok(())
 }

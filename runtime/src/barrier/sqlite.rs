@@ -40,15 +40,20 @@ impl BarrierDialect for Sqlite {
         _: Isolation,
         _: Wait,
         row: BarrierRow<'_>,
+        _: bool,
     ) -> Result<bool, sqlx::Error> {
         insert(conn, concat!(begin!(), "; ", insert!()), row).await
     }
 
-    async fn insert(conn: &mut SqliteConnection, row: BarrierRow<'_>) -> Result<bool, sqlx::Error> {
+    async fn insert(conn: &mut SqliteConnection, row: BarrierRow<'_>, _: bool) -> Result<bool, sqlx::Error> {
         insert(conn, insert!(), row).await
     }
 
-    async fn durable_reason(conn: &mut SqliteConnection, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
+    async fn durable_reason(
+        conn: &mut SqliteConnection,
+        row: BarrierRow<'_>,
+        _: bool,
+    ) -> Result<Option<String>, sqlx::Error> {
         // With WAL and synchronous=FULL, a commit that can be read is on disk.
         sqlx::query_scalar(
             "SELECT reason FROM dtm_barrier_barrier WHERE gid = ? AND branch_id = ? AND op = ? AND barrier_id = ?",
@@ -59,6 +64,22 @@ impl BarrierDialect for Sqlite {
         .bind(row.barrier_id.to_owned())
         .fetch_optional(conn)
         .await
+    }
+
+    async fn change_reason(conn: &mut SqliteConnection, row: BarrierRow<'_>, to: &str) -> Result<bool, sqlx::Error> {
+        sqlx::query(
+            "UPDATE dtm_barrier_barrier SET reason = ? \
+             WHERE gid = ? AND branch_id = ? AND op = ? AND barrier_id = ? AND reason = ?",
+        )
+        .bind(to.to_owned())
+        .bind(row.gid.to_owned())
+        .bind(row.branch_id.to_owned())
+        .bind(row.op.to_owned())
+        .bind(row.barrier_id.to_owned())
+        .bind(row.reason.to_owned())
+        .execute(conn)
+        .await
+        .map(|changed| changed.rows_affected() == 1)
     }
 
     async fn create_table(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {

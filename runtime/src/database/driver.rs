@@ -33,6 +33,11 @@ pub enum Wait {
     Bounded,
 }
 
+/// The advice of [`Driver::unfit`] for a database that takes no writes.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(super) const READ_ONLY: &str =
+    "the database is read-only, as a replica is, or a primary that was demoted: connect the pool to the primary";
+
 /// A setting with which the database can lose commits that it has acknowledged.
 ///
 /// "Exactly once" holds only as long as acknowledged commits stay.
@@ -64,6 +69,12 @@ pub trait Driver: sqlx::Database + Sized {
     /// What a transaction holds while it is open.
     type Queue: Send + Sync;
 
+    /// Whether the pool's connections keep prepared statements. Where they do not, neither do ours: behind a pooler in
+    /// transaction mode, each transaction may run in another session.
+    fn caches_statements(_: &Pool<Self>) -> bool {
+        true
+    }
+
     /// Waits until a transaction may begin.
     fn queue(pool: &Pool<Self>) -> impl Future<Output = Self::Queue> + Send;
 
@@ -74,21 +85,37 @@ pub trait Driver: sqlx::Database + Sized {
     /// trip.
     fn commit(wait: Wait) -> &'static str;
 
-    /// The statements that roll back.
-    fn rollback(wait: Wait) -> &'static str;
+    /// The statements that check, as far as this database can tell after such a fault, that the transaction is still the
+    /// one that was begun, and then roll it back. One round trip.
+    fn rollback(wait: Wait, fault: Option<Fault>) -> &'static str;
 
-    /// Runs the statements of [`begin`](Self::begin), [`commit`](Self::commit) or [`rollback`](Self::rollback), in one
-    /// round trip.
+    /// The statements that roll back whatever is open, and leave the connection as it was before the begin.
+    fn reset(wait: Wait) -> &'static str;
+
+    /// Runs the statements of [`begin`](Self::begin), [`commit`](Self::commit), [`rollback`](Self::rollback) or
+    /// [`reset`](Self::reset), in one round trip.
     fn run(conn: &mut Self::Connection, sql: &'static str) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
     /// What an error of the database means.
     fn fault(error: &(dyn DatabaseError + 'static)) -> Fault;
 
-    /// Whether an error at the commit says for certain that nothing was committed.
+    /// Whether an error at the end of a transaction says that this transaction is no longer open.
+    fn has_ended(error: &(dyn DatabaseError + 'static)) -> bool;
+
+    /// Whether the database rolls a transaction back by itself at such a fault.
+    fn may_roll_back_by_itself(fault: Option<Fault>) -> bool;
+
+    /// Whether an error at the commit says for certain that nothing was committed. An error that is not known does not.
     fn commit_was_refused(error: &(dyn DatabaseError + 'static)) -> bool;
 
     /// Whether an error says that the table does not exist.
     fn is_missing_table(error: &(dyn DatabaseError + 'static)) -> bool;
+
+    /// Whether an error says that the database takes no writes: a replica, or a primary that was demoted.
+    fn is_read_only(error: &(dyn DatabaseError + 'static)) -> bool;
+
+    /// What to change, if an error says that the barrier cannot work in this installation.
+    fn unfit(error: &(dyn DatabaseError + 'static)) -> Option<&'static str>;
 
     /// Whether an error says that the user lacks a right.
     fn is_missing_right(error: &(dyn DatabaseError + 'static)) -> bool;

@@ -2,6 +2,7 @@
 //!
 //! What differs between databases is in one file each, behind [`Driver`]. Nothing here knows of the barrier.
 
+mod abandoned;
 mod driver;
 mod fault;
 #[cfg(feature = "mysql")]
@@ -19,7 +20,7 @@ use sqlx::Pool;
 pub(crate) use driver::Driver;
 pub use driver::{Isolation, Wait, WeakSetting};
 pub use fault::Fault;
-pub use tx::{CommitError, Tx};
+pub use tx::{CommitError, EndedEarly, Tx};
 
 /// One database of a service: a newtype of an sqlx pool, so that two databases of one kind are two types.
 ///

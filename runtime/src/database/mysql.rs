@@ -4,7 +4,7 @@ use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{MySql, MySqlConnection, Pool};
 
-use super::driver::{Driver, Isolation, Wait, WeakSetting};
+use super::driver::{Driver, Isolation, READ_ONLY, Wait, WeakSetting};
 use super::fault::Fault;
 use super::statement::{Feature, Reading, Syntax};
 
@@ -43,7 +43,17 @@ impl Driver for MySql {
         }
     }
 
-    fn rollback(wait: Wait) -> &'static str {
+    /// As with the commit: if the transaction has ended meanwhile, the savepoint is gone.
+    fn rollback(wait: Wait, _: Option<Fault>) -> &'static str {
+        match wait {
+            Wait::Default => "RELEASE SAVEPOINT bw; ROLLBACK; SET autocommit = 1",
+            Wait::Bounded => {
+                "RELEASE SAVEPOINT bw; ROLLBACK; SET autocommit = 1; SET SESSION innodb_lock_wait_timeout = @bw_wait"
+            }
+        }
+    }
+
+    fn reset(wait: Wait) -> &'static str {
         match wait {
             Wait::Default => "ROLLBACK; SET autocommit = 1",
             Wait::Bounded => "ROLLBACK; SET autocommit = 1; SET SESSION innodb_lock_wait_timeout = @bw_wait",
@@ -59,14 +69,44 @@ impl Driver for MySql {
         match number(error) {
             // lock wait timeout, deadlock (Galera: a certification failure)
             1205 | 1213 => Fault::Conflict,
-            // server shutdown, aborted connection, connection killed, a Galera node that is not ready
-            1053 | 1152 | 1927 | 1047 | 1159 | 1161 => Fault::Lost,
+            // too many connections, server shutdown, aborted connection, a Galera node that is not ready, network errors,
+            // connection killed
+            1040 | 1053 | 1152 | 1047 | 1159 | 1161 | 1927 => Fault::Lost,
+            // A primary that was demoted: the pool is to connect anew.
+            _ if Self::is_read_only(error) => Fault::Lost,
             _ => Fault::Statement,
         }
     }
 
+    fn has_ended(error: &(dyn DatabaseError + 'static)) -> bool {
+        // The savepoint does not exist.
+        number(error) == 1305
+    }
+
+    /// At a deadlock, and at a lock timeout if the server is configured so.
+    fn may_roll_back_by_itself(fault: Option<Fault>) -> bool {
+        fault == Some(Fault::Conflict)
+    }
+
+    fn is_read_only(error: &(dyn DatabaseError + 'static)) -> bool {
+        // the server has an option that forbids this (one of several), a read-only transaction, read-only mode
+        let is_its_option = number(error) == 1290 && error.message().contains("read-only");
+        is_its_option || matches!(number(error), 1792 | 1836)
+    }
+
+    /// InnoDB's deadlock, which is Galera's failed certification as well.
     fn commit_was_refused(error: &(dyn DatabaseError + 'static)) -> bool {
-        Self::fault(error) == Fault::Conflict
+        number(error) == 1213
+    }
+
+    fn unfit(error: &(dyn DatabaseError + 'static)) -> Option<&'static str> {
+        match number(error) {
+            1665 => Some(
+                "`binlog_format` is STATEMENT, with which InnoDB refuses every write at the level READ COMMITTED, and \
+                 query-prepared asks at this level: set `binlog_format` to ROW",
+            ),
+            _ => Self::is_read_only(error).then_some(READ_ONLY),
+        }
     }
 
     fn is_missing_table(error: &(dyn DatabaseError + 'static)) -> bool {
@@ -75,8 +115,8 @@ impl Driver for MySql {
     }
 
     fn is_missing_right(error: &(dyn DatabaseError + 'static)) -> bool {
-        // access denied: to a database, a table, a column, for lack of a privilege; running with --read-only
-        matches!(number(error), 1044 | 1142 | 1143 | 1227 | 1290)
+        // access denied: to a database, a table, a column, for lack of a privilege
+        matches!(number(error), 1044 | 1142 | 1143 | 1227)
     }
 
     async fn settings(pool: &Pool<Self>) -> Result<Vec<WeakSetting>, sqlx::Error> {

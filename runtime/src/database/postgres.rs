@@ -1,14 +1,36 @@
 //! PostgreSQL.
 
-use sqlx::error::DatabaseError;
-use sqlx::{Executor, PgConnection, Pool, Postgres};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::driver::{Driver, Isolation, Wait, WeakSetting};
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Executor, PgConnection, Pool, Postgres, Row};
+
+use super::driver::{Driver, Isolation, READ_ONLY, Wait, WeakSetting};
 use super::fault::Fault;
 use super::statement::{Feature, Reading, Syntax};
 
+/// Whether the connections with these options keep prepared statements: asked for each transaction, and slow to find out.
+static CACHES: Mutex<Vec<(Weak<PgConnectOptions>, bool)>> = Mutex::new(Vec::new());
+
 impl Driver for Postgres {
     type Queue = ();
+
+    fn caches_statements(pool: &Pool<Self>) -> bool {
+        let options = pool.connect_options();
+        let mut known = CACHES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, caches)) = known.iter().find(|(known, _)| std::ptr::eq(known.as_ptr(), &raw const *options)) {
+            return *caches;
+        }
+        // sqlx tells the capacity only as a part of the options' address.
+        let caches = !options
+            .to_url_lossy()
+            .query_pairs()
+            .any(|(name, value)| name == "statement-cache-capacity" && value == "0");
+        known.retain(|(known, _)| known.strong_count() > 0);
+        known.push((Arc::downgrade(&options), caches));
+        caches
+    }
 
     async fn queue(_: &Pool<Self>) {}
 
@@ -17,7 +39,9 @@ impl Driver for Postgres {
             (Wait::Default, Isolation::ReadCommitted) => "BEGIN ISOLATION LEVEL READ COMMITTED",
             (Wait::Default, Isolation::RepeatableRead) => "BEGIN ISOLATION LEVEL REPEATABLE READ",
             (Wait::Default, Isolation::Serializable) => "BEGIN ISOLATION LEVEL SERIALIZABLE",
-            (Wait::Bounded, _) => "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '700ms'",
+            (Wait::Bounded, _) => {
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '700ms'; SET LOCAL statement_timeout = '900ms'"
+            }
         }
     }
 
@@ -28,7 +52,13 @@ impl Driver for Postgres {
         "SAVEPOINT bw; COMMIT"
     }
 
-    fn rollback(_: Wait) -> &'static str {
+    /// A lone ROLLBACK is no error if no transaction is open. After a failed statement nothing else is allowed, though; and a
+    /// procedure cannot end a transaction that the client has begun.
+    fn rollback(_: Wait, fault: Option<Fault>) -> &'static str {
+        if fault.is_some() { "ROLLBACK" } else { "SAVEPOINT bw; ROLLBACK" }
+    }
+
+    fn reset(_: Wait) -> &'static str {
         "ROLLBACK"
     }
 
@@ -39,19 +69,55 @@ impl Driver for Postgres {
 
     fn fault(error: &(dyn DatabaseError + 'static)) -> Fault {
         match error.code().as_deref() {
-            // serialization_failure, deadlock_detected, lock_not_available
-            Some("40001" | "40P01" | "55P03") => Fault::Conflict,
-            // connection exceptions, admin_shutdown, crash_shutdown, cannot_connect_now, statement_completion_unknown
-            Some(code) if code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "40003") => {
+            // serialization_failure, deadlock_detected, lock_not_available, query_canceled (a timeout)
+            Some("40001" | "40P01" | "55P03" | "57014") => Fault::Conflict,
+            // statement_completion_unknown, read_only_sql_transaction (a primary that was demoted)
+            Some("40003" | "25006") => Fault::Lost,
+            // connection exception, insufficient resources, operator intervention (a shutdown), system error, configuration
+            // file error, internal error
+            Some(code) if ["08", "53", "57", "58", "F0", "XX"].iter().any(|class| code.starts_with(class)) => {
                 Fault::Lost
             }
             _ => Fault::Statement,
         }
     }
 
+    fn has_ended(error: &(dyn DatabaseError + 'static)) -> bool {
+        // no_active_sql_transaction
+        error.code().as_deref() == Some("25P01")
+    }
+
+    fn may_roll_back_by_itself(_: Option<Fault>) -> bool {
+        false
+    }
+
+    /// The errors that PostgreSQL reports before it writes the commit record. Deferred constraints and their triggers run at
+    /// the commit, and raise these classes of errors.
     fn commit_was_refused(error: &(dyn DatabaseError + 'static)) -> bool {
-        // 25P01, no_active_sql_transaction: the transaction that was begun may have been committed by someone else.
-        Self::fault(error) != Fault::Lost && error.code().as_deref() != Some("25P01")
+        match error.code().as_deref() {
+            // in_failed_sql_transaction, serialization_failure, transaction_integrity_constraint_violation,
+            // deadlock_detected
+            Some("25P02" | "40001" | "40002" | "40P01") => true,
+            // data exception, integrity constraint violation, with check option violation, PL/pgSQL error (a trigger's RAISE)
+            Some(code) => ["22", "23", "44", "P0"].iter().any(|class| code.starts_with(class)),
+            None => false,
+        }
+    }
+
+    fn is_read_only(error: &(dyn DatabaseError + 'static)) -> bool {
+        // read_only_sql_transaction
+        error.code().as_deref() == Some("25006")
+    }
+
+    fn unfit(error: &(dyn DatabaseError + 'static)) -> Option<&'static str> {
+        match error.code().as_deref() {
+            // duplicate_prepared_statement, invalid_sql_statement_name
+            Some("42P05" | "26000") => Some(
+                "a pooler between this service and PostgreSQL gives each transaction another session, where prepared \
+                 statements get lost: open the pool with `statement_cache_capacity(0)`, or set the pooler to session mode",
+            ),
+            _ => Self::is_read_only(error).then_some(READ_ONLY),
+        }
     }
 
     fn is_missing_table(error: &(dyn DatabaseError + 'static)) -> bool {
@@ -60,28 +126,36 @@ impl Driver for Postgres {
     }
 
     fn is_missing_right(error: &(dyn DatabaseError + 'static)) -> bool {
-        // insufficient_privilege, read_only_sql_transaction
-        matches!(error.code().as_deref(), Some("42501" | "25006"))
+        // insufficient_privilege
+        error.code().as_deref() == Some("42501")
     }
 
     async fn settings(pool: &Pool<Self>) -> Result<Vec<WeakSetting>, sqlx::Error> {
         let mut conn = pool.acquire().await?;
+        // As one plain query, which every pooler passes on whole.
+        let row = sqlx::raw_sql(
+            "SELECT current_setting('synchronous_commit'), current_setting('fsync'), pg_is_in_recovery()",
+        )
+        .fetch_one(&mut *conn)
+        .await?;
         let mut weak = Vec::new();
-        for (setting, advice) in [
-            (
+        let synchronous_commit: String = row.try_get(0)?;
+        if synchronous_commit == "off" {
+            weak.push(WeakSetting::new(
                 "synchronous_commit",
+                synchronous_commit,
                 "set it to `on` (or `remote_apply`) for this user: below it an acknowledged commit can be lost",
-            ),
-            ("fsync", "set it to `on`: without it an acknowledged commit can be lost"),
-        ] {
-            let value: String =
-                sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(&mut *conn).await?;
-            if !matches!(value.as_str(), "on" | "remote_write" | "remote_apply" | "local") {
-                weak.push(WeakSetting::new(setting, value, advice));
-            }
+            ));
         }
-        let standby: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut *conn).await?;
-        if standby {
+        let fsync: String = row.try_get(1)?;
+        if fsync != "on" {
+            weak.push(WeakSetting::new(
+                "fsync",
+                fsync,
+                "set it to `on`: without it an acknowledged commit can be lost",
+            ));
+        }
+        if row.try_get(2)? {
             weak.push(WeakSetting::new(
                 "pg_is_in_recovery",
                 "true",

@@ -61,7 +61,12 @@ impl Driver for Sqlite {
         "COMMIT"
     }
 
-    fn rollback(_: Wait) -> &'static str {
+    /// ROLLBACK is an error if no transaction is open any more.
+    fn rollback(_: Wait, _: Option<Fault>) -> &'static str {
+        "ROLLBACK"
+    }
+
+    fn reset(_: Wait) -> &'static str {
         "ROLLBACK"
     }
 
@@ -78,6 +83,25 @@ impl Driver for Sqlite {
             10 | 14 => Fault::Lost,
             _ => Fault::Statement,
         }
+    }
+
+    fn has_ended(error: &(dyn DatabaseError + 'static)) -> bool {
+        // SQLITE_ERROR: SQLite has no code of its own for this.
+        primary_code(error) == 1 && error.message().ends_with("no transaction is active")
+    }
+
+    /// At a full disk, an input or output error, or too little memory.
+    fn may_roll_back_by_itself(fault: Option<Fault>) -> bool {
+        fault.is_some()
+    }
+
+    fn is_read_only(error: &(dyn DatabaseError + 'static)) -> bool {
+        // SQLITE_READONLY
+        primary_code(error) == 8
+    }
+
+    fn unfit(_: &(dyn DatabaseError + 'static)) -> Option<&'static str> {
+        None
     }
 
     fn commit_was_refused(error: &(dyn DatabaseError + 'static)) -> bool {

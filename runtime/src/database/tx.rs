@@ -2,17 +2,23 @@
 
 use std::fmt;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::{Either, Execute, Executor, SqlStr};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Database;
+use super::abandoned::Abandoned;
 use super::driver::{Driver, Wait};
 use super::fault::Fault;
 use super::statement;
+
+/// How long a rollback may take. After that the connection is closed.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An open transaction in the database `D`: what a branch gets as its first argument.
 ///
@@ -43,9 +49,11 @@ use super::statement;
 /// # }
 /// ```
 ///
-/// Dropped while open, it closes its connection, which rolls back: no open transaction returns to the pool.
+/// Dropped while open, it is rolled back in the background. If that fails, its connection is closed, which rolls back as
+/// well: no open transaction returns to the pool.
 pub struct Tx<D: Database> {
-    conn: PoolConnection<D::Driver>,
+    /// There until the drop.
+    conn: Option<PoolConnection<D::Driver>>,
     /// The first error; the transaction can then only be rolled back.
     fault: Option<Fault>,
     /// Whether the results of several statements were not read to the end: an error of a later one would go unseen.
@@ -53,8 +61,9 @@ pub struct Tx<D: Database> {
     /// Whether the database may still have the transaction open.
     open: bool,
     wait: Wait,
+    caches_statements: bool,
     /// Held while the transaction is open. SQLite: the turn as the file's one writer.
-    _queue: <D::Driver as Driver>::Queue,
+    queue: Option<<D::Driver as Driver>::Queue>,
 }
 
 /// Why a transaction did not commit.
@@ -68,64 +77,119 @@ pub enum CommitError {
     /// The database refused to commit. Everything was rolled back.
     #[error("the database refused to commit: rolled back")]
     Refused(#[source] sqlx::Error),
-    /// The connection was lost during the commit, or the transaction was no longer the one that was begun. Whether it has
-    /// committed is not known; its barrier row tells.
+    /// The commit had no clear answer: the connection was lost, say. Whether it has committed is not known; its barrier row
+    /// tells.
     #[error("the commit had no clear answer: whether it took effect is not known")]
     Unknown(#[source] sqlx::Error),
+    /// A statement of the business had ended the transaction before. See [`EndedEarly`].
+    #[error(transparent)]
+    EndedEarly(EndedEarly),
 }
+
+/// A statement of the business ended the transaction: on MySQL a procedure with `COMMIT`, or one that changes the schema.
+///
+/// What ran before that statement may be committed, with the barrier row; what ran after it is not. Repair the business:
+/// everything that it does belongs into the one transaction that Branchwire begins and ends.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a statement of the business ended the transaction, so a part of its work may be committed and the rest is not"
+)]
+pub struct EndedEarly(#[source] pub sqlx::Error);
 
 impl<D: Database> Tx<D> {
     /// Begins a transaction with the isolation level of the database.
     ///
     /// # Errors
-    /// The database's own; nothing is left open.
+    /// The database's own; nothing is left open. If no turn or connection came within the pool's `acquire_timeout`, the
+    /// error says so.
     pub async fn begin(db: &D) -> Result<Self, sqlx::Error> {
         let mut tx = Self::open(db, Wait::Default).await?;
-        D::Driver::run(&mut tx.conn, D::Driver::begin(D::ISOLATION, Wait::Default)).await?;
+        let begun = D::Driver::run(tx.conn(), D::Driver::begin(D::ISOLATION, Wait::Default)).await;
+        tx.note(begun)?;
         Ok(tx)
     }
 
     /// Takes a connection on which the caller then runs [`Driver::begin`].
     ///
-    /// If that fails or is cancelled, drop the transaction: this closes the connection.
+    /// If that fails, [`note`](Self::note) the error and drop the transaction: the drop leaves nothing open.
     ///
     /// # Errors
-    /// No connection was available.
+    /// No turn or no connection was available within the pool's `acquire_timeout`.
     pub(crate) async fn open(db: &D, wait: Wait) -> Result<Self, sqlx::Error> {
-        let queue = D::Driver::queue(db.pool()).await;
-        let conn = db.pool().acquire().await?;
-        Ok(Self { conn, fault: None, unread: false, open: true, wait, _queue: queue })
+        let pool = db.pool();
+        let limit = pool.options().get_acquire_timeout();
+        let deadline = Instant::now() + limit;
+        let queue = timeout_at(deadline, D::Driver::queue(pool)).await.map_err(|_elapsed| no_turn(limit))?;
+        let conn = timeout_at(deadline, pool.acquire()).await.map_err(|_elapsed| sqlx::Error::PoolTimedOut)??;
+        let caches_statements = D::Driver::caches_statements(pool);
+        Ok(Self {
+            conn: Some(conn),
+            fault: None,
+            unread: false,
+            open: true,
+            wait,
+            caches_statements,
+            queue: Some(queue),
+        })
     }
 
     /// Commits.
     ///
     /// # Errors
-    /// [`CommitError`]; only with [`CommitError::Unknown`] may it have taken effect.
+    /// [`CommitError`]; only with [`CommitError::Unknown`] and [`CommitError::EndedEarly`] may it have taken effect.
     pub async fn commit(mut self) -> Result<(), CommitError> {
         if let Some(fault) = self.fault() {
-            self.rollback().await;
-            return Err(CommitError::Failed(fault));
+            return Err(match self.rollback().await {
+                Ok(()) => CommitError::Failed(fault),
+                Err(early) => CommitError::EndedEarly(early),
+            });
         }
-        match D::Driver::run(&mut self.conn, D::Driver::commit(self.wait)).await {
-            Ok(()) => {
-                self.open = false;
-                Ok(())
+        let commit = D::Driver::commit(self.wait);
+        let Err(error) = D::Driver::run(self.conn(), commit).await else {
+            self.open = false;
+            return Ok(());
+        };
+        // The drop of `self` rolls back a transaction that is still open.
+        Err(match &error {
+            sqlx::Error::Database(cause) if D::Driver::has_ended(cause.as_ref()) => {
+                CommitError::EndedEarly(EndedEarly(error))
             }
-            // Dropping `self` closes the connection, which rolls back a transaction that is still open.
-            Err(error) => Err(match &error {
-                sqlx::Error::Database(said) if D::Driver::commit_was_refused(said.as_ref()) => {
-                    CommitError::Refused(error)
-                }
-                _ => CommitError::Unknown(error),
-            }),
-        }
+            sqlx::Error::Database(cause) if D::Driver::commit_was_refused(cause.as_ref()) => {
+                CommitError::Refused(error)
+            }
+            _ => {
+                // The connection may still be at work on the commit.
+                self.fault = Some(Fault::Lost);
+                CommitError::Unknown(error)
+            }
+        })
     }
 
     /// Rolls back.
     ///
-    /// It always succeeds: if the database does not answer, the connection is closed, which rolls back as well.
-    pub async fn rollback(mut self) {
-        self.open = D::Driver::run(&mut self.conn, D::Driver::rollback(self.wait)).await.is_err();
+    /// If the database does not answer, the connection is closed, which rolls back as well.
+    ///
+    /// # Errors
+    /// [`EndedEarly`]: a statement of the business had ended the transaction before, and a part of it may be committed. In
+    /// every other case nothing remains.
+    pub async fn rollback(mut self) -> Result<(), EndedEarly> {
+        let fault = self.fault();
+        if fault == Some(Fault::Lost) {
+            // The drop closes the connection.
+            return Ok(());
+        }
+        let rollback = D::Driver::rollback(self.wait, fault);
+        match timeout(ROLLBACK_TIMEOUT, D::Driver::run(self.conn(), rollback)).await {
+            Ok(Ok(())) => self.open = false,
+            Ok(Err(error)) => {
+                let has_ended = matches!(&error, sqlx::Error::Database(cause) if D::Driver::has_ended(cause.as_ref()));
+                if has_ended && !D::Driver::may_roll_back_by_itself(fault) {
+                    return Err(EndedEarly(error));
+                }
+            }
+            Err(_elapsed) => self.fault = Some(Fault::Lost),
+        }
+        Ok(())
     }
 
     /// The first error of the transaction; it can then only be rolled back.
@@ -135,10 +199,16 @@ impl<D: Database> Tx<D> {
 
     /// The connection below, for the barrier's own statements.
     pub(crate) fn conn(&mut self) -> &mut <D::Driver as sqlx::Database>::Connection {
-        &mut self.conn
+        self.conn.as_mut().expect("there until the drop")
     }
 
-    fn note<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+    /// Whether the connection keeps prepared statements.
+    pub(crate) fn caches_statements(&self) -> bool {
+        self.caches_statements
+    }
+
+    /// Remembers an error: the transaction can then only be rolled back.
+    pub(crate) fn note<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
         note::<D::Driver, T>(&mut self.fault, result)
     }
 
@@ -183,10 +253,22 @@ fn note<DB: Driver, T>(fault: &mut Option<Fault>, result: Result<T, sqlx::Error>
 
 impl<D: Database> Drop for Tx<D> {
     fn drop(&mut self) {
-        if self.open {
-            self.conn.close_on_drop();
+        if self.open
+            && let Some(conn) = self.conn.take()
+        {
+            let is_usable = self.fault != Some(Fault::Lost);
+            Abandoned::new(conn, self.queue.take()).roll_back(self.wait, is_usable);
         }
     }
+}
+
+/// No turn came in front of a database that has one writer at a time.
+fn no_turn(limit: Duration) -> sqlx::Error {
+    let text = format!(
+        "another transaction of this process holds this SQLite file, and did not end within {limit:?}: does the business \
+         begin a transaction of the same file, or a message, inside its own transaction?"
+    );
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
 }
 
 impl<D: Database> fmt::Debug for Tx<D> {
@@ -243,6 +325,7 @@ where
             Err(error) => futures_util::stream::once(std::future::ready(Err(error))).boxed(),
             Ok(query) => {
                 let Tx { conn, fault, unread, .. } = self;
+                let conn = conn.as_mut().expect("there until the drop");
                 let was_unread = std::mem::replace(unread, *unread || query.is_several);
                 let results = (**conn).fetch_many(query).map(move |result| note::<D::Driver, _>(fault, result));
                 let end = futures_util::stream::poll_fn(move |_| {
@@ -265,7 +348,7 @@ where
         Box::pin(async move {
             let query = self.admit(query)?;
             self.unread |= query.is_several;
-            let row = self.conn.fetch_optional(query).await;
+            let row = self.conn().fetch_optional(query).await;
             self.note(row)
         })
     }
@@ -280,7 +363,7 @@ where
     {
         Box::pin(async move {
             let (sql, _) = self.admit_sql(sql)?;
-            let statement = self.conn.prepare_with(sql, parameters).await;
+            let statement = self.conn().prepare_with(sql, parameters).await;
             self.note(statement)
         })
     }
@@ -291,7 +374,7 @@ where
     {
         Box::pin(async move {
             let (sql, _) = self.admit_sql(sql)?;
-            let described = self.conn.describe(sql).await;
+            let described = self.conn().describe(sql).await;
             self.note(described)
         })
     }

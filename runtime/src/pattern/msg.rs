@@ -79,6 +79,15 @@ pub enum Done<T> {
         /// What the business returned; `None` if an earlier call has committed.
         value: Option<T>,
     },
+    /// A statement of the business ended the local transaction: on MySQL a procedure with `COMMIT`, say. What ran before
+    /// that statement has committed, what ran after it has not; the message counts as committed, and every branch will be
+    /// applied. The log has what the database said.
+    ///
+    /// Needs a person: a part of the business may be missing. Repair the business, see [`EndedEarly`](crate::EndedEarly).
+    EndedEarly {
+        /// The message's gid.
+        gid: Gid,
+    },
     /// Whether it has committed is not known yet. The coordinator will find out from query-prepared and complete it or
     /// drop it; [`Client::outcome`](crate::protocol::client::Client::outcome) waits until it has.
     Unknown {
@@ -95,6 +104,7 @@ impl<T> Done<T> {
             | Self::Committed { gid, .. }
             | Self::Repeated { gid, .. }
             | Self::Stopped { gid, .. }
+            | Self::EndedEarly { gid }
             | Self::Unknown { gid } => gid,
         }
     }
@@ -351,7 +361,8 @@ where
     let mut tx = match barrier::enter(db, &BarrierKey::local(gid.clone())).await {
         Ok((tx, Entry::Run)) => tx,
         Ok((tx, Entry::Repeat | Entry::NothingToUndo)) => {
-            tx.rollback().await;
+            // Nothing ran in it but the barrier's own insert.
+            let _ = tx.rollback().await;
             // No abort: an earlier call of this gid may have committed and not be submitted yet.
             let used = used::look_up(&client, db, &gid, &transaction, Occasion::RowMet).await;
             return answer(used, gid.clone()).unwrap_or(Ok(Done::Unknown { gid }));
@@ -359,31 +370,52 @@ where
         Err(source) if B::fault(&source) == Fault::Conflict => return Err(NotDone::InProgress { gid, source }),
         Err(error) => return Err(NotDone::NotStarted(NotStarted::Database(error))),
     };
-    let (in_doubt, not_done) = match business(&mut tx).await {
+    let (end, not_done) = match business(&mut tx).await {
         Ok(value) => match tx.commit().await {
             Ok(()) => return Ok(hand_over(&client, gid, &transaction, value).await),
             // If the barrier row then shows no commit, the database's error is the reason.
-            Err(CommitError::Unknown(error)) => (Some(value), NotDone::NotCommitted(CommitError::Refused(error))),
-            Err(error) => (None, NotDone::NotCommitted(error)),
+            Err(CommitError::Unknown(error)) => {
+                (End::InDoubt(value), NotDone::NotCommitted(CommitError::Refused(error)))
+            }
+            Err(error @ CommitError::EndedEarly(_)) => (End::Early(error.to_string()), NotDone::NotCommitted(error)),
+            Err(error) => (End::RolledBack, NotDone::NotCommitted(error)),
         },
-        Err(error) => {
-            tx.rollback().await;
-            (None, NotDone::RolledBack(error))
-        }
+        Err(error) => match tx.rollback().await {
+            Ok(()) => (End::RolledBack, NotDone::RolledBack(error)),
+            Err(early) => (End::Early(format!("{early}: {}", early.0)), NotDone::RolledBack(error)),
+        },
     };
     // Asked also where the rollback is certain: the row that it leaves keeps another call with the same gid from
     // committing after the abort.
-    match (barrier::query_prepared(db, &gid).await, in_doubt) {
-        (Ok(Prepared::Committed), Some(value)) => Ok(hand_over(&client, gid, &transaction, value).await),
+    match (barrier::query_prepared(db, &gid).await, end) {
+        (Ok(Prepared::Committed), End::InDoubt(value)) => Ok(hand_over(&client, gid, &transaction, value).await),
+        (Ok(Prepared::Committed), End::Early(cause)) => {
+            tracing::error!(%gid, cause, "the message has committed, and a part of its business may be missing");
+            // Only to have the branches called sooner: without it the coordinator asks query-prepared.
+            let _ = client.submit_or_query(&transaction).await;
+            Ok(Done::EndedEarly { gid })
+        }
+        // Between the rollback and the question another call with this gid has committed.
+        (Ok(Prepared::Committed), End::RolledBack) => Ok(Done::Repeated { gid, finished: false }),
         (Ok(Prepared::RolledBack), _) => {
             if let Err(error) = client.abort(&transaction).await {
                 tracing::info!(%gid, error = &error as &dyn Error, "not aborted; the coordinator will ask");
             }
             Err(not_done)
         }
-        (_, Some(_)) => Ok(Done::Unknown { gid }),
-        (_, None) => Err(not_done),
+        (Ok(Prepared::Ongoing) | Err(_), End::InDoubt(_) | End::Early(_)) => Ok(Done::Unknown { gid }),
+        (Ok(Prepared::Ongoing) | Err(_), End::RolledBack) => Err(not_done),
     }
+}
+
+/// How the local transaction ended, where it did not commit for certain.
+enum End<T> {
+    /// Nothing of it remains.
+    RolledBack,
+    /// It has committed or not; the business returned this.
+    InDoubt(T),
+    /// A statement of the business ended it, says the database: a part may be committed.
+    Early(String),
 }
 
 /// What a call is told whose gid was used before; nothing, if it was not.

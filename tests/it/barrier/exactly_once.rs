@@ -1,7 +1,7 @@
 //! A branch applies once, in whatever order and however often its calls come.
 
 use branchwire::protocol::{BranchId, Gid, Op, TransType};
-use branchwire::simulation::{self, BarrierKey, Entry};
+use branchwire::simulation::{self, BarrierKey, Entry, RepeatError};
 use branchwire::{Fault, Reply};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
 use branchwire_tests::service::Service;
@@ -141,7 +141,11 @@ async fn call<DB: BankDriver>(bank: &Bank<DB>, gid: &Gid, trans_type: &TransType
 async fn attempt<DB: BankDriver>(bank: &Bank<DB>, key: &BarrierKey, amount: i64) -> Result<Entry, sqlx::Error> {
     let (mut tx, entry) = simulation::enter(bank, key).await?;
     match entry {
-        Entry::Repeat => simulation::leave_repeat(tx, bank, key).await?,
+        Entry::Repeat => match simulation::leave_repeat(tx, bank, key).await {
+            Ok(()) => {}
+            Err(RepeatError::Database(error)) => return Err(error),
+            Err(error @ RepeatError::Incomplete) => panic!("{error}"),
+        },
         Entry::NothingToUndo => tx.commit().await.unwrap(),
         Entry::Run => {
             DB::credit(&mut tx, ACCOUNT, amount).await?;

@@ -20,7 +20,7 @@ macro_rules! on_each_database {
         }
     };
 }
-use on_each_database;
+pub(crate) use on_each_database;
 
 mod exactly_once;
 mod mysql;

@@ -107,7 +107,7 @@ async fn a_connection_goes_back_as_it_came() {
     assert_eq!(service.call(&gid, 30).await, Reply::Success);
     assert_eq!(service.query_prepared(&gid).await, Reply::Refused);
     assert_eq!(service.query_prepared(&gid).await, Reply::Refused);
-    Tx::begin(&bank).await.unwrap().rollback().await;
+    Tx::begin(&bank).await.unwrap().rollback().await.unwrap();
     let session: (i64, i64, String) = sqlx::query_as(
         "SELECT CAST(@@autocommit AS SIGNED), CAST(@@innodb_lock_wait_timeout AS SIGNED), @@tx_isolation",
     )

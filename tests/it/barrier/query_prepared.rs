@@ -38,7 +38,7 @@ async fn a_message_without_local_transaction_failed_and_stays_so<DB: BankDriver>
     // A local transaction that begins only now must not commit: its message has failed.
     let (tx, entry) = begin(&bank, &gid).await;
     assert_eq!(entry, Entry::Repeat);
-    tx.rollback().await;
+    tx.rollback().await.unwrap();
     assert_eq!(service.query_prepared(&gid).await, Reply::Refused);
 }
 
@@ -56,7 +56,7 @@ async fn a_committed_local_transaction_is_success<DB: BankDriver>(bank: Bank<DB>
 async fn a_local_transaction_that_rolled_back_is_failure<DB: BankDriver>(bank: Bank<DB>) {
     let (service, gid) = (service(&bank), Gid::random());
     let (tx, _) = begin(&bank, &gid).await;
-    tx.rollback().await;
+    tx.rollback().await.unwrap();
     assert_eq!(service.query_prepared(&gid).await, Reply::Refused);
 }
 
@@ -76,7 +76,7 @@ async fn waits<D: Database<Driver: BarrierDialect>>(bank: &D) {
         let began = Instant::now();
         let end = async {
             tokio::time::sleep(OPEN).await;
-            if commits { tx.commit().await.unwrap() } else { tx.rollback().await }
+            if commits { tx.commit().await.unwrap() } else { tx.rollback().await.unwrap() }
         };
         let question = async {
             let asked = Instant::now();

@@ -64,10 +64,15 @@ enum Refused {
 /// What the customer is told; nothing but the truth.
 fn told<T, E: std::error::Error + 'static>(result: Result<Done<T>, NotDone<E>>) -> Json<Answer> {
     Json(match result {
-        // Stopped: somebody has ended it at the coordinator, which nobody does here; it shows in the comparison.
-        Ok(Done::Submitted { .. } | Done::Committed { .. } | Done::Repeated { .. } | Done::Stopped { .. }) => {
-            Answer::Done
-        }
+        // Stopped: somebody has ended it at the coordinator. EndedEarly: the business has committed by itself. Neither happens
+        // here, and either shows in the comparison.
+        Ok(
+            Done::Submitted { .. }
+            | Done::Committed { .. }
+            | Done::Repeated { .. }
+            | Done::Stopped { .. }
+            | Done::EndedEarly { .. },
+        ) => Answer::Done,
         // Another call with this gid is at work: this answer says nothing about what becomes of that.
         Ok(Done::Unknown { .. }) | Err(NotDone::InProgress { .. }) => Answer::Unknown,
         Err(error) => {

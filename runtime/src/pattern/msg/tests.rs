@@ -199,6 +199,7 @@ fn told(result: &Told) -> &'static str {
         Ok(Done::Repeated { finished: true, .. }) => "repeated, finished",
         Ok(Done::Stopped { value: None, .. }) => "stopped",
         Ok(Done::Stopped { value: Some(_), .. }) => "stopped now",
+        Ok(Done::EndedEarly { .. }) => "ended early",
         Ok(Done::Unknown { .. }) => "unknown",
         Err(NotDone::NotStarted(NotStarted::Coordinator(_))) => "not started",
         Err(NotDone::GivenUp { .. }) => "given up",
