@@ -46,7 +46,7 @@ pub enum SetUpError {
 }
 
 impl SetUpError {
-    fn of<DB: BarrierDialect>(error: sqlx::Error) -> Self {
+    pub(super) fn of<DB: BarrierDialect>(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(cause) = &error
             && let Some(advice) = DB::unfit(cause.as_ref())
         {
@@ -91,6 +91,7 @@ pub async fn set_up<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<Vec<W
         probed => probed,
     }
     .map_err(SetUpError::of::<D::Driver>)?;
+    probe_sessions(db).await?;
     let mut conn = db.pool().acquire().await.map_err(SetUpError::of::<D::Driver>)?;
     weak.extend(D::Driver::table_settings(&mut conn).await.map_err(SetUpError::of::<D::Driver>)?);
     for WeakSetting { setting, value, advice } in &weak {
@@ -121,15 +122,24 @@ async fn probe<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), sqlx::
         // Nothing ran in it but the barrier's own statements.
         let _ = tx.rollback().await;
     }
-    // On two connections at once, if the pool has them: so a pooler shows that it mixes up their sessions.
-    let mut first = db.pool().acquire().await?;
-    let mut second = db.pool().try_acquire();
-    if second.is_none() && db.pool().options().get_max_connections() > db.pool().size() {
-        second = Some(db.pool().acquire().await?);
-    }
-    let cached = D::Driver::caches_statements(db.pool());
-    for conn in [Some(&mut first), second.as_mut()].into_iter().flatten() {
-        D::Driver::durable_reason(conn, row, cached).await?;
-    }
+    let mut conn = db.pool().acquire().await?;
+    D::Driver::durable_reason(&mut conn, row, D::Driver::caches_statements(db.pool())).await?;
     Ok(())
+}
+
+/// Looks for a pooler in between that loses prepared statements. It takes two connections to notice.
+async fn probe_sessions<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), SetUpError> {
+    let pool = db.pool();
+    if !D::Driver::caches_statements(pool) {
+        return Ok(());
+    }
+    let mut first = pool.acquire().await.map_err(SetUpError::of::<D::Driver>)?;
+    let mut second = pool.try_acquire();
+    if second.is_none() && pool.options().get_max_connections() > pool.size() {
+        second = Some(pool.acquire().await.map_err(SetUpError::of::<D::Driver>)?);
+    }
+    match &mut second {
+        Some(second) => D::Driver::keep_statements(&mut first, second).await,
+        None => Ok(()),
+    }
 }

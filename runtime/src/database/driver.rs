@@ -111,9 +111,6 @@ pub trait Driver: sqlx::Database + Sized {
     /// Whether an error says that the table does not exist.
     fn is_missing_table(error: &(dyn DatabaseError + 'static)) -> bool;
 
-    /// Whether an error says that the database takes no writes: a replica, or a primary that was demoted.
-    fn is_read_only(error: &(dyn DatabaseError + 'static)) -> bool;
-
     /// What to change, if an error says that the barrier cannot work in this installation.
     fn unfit(error: &(dyn DatabaseError + 'static)) -> Option<&'static str>;
 

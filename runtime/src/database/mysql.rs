@@ -73,7 +73,7 @@ impl Driver for MySql {
             // connection killed
             1040 | 1053 | 1152 | 1047 | 1159 | 1161 | 1927 => Fault::Lost,
             // A primary that was demoted: the pool is to connect anew.
-            _ if Self::is_read_only(error) => Fault::Lost,
+            _ if is_read_only(error) => Fault::Lost,
             _ => Fault::Statement,
         }
     }
@@ -88,12 +88,6 @@ impl Driver for MySql {
         fault == Some(Fault::Conflict)
     }
 
-    fn is_read_only(error: &(dyn DatabaseError + 'static)) -> bool {
-        // the server has an option that forbids this (one of several), a read-only transaction, read-only mode
-        let is_its_option = number(error) == 1290 && error.message().contains("read-only");
-        is_its_option || matches!(number(error), 1792 | 1836)
-    }
-
     /// InnoDB's deadlock, which is Galera's failed certification as well.
     fn commit_was_refused(error: &(dyn DatabaseError + 'static)) -> bool {
         number(error) == 1213
@@ -105,7 +99,7 @@ impl Driver for MySql {
                 "`binlog_format` is STATEMENT, with which InnoDB refuses every write at the level READ COMMITTED, and \
                  query-prepared asks at this level: set `binlog_format` to ROW",
             ),
-            _ => Self::is_read_only(error).then_some(READ_ONLY),
+            _ => is_read_only(error).then_some(READ_ONLY),
         }
     }
 
@@ -188,6 +182,13 @@ impl Driver for MySql {
             Feature::DashCommentNeedsBlank,
         ],
     };
+}
+
+/// Whether an error says that the server takes no writes: a replica, or a primary that was demoted.
+fn is_read_only(error: &(dyn DatabaseError + 'static)) -> bool {
+    // the server has an option that forbids this (one of several), a read-only transaction, read-only mode
+    let is_its_option = number(error) == 1290 && error.message().contains("read-only");
+    is_its_option || matches!(number(error), 1792 | 1836)
 }
 
 /// MySQL's own error number; its SQLSTATE is too coarse.

@@ -10,6 +10,10 @@ use super::driver::{Driver, Isolation, READ_ONLY, Wait, WeakSetting};
 use super::fault::Fault;
 use super::statement::{Feature, Reading, Syntax};
 
+/// The advice for a pooler in transaction mode.
+pub(crate) const POOLED: &str = "a pooler between this service and PostgreSQL gives each transaction another session, where \
+     prepared statements get lost: open the pool with `statement_cache_capacity(0)`, or set the pooler to session mode";
+
 /// Whether the connections with these options keep prepared statements: asked for each transaction, and slow to find out.
 static CACHES: Mutex<Vec<(Weak<PgConnectOptions>, bool)>> = Mutex::new(Vec::new());
 
@@ -104,19 +108,13 @@ impl Driver for Postgres {
         }
     }
 
-    fn is_read_only(error: &(dyn DatabaseError + 'static)) -> bool {
-        // read_only_sql_transaction
-        error.code().as_deref() == Some("25006")
-    }
-
     fn unfit(error: &(dyn DatabaseError + 'static)) -> Option<&'static str> {
         match error.code().as_deref() {
             // duplicate_prepared_statement, invalid_sql_statement_name
-            Some("42P05" | "26000") => Some(
-                "a pooler between this service and PostgreSQL gives each transaction another session, where prepared \
-                 statements get lost: open the pool with `statement_cache_capacity(0)`, or set the pooler to session mode",
-            ),
-            _ => Self::is_read_only(error).then_some(READ_ONLY),
+            Some("42P05" | "26000") => Some(POOLED),
+            // read_only_sql_transaction
+            Some("25006") => Some(READ_ONLY),
+            _ => None,
         }
     }
 

@@ -95,13 +95,12 @@ impl Driver for Sqlite {
         fault.is_some()
     }
 
-    fn is_read_only(error: &(dyn DatabaseError + 'static)) -> bool {
+    fn unfit(error: &(dyn DatabaseError + 'static)) -> Option<&'static str> {
         // SQLITE_READONLY
-        primary_code(error) == 8
-    }
-
-    fn unfit(_: &(dyn DatabaseError + 'static)) -> Option<&'static str> {
-        None
+        (primary_code(error) == 8).then_some(
+            "the database is read-only: check the rights on the file and on its folder, and open the pool without `read_only` \
+             and without `immutable`",
+        )
     }
 
     fn commit_was_refused(error: &(dyn DatabaseError + 'static)) -> bool {
