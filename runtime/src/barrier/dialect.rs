@@ -3,7 +3,6 @@
 use std::future::Future;
 
 use super::row::BarrierRow;
-use super::set_up::SetUpError;
 use crate::database::{Driver, Isolation, Wait, WeakSetting};
 
 /// How the barrier is kept in one kind of database. Implemented for [`sqlx::Sqlite`], [`sqlx::Postgres`] and
@@ -55,15 +54,6 @@ pub trait BarrierDialect: Driver {
         row: BarrierRow<'_>,
         to: &str,
     ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
-
-    /// Tries whether two of the pool's connections keep their prepared statements apart, each in a session of its own.
-    #[doc(hidden)]
-    fn keep_statements(
-        _first: &mut Self::Connection,
-        _second: &mut Self::Connection,
-    ) -> impl Future<Output = Result<(), SetUpError>> + Send {
-        async { Ok(()) }
-    }
 
     /// Creates the barrier table, if it does not exist.
     #[doc(hidden)]

@@ -1,16 +1,9 @@
 //! The barrier on PostgreSQL.
 
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Postgres, Row};
+use sqlx::{Connection, Executor, PgConnection, Postgres};
 
 use super::dialect::BarrierDialect;
 use super::row::BarrierRow;
-use super::set_up::SetUpError;
-use crate::database::POOLED;
-use crate::protocol::Gid;
-
-/// How often two connections are watched for a shared session: a pooler whose other users are busy gives them different
-/// ones by chance.
-const PROBES: usize = 4;
 
 impl BarrierDialect for Postgres {
     async fn insert(conn: &mut PgConnection, row: BarrierRow<'_>, cached: bool) -> Result<bool, sqlx::Error> {
@@ -73,39 +66,6 @@ impl BarrierDialect for Postgres {
         .await?;
         tx.commit().await?;
         Ok(changed.rows_affected() == 1)
-    }
-
-    async fn keep_statements(first: &mut PgConnection, second: &mut PgConnection) -> Result<(), SetUpError> {
-        // Text of its own: a statement that an earlier probe has left in another session must not be taken for this one.
-        let mark = Gid::random().to_string();
-        let ask = || sqlx::query_as::<_, (i32, String)>(AssertSqlSafe(format!("SELECT pg_backend_pid(), '{mark}'")));
-        for _ in 0..PROBES {
-            let (session, _) = ask().fetch_one(&mut *first).await.map_err(SetUpError::of::<Postgres>)?;
-            let mut tx = second.begin().await.map_err(SetUpError::of::<Postgres>)?;
-            let held: i32 = sqlx::raw_sql("SELECT pg_backend_pid()")
-                .fetch_one(&mut *tx)
-                .await
-                .and_then(|row| row.try_get(0))
-                .map_err(SetUpError::of::<Postgres>)?;
-            let shared = held == session;
-            if shared {
-                // A pooler: the second connection holds the session that has the first one's statement.
-                let again = ask().fetch_one(&mut *first).await;
-                let source = match again {
-                    Ok((_, found)) if found == mark => None,
-                    Ok(_) => Some(sqlx::Error::Protocol("another connection's statement was run".into())),
-                    Err(error) => Some(error),
-                };
-                if let Some(source) = source {
-                    return Err(SetUpError::Unfit { advice: POOLED, source });
-                }
-            }
-            tx.rollback().await.map_err(SetUpError::of::<Postgres>)?;
-            if shared {
-                break;
-            }
-        }
-        Ok(())
     }
 
     async fn create_table(conn: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -46,7 +46,7 @@ pub enum SetUpError {
 }
 
 impl SetUpError {
-    pub(super) fn of<DB: BarrierDialect>(error: sqlx::Error) -> Self {
+    fn of<DB: BarrierDialect>(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(cause) = &error
             && let Some(advice) = DB::unfit(cause.as_ref())
         {
@@ -138,8 +138,9 @@ async fn probe_sessions<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(
     if second.is_none() && pool.options().get_max_connections() > pool.size() {
         second = Some(pool.acquire().await.map_err(SetUpError::of::<D::Driver>)?);
     }
-    match &mut second {
-        Some(second) => D::Driver::keep_statements(&mut first, second).await,
+    let Some(second) = &mut second else { return Ok(()) };
+    match D::Driver::lost_statements(&mut first, second).await.map_err(SetUpError::of::<D::Driver>)? {
+        Some((advice, source)) => Err(SetUpError::Unfit { advice, source }),
         None => Ok(()),
     }
 }

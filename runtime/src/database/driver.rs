@@ -75,6 +75,15 @@ pub trait Driver: sqlx::Database + Sized {
         true
     }
 
+    /// Tries whether two of the pool's connections keep their prepared statements apart; if they do not, what to change
+    /// and the error that showed it.
+    fn lost_statements(
+        _first: &mut Self::Connection,
+        _second: &mut Self::Connection,
+    ) -> impl Future<Output = Result<Option<(&'static str, sqlx::Error)>, sqlx::Error>> + Send {
+        async { Ok(None) }
+    }
+
     /// Waits until a transaction may begin.
     fn queue(pool: &Pool<Self>) -> impl Future<Output = Self::Queue> + Send;
 

@@ -20,8 +20,6 @@ use sqlx::Pool;
 pub(crate) use driver::Driver;
 pub use driver::{Isolation, Wait, WeakSetting};
 pub use fault::Fault;
-#[cfg(feature = "postgres")]
-pub(crate) use postgres::POOLED;
 pub use tx::{CommitError, EndedEarly, Tx};
 
 /// One database of a service: a newtype of an sqlx pool, so that two databases of one kind are two types.

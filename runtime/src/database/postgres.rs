@@ -4,15 +4,20 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Executor, PgConnection, Pool, Postgres, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Pool, Postgres, Row};
 
 use super::driver::{Driver, Isolation, READ_ONLY, Wait, WeakSetting};
 use super::fault::Fault;
 use super::statement::{Feature, Reading, Syntax};
+use crate::protocol::Gid;
 
 /// The advice for a pooler in transaction mode.
-pub(crate) const POOLED: &str = "a pooler between this service and PostgreSQL gives each transaction another session, where \
+const POOLED: &str = "a pooler between this service and PostgreSQL gives each transaction another session, where \
      prepared statements get lost: open the pool with `statement_cache_capacity(0)`, or set the pooler to session mode";
+
+/// How often two connections are watched for a shared session: a pooler whose other users are busy gives them different
+/// ones by chance.
+const PROBES: usize = 4;
 
 /// Whether the connections with these options keep prepared statements: asked for each transaction, and slow to find out.
 static CACHES: Mutex<Vec<(Weak<PgConnectOptions>, bool)>> = Mutex::new(Vec::new());
@@ -34,6 +39,31 @@ impl Driver for Postgres {
         known.retain(|(known, _)| known.strong_count() > 0);
         known.push((Arc::downgrade(&options), caches));
         caches
+    }
+
+    async fn lost_statements(
+        first: &mut PgConnection,
+        second: &mut PgConnection,
+    ) -> Result<Option<(&'static str, sqlx::Error)>, sqlx::Error> {
+        // A text of its own: a statement that an earlier probe has left in another session must not be taken for this one.
+        let mark = Gid::random().to_string();
+        let ask = || sqlx::query_as::<_, (i32, String)>(AssertSqlSafe(format!("SELECT pg_backend_pid(), '{mark}'")));
+        for _ in 0..PROBES {
+            let (session, _) = ask().fetch_one(&mut *first).await?;
+            let mut tx = second.begin().await?;
+            let held: i32 = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(&mut *tx).await?.try_get(0)?;
+            if held == session {
+                // A pooler: the second connection holds the session that has the first one's statement.
+                let lost = match ask().fetch_one(&mut *first).await {
+                    Ok((_, found)) if found == mark => None,
+                    Ok(_) => Some(sqlx::Error::Protocol("another connection's statement was run".into())),
+                    Err(error) => Some(error),
+                };
+                return Ok(lost.map(|error| (POOLED, error)));
+            }
+            tx.rollback().await?;
+        }
+        Ok(None)
     }
 
     async fn queue(_: &Pool<Self>) {}

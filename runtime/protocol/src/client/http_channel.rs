@@ -6,13 +6,17 @@ use bytes::{Bytes, BytesMut};
 use futures_core::future::BoxFuture;
 use http::{Request, Response};
 
-use super::{ANSWER_BYTES_MAX, Channel, ChannelError};
+use super::channel::Channel;
+use super::error::ChannelError;
 use crate::{InvalidUrl, ServiceUrl};
 
 /// How long a connection without requests is kept: less than the 60 seconds after which load balancers drop it.
 ///
 /// A request on a connection that is dropped meanwhile may have been carried out, and so ends in doubt.
 const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// The most of an answer that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A kept connection or a few to one coordinator.
 pub(super) struct HttpChannel {

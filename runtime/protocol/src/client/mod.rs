@@ -1,5 +1,6 @@
 //! The coordinator's HTTP API, as its clients see it. Any DTM server answers it, and Branchwire's own coordinator.
 
+mod channel;
 mod error;
 mod http_channel;
 mod outcome;
@@ -11,10 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_core::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response};
 use serde::Deserialize;
 
+pub use self::channel::Channel;
 pub use self::error::{ChannelError, ClientError};
 use self::http_channel::HttpChannel;
 pub use self::outcome::Outcome;
@@ -23,9 +24,6 @@ use crate::{BASE_PATH, Gid, InvalidUrl, QueryAnswer, ServiceUrl, Transaction};
 
 /// How long a call to the coordinator may take, unless set otherwise.
 pub const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The most of an answer that is read, in bytes.
-const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A coordinator's client. Cheap to clone; keep one for each coordinator, since it keeps connections.
 #[derive(Clone)]
@@ -42,17 +40,6 @@ pub(crate) type Seal = dyn Fn(&mut Transaction) -> Result<(), Box<dyn std::error
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a token has one character or more, all of them visible ASCII")]
 pub struct InvalidToken;
-
-/// How requests reach a coordinator: over HTTP, or within the process.
-///
-/// A request's URI is a path and query, such as `/api/dtmsvr/submit`.
-pub trait Channel: Send + Sync + 'static {
-    /// Sends one request and reads the whole answer.
-    ///
-    /// # Errors
-    /// [`ChannelError`]; whether the coordinator has seen the request is in its variant.
-    fn exchange(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, ChannelError>>;
-}
 
 impl Client {
     /// A client of the coordinator at this address: `http://127.0.0.1:36789`, with or without `/api/dtmsvr`.
@@ -208,6 +195,8 @@ impl fmt::Debug for Client {
 
 #[cfg(test)]
 mod tests {
+    use futures_core::future::BoxFuture;
+
     use super::*;
 
     /// Answers every request with one fixed answer.

@@ -1,0 +1,48 @@
+//! Opening the store that an address names.
+
+use std::sync::Arc;
+
+use super::address::Address;
+use super::error::OpenError;
+use super::interface::Store;
+#[cfg(feature = "mysql")]
+use super::mysql;
+#[cfg(feature = "postgres")]
+use super::postgres;
+#[cfg(feature = "sqlite")]
+use super::sqlite;
+
+/// What an address does not say about a store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The time zone of the times in a MySQL or MariaDB database, in seconds east of UTC: that of the DTM server that
+    /// wrote them, or will read them. The other stores have times without a zone.
+    pub time_zone_s: i32,
+    /// How large a SQLite file may become, in bytes, beside its log; not given, as large as the disk allows. What then
+    /// finds no room is refused with an error of the moment: a coordinator cannot fill a disk that it shares.
+    pub sqlite_bytes_max: Option<u64>,
+}
+
+/// Opens the store that `address` names: `sqlite://FILE`, `postgres://...` or `mysql://...`, as sqlx takes them.
+///
+/// # Errors
+/// [`OpenError`] if the address is of no known kind or has a parameter that nothing would heed, or if the store cannot
+/// be used.
+#[cfg_attr(not(any(feature = "sqlite", feature = "mysql")), expect(unused_variables, reason = "PostgreSQL has none"))]
+pub async fn open(address: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
+    match Address::parse(address)? {
+        #[cfg(feature = "sqlite")]
+        Address::Sqlite { file, create } => {
+            if !create && !file.exists() {
+                return Err(OpenError::new(&file.display(), "there is no such file, and `mode=rw` creates none"));
+            }
+            Ok(Arc::new(sqlite::SqliteStore::open(file, options.sqlite_bytes_max).await?))
+        }
+        #[cfg(feature = "postgres")]
+        Address::Postgres => Ok(Arc::new(postgres::open(address).await?)),
+        #[cfg(feature = "mysql")]
+        Address::Mysql => Ok(Arc::new(mysql::open(address, options.time_zone_s).await?)),
+        #[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+        other => Err(OpenError::new(&other.scheme(), "this program was built without its feature for it")),
+    }
+}

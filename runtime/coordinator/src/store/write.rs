@@ -1,0 +1,122 @@
+//! The changes of transactions that a store makes durable.
+
+use std::sync::Arc;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use std::time::Duration;
+
+use branchwire_protocol::{BranchId, Gid, Op, Status};
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use super::ours::is_lease;
+use crate::engine::{Branch, Definition, State, Time};
+
+/// A change to make durable.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// A new transaction.
+    Create {
+        /// What it is.
+        definition: Arc<Definition>,
+        /// Where it stands.
+        state: State,
+        /// Who holds it; empty if nobody.
+        owner: String,
+    },
+    /// A transaction moves on.
+    Change(Change),
+    /// A row that makes no sense is put aside: not taken up again until an administrator asks for it.
+    Park {
+        /// The row's gid, whatever it looks like.
+        gid: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Write {
+    /// The gid it is about.
+    pub fn gid(&self) -> &str {
+        match self {
+            Self::Create { definition, .. } => definition.gid.as_str(),
+            Self::Change(change) => change.gid.as_str(),
+            Self::Park { gid, .. } => gid,
+        }
+    }
+}
+
+/// A transaction moves on, if it still stands where we think it does.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Its name.
+    pub gid: Gid,
+    /// The status it must have.
+    pub from: Status,
+    /// The owner it must have; empty: nobody.
+    pub from_owner: String,
+    /// The status it gets.
+    pub status: Status,
+    /// The owner it gets; empty: nobody.
+    pub owner: String,
+    /// The interval between calls, in milliseconds.
+    pub interval_ms: i64,
+    /// When it is due next, or when its lease ends.
+    pub due: Time,
+    /// When it ended.
+    pub ended: Option<Time>,
+    /// Why it was rolled back.
+    pub rollback_reason: String,
+    /// When this happened.
+    pub at: Time,
+    /// The branches that were done. None of them is among `appended`, of this change or another one of its batch.
+    pub branches: Vec<BranchChange>,
+    /// Branches that it gets, behind those that it has, in this order; their status is `prepared`. One that it has (the
+    /// same branch id and op) stays as it is.
+    pub appended: Vec<Branch>,
+    /// The new value of `ext_data`; `None` leaves it as it is.
+    pub ext_data: Option<String>,
+}
+
+impl Change {
+    /// Whether it takes a run over from another coordinator, which it may only once that one's lease has ended.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn takes_over(&self) -> bool {
+        self.from == self.status
+            && !self.owner.is_empty()
+            && self.owner != self.from_owner
+            && is_lease(&self.from_owner)
+    }
+
+    /// How long until it is due, on whichever clock.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn wait(&self) -> Duration {
+        self.at.until(self.due)
+    }
+
+    /// `finish_time` and `rollback_time`, in milliseconds: the one that fits the status.
+    pub(crate) fn end_times(&self) -> (Option<i64>, Option<i64>) {
+        let ended = self.ended.map(Time::as_millis);
+        if self.status == Status::Failed { (None, ended) } else { (ended, None) }
+    }
+}
+
+/// A branch is done.
+#[derive(Debug, Clone)]
+pub struct BranchChange {
+    /// Its id.
+    pub branch_id: BranchId,
+    /// Its op.
+    pub op: Op,
+    /// The status it gets.
+    pub status: Status,
+    /// When.
+    pub at: Time,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The row now is as asked for.
+    Applied,
+    /// The row is not where it was thought to be (for [`Write::Create`]: it exists already). Nothing has changed.
+    Conflict,
+}
