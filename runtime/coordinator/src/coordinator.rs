@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ApiTokens};
 use crate::clock::Clock;
-use crate::engine::Defaults;
 use crate::in_process::InProcess;
 use crate::metrics::Metrics;
 use crate::runner::{Core, Settings};
@@ -167,15 +166,7 @@ impl Default for Builder {
             keys: None,
             tokens: None,
             clock: Clock::System,
-            settings: Settings {
-                defaults: Defaults::default(),
-                cron_interval: Duration::from_secs(3),
-                runs_max: 4096,
-                idle_max: 50_000,
-                in_memory_max: 100_000,
-                retention: None,
-                branch_progress_sync: false,
-            },
+            settings: Settings::default(),
             limits: CallLimits::default(),
             retention: None,
             grace: Duration::from_secs(10),

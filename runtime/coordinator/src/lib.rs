@@ -38,6 +38,7 @@ mod store;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod time_zone;
 mod topics;
 #[cfg(not(feature = "unstable-simulation"))]
 mod transport;

@@ -73,10 +73,10 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
             time_zone_s: options.time_zone,
             sqlite_bytes_max: options.sqlite_mib_max.map(|mib| u64::from(mib) << 20),
         })
-        .timeout_to_fail(options.timeout_to_fail)
-        .retry_interval(options.retry_interval)
-        .request_timeout(options.request_timeout)
-        .cron_interval(options.cron_interval)
+        .timeout_to_fail(options.timeout_to_fail.0)
+        .retry_interval(options.retry_interval.0)
+        .request_timeout(options.request_timeout.0)
+        .cron_interval(options.cron_interval.0)
         .branch_progress_sync(options.branch_progress == BranchProgress::Sync)
         .start()
         .await?;

@@ -2,14 +2,15 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::Resettable;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser};
 
 use super::listen::Listen;
-use super::value::{duration, log_filter, retention, time_zone};
+use super::value::{Time, log_filter, retention, time_zone};
 use crate::Retention;
+use crate::engine::Defaults;
+use crate::runner::Settings;
 use crate::transport::{CallLimits, Networks};
 
 /// A coordinator of distributed transactions: it speaks DTM's protocol, and needs nothing but a file.
@@ -46,20 +47,20 @@ pub(super) struct Options {
     pub(super) sqlite_mib_max: Option<u32>,
 
     /// How long a prepared transaction waits for its submit before it is asked after.
-    #[arg(long, env = "BRANCHWIRE_TIMEOUT_TO_FAIL", default_value = "35s", value_parser = duration, value_name = "TIME")]
-    pub(super) timeout_to_fail: Duration,
+    #[arg(long, env = "BRANCHWIRE_TIMEOUT_TO_FAIL", default_value_t = Time(Defaults::default().timeout_to_fail), value_name = "TIME")]
+    pub(super) timeout_to_fail: Time,
 
     /// How long until a call without clear answer is repeated; doubles each time.
-    #[arg(long, env = "BRANCHWIRE_RETRY_INTERVAL", default_value = "10s", value_parser = duration, value_name = "TIME")]
-    pub(super) retry_interval: Duration,
+    #[arg(long, env = "BRANCHWIRE_RETRY_INTERVAL", default_value_t = Time(Defaults::default().retry_interval), value_name = "TIME")]
+    pub(super) retry_interval: Time,
 
     /// How long one call to a branch may take.
-    #[arg(long, env = "BRANCHWIRE_REQUEST_TIMEOUT", default_value = "3s", value_parser = duration, value_name = "TIME")]
-    pub(super) request_timeout: Duration,
+    #[arg(long, env = "BRANCHWIRE_REQUEST_TIMEOUT", default_value_t = Time(Defaults::default().request_timeout), value_name = "TIME")]
+    pub(super) request_timeout: Time,
 
     /// The longest time between two looks at the store for what is due.
-    #[arg(long, env = "BRANCHWIRE_CRON_INTERVAL", default_value = "3s", value_parser = duration, value_name = "TIME")]
-    pub(super) cron_interval: Duration,
+    #[arg(long, env = "BRANCHWIRE_CRON_INTERVAL", default_value_t = Time(Settings::default().cron_interval), value_name = "TIME")]
+    pub(super) cron_interval: Time,
 
     /// Whether a branch's answer is durable before the next branch is called (sync), or with the end of the run (group).
     #[arg(long, env = "BRANCHWIRE_BRANCH_PROGRESS", default_value = "group", value_enum)]
@@ -74,7 +75,7 @@ pub(super) struct Options {
     pub(super) calls_per_host: usize,
 
     /// How many transactions may be in memory; past that new ones are refused with 503.
-    #[arg(long, env = "BRANCHWIRE_IN_MEMORY_MAX", default_value_t = 100_000, value_name = "N")]
+    #[arg(long, env = "BRANCHWIRE_IN_MEMORY_MAX", default_value_t = Settings::default().in_memory_max, value_name = "N")]
     pub(super) in_memory_max: usize,
 
     /// How long finished transactions are kept: a time, or `forever`. If not given: a week on SQLite, else for ever.
@@ -154,7 +155,7 @@ mod tests {
                 _ => argument.env(Resettable::Reset),
             };
             let matches = Options::command().mut_args(given).try_get_matches_from(["branchwire"])?;
-            Options::from_arg_matches(&matches).map(|options| options.retry_interval.as_secs())
+            Options::from_arg_matches(&matches).map(|options| options.retry_interval.0.as_secs())
         };
         for (value, seconds) in [("", 10), (" ", 10), ("\n", 10), (" 7s\r\n", 7), ("8\n", 8)] {
             assert_eq!(read(value).unwrap(), seconds, "{value:?}");

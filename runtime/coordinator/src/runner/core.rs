@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::schedule::Schedule;
+use super::settings::Settings;
 use super::slot::{Ended, Held, Loaded, Slot, Slots};
 use crate::clock::Clock;
 use crate::engine::{
-    Command, Defaults, Definition, EngineError, Event, Holder, NotAllowed, Opening, RunEnd, State, Time, Transition,
-    create, step,
+    Command, Definition, EngineError, Event, Holder, NotAllowed, Opening, RunEnd, State, Time, Transition, create, step,
 };
 use crate::metrics::Metrics;
 use crate::store::{CorruptRow, Journal, JournalError, ResetDue, Row, Store, StoreError, Write, new_owner};
@@ -24,24 +24,6 @@ const ATTEMPTS: usize = 8;
 
 /// How often a transaction is looked at that another coordinator runs, and whose end somebody waits for.
 const LOOK_ELSEWHERE: Duration = Duration::from_millis(250);
-
-/// How a runner works.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(crate) defaults: Defaults,
-    /// The longest time between two looks at the store.
-    pub(crate) cron_interval: Duration,
-    /// How many transactions taken from the store run at once.
-    pub(crate) runs_max: usize,
-    /// How many transactions with nothing under way stay in memory.
-    pub(crate) idle_max: usize,
-    /// How many transactions may be in memory before new ones are refused.
-    pub(crate) in_memory_max: usize,
-    /// How long finished transactions are kept; `None`: for ever.
-    pub(crate) retention: Option<Duration>,
-    /// Whether the progress of branches is waited for.
-    pub(crate) branch_progress_sync: bool,
-}
 
 /// What all parts of a running coordinator share.
 pub(crate) struct Core {
@@ -459,7 +441,7 @@ mod tests {
             query_prepared: "http://bank-a/prepared".to_owned(),
             branches: Vec::new(),
             concurrent: false,
-            timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
+            timing: Timing::new(&TransactionOptions::default(), 0, &Settings::default().defaults),
             headers: BTreeMap::new(),
             options: "{}".to_owned(),
             custom_data: String::new(),
@@ -474,15 +456,7 @@ mod tests {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&file, None).await.expect("a store"));
         let (metrics, clock) = (Arc::new(Metrics::new()), Clock::manual(Time::from_millis(0)));
         let (journal, _) = Journal::start(store.clone(), metrics.clone(), CancellationToken::new());
-        let settings = Settings {
-            defaults: Defaults::default(),
-            cron_interval: Duration::from_secs(3),
-            runs_max: 1,
-            idle_max: 1,
-            in_memory_max: 1,
-            retention: None,
-            branch_progress_sync: false,
-        };
+        let settings = Settings { runs_max: 1, idle_max: 1, in_memory_max: 1, ..Settings::default() };
         let core = Core::new(store.clone(), journal, Arc::new(Nobody), clock.clone(), metrics, settings);
         let gid = Gid::random();
         core.open(prepared(&gid, clock.now()), Opening::Prepare).await.expect("prepared");

@@ -9,7 +9,9 @@ mod cron;
 mod retention;
 mod run;
 mod schedule;
+mod settings;
 mod slot;
 
-pub(crate) use self::core::{Core, RequestError, Settings};
+pub(crate) use self::core::{Core, RequestError};
+pub(crate) use self::settings::Settings;
 pub(crate) use self::slot::Ended;

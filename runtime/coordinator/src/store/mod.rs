@@ -35,7 +35,7 @@ pub use interface::Store;
 pub use journal::{Journal, JournalError};
 pub use open::{Options, open};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(crate) use ours::OURS;
+pub(crate) use ours::{NOT_LEASED, OURS};
 pub(crate) use ours::{is_lease, new_owner};
 pub use query::{Filter, KvPut, KvRow, ResetDue, Sweep, Take, Taken};
 pub(crate) use row::join_branches;

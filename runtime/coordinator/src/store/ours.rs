@@ -12,6 +12,11 @@ pub(crate) static OURS: std::sync::LazyLock<String> = std::sync::LazyLock::new(|
     format!("trans_type IN ({}) AND protocol IN ('', 'http')", patterns.join(", "))
 });
 
+/// The rows that no coordinator of ours holds, as a condition.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) static NOT_LEASED: std::sync::LazyLock<String> =
+    std::sync::LazyLock::new(|| format!("owner NOT LIKE '{OWNER_PREFIX}%'"));
+
 /// How an owner of ours is named in rows. Whatever else stands there was left by a DTM server, and holds nothing.
 const OWNER_PREFIX: &str = "branchwire-";
 

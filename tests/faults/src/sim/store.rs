@@ -172,11 +172,7 @@ impl Disk {
                 let now = self.now(change.at);
                 let due = now.after(change.at.until(change.due)).as_millis();
                 let due = if self.shared { due } else { change.due.as_millis() };
-                let takes_over = change.from == change.status
-                    && !change.owner.is_empty()
-                    && change.owner != change.from_owner
-                    && change.from_owner.starts_with("branchwire-");
-                let is_free = !self.shared || !takes_over || row.next_cron_time <= now.as_millis();
+                let is_free = !self.shared || !change.takes_over() || row.next_cron_time <= now.as_millis();
                 let stands = row.status == change.from.as_str() && row.owner == change.from_owner && is_free;
                 let is_so = row.status == change.status.as_str()
                     && row.owner == change.owner

@@ -7,6 +7,7 @@ use sqlx::{ConnectOptions, MySqlConnection, MySqlPool};
 
 use crate::store::OpenError;
 use crate::store::server::{CONNECT_TIMEOUT, READERS};
+use crate::time_zone;
 
 /// What a connection is told. At READ COMMITTED there are no locks of gaps, which only make writers wait; and a text that is
 /// too long must not be cut.
@@ -28,7 +29,9 @@ impl Target {
     pub(super) fn parse(address: &str, time_zone_s: i32) -> Result<Self, OpenError> {
         let options: MySqlConnectOptions =
             address.parse().map_err(|e: sqlx::Error| OpenError::new(&"mysql", e.to_string()))?;
-        Ok(Self { options: options.timezone(time_zone(time_zone_s)).disable_statement_logging() })
+        let zone = time_zone::format(time_zone_s)
+            .ok_or_else(|| OpenError::new(&"mysql", format!("there is no time zone {time_zone_s} s east of UTC")))?;
+        Ok(Self { options: options.timezone(zone).disable_statement_logging() })
     }
 
     /// How it is called in errors; without the password.
@@ -64,12 +67,6 @@ impl Target {
             })
             .connect_lazy_with(self.options.clone())
     }
-}
-
-/// A zone as MySQL names it.
-fn time_zone(seconds_east: i32) -> String {
-    let minutes = seconds_east.unsigned_abs() / 60;
-    format!("{}{:02}:{:02}", if seconds_east < 0 { '-' } else { '+' }, minutes / 60, minutes % 60)
 }
 
 /// Makes the settings of every connection, reads them back, and makes sure that this is a primary.

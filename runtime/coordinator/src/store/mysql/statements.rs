@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use sqlx::MySqlConnection;
+use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use super::script::{Script, millis};
 use super::transaction::{Transaction, run};
-use crate::store::{KvPut, OURS, Outcome, ResetDue, Take};
+use crate::store::{KvPut, NOT_LEASED, OURS, Outcome, ResetDue, Take};
 
 /// A century.
 const SECONDS_MAX: i64 = 100 * 365 * 86_400;
@@ -59,18 +59,20 @@ pub(super) async fn reset_due(
     let mut script = Script::new(0);
     script
         .sql(
-            "UPDATE trans_global SET next_cron_time = NOW() WHERE status IN ('prepared', 'aborting', 'submitted') \
-             AND owner NOT LIKE 'branchwire-%' AND next_cron_time > ",
+            "UPDATE trans_global SET next_cron_time = NOW() WHERE status IN ('prepared', 'aborting', 'submitted') AND ",
         )
+        .sql(&NOT_LEASED)
+        .sql(" AND next_cron_time > ")
         .in_millis(millis(later_than))
         .sql(" LIMIT ")
         .int(i64::from(limit))
         .end();
     let succeed_count = run(&mut *connection, script).await?.first().copied().unwrap_or(0);
-    let has_remaining: i64 = sqlx::query_scalar(
+    let has_remaining: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
         "SELECT EXISTS (SELECT 1 FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') \
-         AND owner NOT LIKE 'branchwire-%' AND next_cron_time > TIMESTAMPADD(SECOND, ?, NOW()))",
-    )
+         AND {} AND next_cron_time > TIMESTAMPADD(SECOND, ?, NOW()))",
+        *NOT_LEASED
+    )))
     .bind(i64::try_from(later_than.as_secs()).unwrap_or(i64::MAX).min(SECONDS_MAX))
     .fetch_one(connection)
     .await?;

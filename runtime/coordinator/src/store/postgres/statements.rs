@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::batch::seconds;
-use crate::store::{KvPut, OURS, Outcome, ResetDue, Take};
+use crate::store::{KvPut, NOT_LEASED, OURS, Outcome, ResetDue, Take};
 
 /// Materialized: a subquery that is executed twice would lock other rows the second time.
 static TAKE: LazyLock<String> = LazyLock::new(|| {
@@ -33,19 +33,21 @@ pub(super) async fn reset_due(
     later_than: Duration,
     limit: u32,
 ) -> Result<ResetDue, sqlx::Error> {
-    let done = sqlx::query(
+    let done = sqlx::query(AssertSqlSafe(format!(
         "UPDATE trans_global SET next_cron_time = now() WHERE id IN (SELECT id FROM trans_global \
-         WHERE status IN ('prepared', 'aborting', 'submitted') AND owner NOT LIKE 'branchwire-%' \
+         WHERE status IN ('prepared', 'aborting', 'submitted') AND {} \
          AND next_cron_time > now() + make_interval(secs => $1) LIMIT $2)",
-    )
+        *NOT_LEASED
+    )))
     .bind(later_than.as_secs_f64())
     .bind(i64::from(limit))
     .execute(&mut *connection)
     .await?;
-    let has_remaining = sqlx::query_scalar(
+    let has_remaining = sqlx::query_scalar(AssertSqlSafe(format!(
         "SELECT EXISTS (SELECT 1 FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') \
-         AND owner NOT LIKE 'branchwire-%' AND next_cron_time > now() + make_interval(secs => $1))",
-    )
+         AND {} AND next_cron_time > now() + make_interval(secs => $1))",
+        *NOT_LEASED
+    )))
     .bind(later_than.as_secs_f64())
     .fetch_one(connection)
     .await?;

@@ -1,0 +1,37 @@
+//! How a runner works, with the coordinator's defaults.
+
+use std::time::Duration;
+
+use crate::engine::Defaults;
+
+/// How a runner works.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) defaults: Defaults,
+    /// The longest time between two looks at the store.
+    pub(crate) cron_interval: Duration,
+    /// How many transactions taken from the store run at once.
+    pub(crate) runs_max: usize,
+    /// How many transactions with nothing under way stay in memory.
+    pub(crate) idle_max: usize,
+    /// How many transactions may be in memory before new ones are refused.
+    pub(crate) in_memory_max: usize,
+    /// How long finished transactions are kept; `None`: for ever.
+    pub(crate) retention: Option<Duration>,
+    /// Whether the progress of branches is waited for.
+    pub(crate) branch_progress_sync: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            defaults: Defaults::default(),
+            cron_interval: Duration::from_secs(3),
+            runs_max: 4096,
+            idle_max: 50_000,
+            in_memory_max: 100_000,
+            retention: None,
+            branch_progress_sync: false,
+        }
+    }
+}
