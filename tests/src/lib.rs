@@ -5,6 +5,7 @@
 //! - [`bank`]: accounts and a barrier table in such a database, for tests that are written once for all three;
 //! - [`proxy`]: before a database, to lose what clients and server say;
 //! - [`service`]: a branch on top of it;
+//! - [`sweep`]: barrier rows of any age;
 //! - `certificates` (feature `tls`): an authority for one test, and what it signs;
 //! - [`chaos`]: processes, network and disk that break under a transfer between two banks.
 //!
@@ -20,3 +21,4 @@ pub mod database;
 pub mod proxy;
 pub mod server;
 pub mod service;
+pub mod sweep;

@@ -5,6 +5,16 @@ use std::future::Future;
 use super::row::BarrierRow;
 use crate::database::{Driver, Isolation, Wait, WeakSetting};
 
+/// The next rows of a sweep.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Bite<P> {
+    /// The place of the last one.
+    pub(super) to: P,
+    /// Whether any of them is old enough.
+    pub(super) has_old: bool,
+}
+
 /// How the barrier is kept in one kind of database. Implemented for [`sqlx::Sqlite`], [`sqlx::Postgres`] and
 /// [`sqlx::MySql`], behind the features of these names.
 ///
@@ -64,6 +74,33 @@ pub trait BarrierDialect: Driver {
     fn table_settings(_: &mut Self::Connection) -> impl Future<Output = Result<Vec<WeakSetting>, sqlx::Error>> + Send {
         async { Ok(Vec::new()) }
     }
+
+    /// A place in the table, by the order in which a sweep walks through it. The default is before the first row.
+    #[doc(hidden)]
+    type Place: Default + Send + Sync + 'static;
+
+    /// Looks at the next `rows` rows after a place, outside a transaction. `None` if a sweep can end there.
+    #[doc(hidden)]
+    fn look(
+        conn: &mut Self::Connection,
+        after: &Self::Place,
+        older_than_s: i64,
+        rows: u32,
+    ) -> impl Future<Output = Result<Option<Bite<Self::Place>>, sqlx::Error>> + Send;
+
+    /// Removes the rows between two places that are that old; how many. `cached`: see [`Driver::caches_statements`].
+    #[doc(hidden)]
+    fn remove(
+        conn: &mut Self::Connection,
+        after: &Self::Place,
+        to: &Self::Place,
+        older_than_s: i64,
+        cached: bool,
+    ) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
+
+    /// The right that a sweep needs beside [`GRANT`](Self::GRANT).
+    #[doc(hidden)]
+    const GRANT_SWEEP: &'static str;
 
     /// The rights that the barrier needs, as a statement for the administrator.
     #[doc(hidden)]

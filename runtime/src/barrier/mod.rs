@@ -4,7 +4,7 @@
 //! as the business rows. The algorithm is here, once; what differs between databases is in one small file each. On
 //! PostgreSQL and MySQL the table has DTM's own name and columns, so that services in other languages can share it.
 //!
-//! Call [`set_up()`] when a service starts.
+//! Call [`set_up()`] when a service starts, and keep a [`Sweeper`] that removes old rows.
 //!
 //! The barrier decides by what it reads and writes at the primary. It holds as long as the database keeps what it has
 //! acknowledged: [`set_up()`] returns the settings that it finds too weak for that.
@@ -21,6 +21,7 @@ pub(crate) mod row;
 mod set_up;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod sweep;
 
 pub(crate) use db::{BarrierDb, BarrierTx};
 pub use dialect::BarrierDialect;
@@ -29,5 +30,6 @@ pub(crate) use query_prepared::decided;
 pub use query_prepared::{AskBarrier, QUERY_PREPARED_TIMEOUT, QueryPreparedError, query_prepared};
 pub(crate) use row::BarrierKey;
 pub use set_up::{SetUpError, set_up};
+pub use sweep::{SWEEP_AGE_MIN, SweepError, Sweeper, sweep};
 
 pub use crate::database::WeakSetting;

@@ -1,8 +1,8 @@
 //! The barrier on PostgreSQL.
 
-use sqlx::{Connection, Executor, PgConnection, Postgres};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Postgres, Row};
 
-use super::dialect::BarrierDialect;
+use super::dialect::{BarrierDialect, Bite};
 use super::row::BarrierRow;
 
 impl BarrierDialect for Postgres {
@@ -91,6 +91,50 @@ impl BarrierDialect for Postgres {
         .await
         .map(drop)
     }
+
+    type Place = i64;
+
+    async fn look(
+        conn: &mut PgConnection,
+        after: &i64,
+        older_than_s: i64,
+        rows: u32,
+    ) -> Result<Option<Bite<i64>>, sqlx::Error> {
+        // As one plain query, which every pooler passes on whole. Its arguments are numbers.
+        let row = sqlx::raw_sql(AssertSqlSafe(format!(
+            "SELECT max(id), count(*) FILTER (WHERE create_time < now() - {older_than_s} * interval '1 second') \
+             FROM (SELECT id, create_time FROM dtm_barrier.barrier WHERE id > {after} ORDER BY id LIMIT {rows}) AS bite"
+        )))
+        .fetch_one(conn)
+        .await?;
+        // Ids and times grow together, but for a moment: past a whole bite of young rows all are young.
+        Ok(match (row.try_get(0)?, row.try_get::<i64, _>(1)?) {
+            (None, _) | (_, 0) => None,
+            (Some(to), _) => Some(Bite { to, has_old: true }),
+        })
+    }
+
+    async fn remove(
+        conn: &mut PgConnection,
+        after: &i64,
+        to: &i64,
+        older_than_s: i64,
+        cached: bool,
+    ) -> Result<u64, sqlx::Error> {
+        sqlx::query(
+            "DELETE FROM dtm_barrier.barrier \
+             WHERE id > $1 AND id <= $2 AND create_time < now() - $3 * interval '1 second'",
+        )
+        .bind(after)
+        .bind(to)
+        .bind(older_than_s)
+        .persistent(cached)
+        .execute(conn)
+        .await
+        .map(|removed| removed.rows_affected())
+    }
+
+    const GRANT_SWEEP: &'static str = "GRANT DELETE ON dtm_barrier.barrier TO <user>";
 
     const GRANT: &'static str = "GRANT USAGE ON SCHEMA dtm_barrier TO <user>; GRANT SELECT, INSERT, UPDATE ON dtm_barrier.barrier TO <user>; \
          GRANT USAGE ON ALL SEQUENCES IN SCHEMA dtm_barrier TO <user>";

@@ -72,7 +72,7 @@ impl SetUpError {
 /// warning as well.
 ///
 /// The table is `dtm_barrier.barrier` on PostgreSQL (a schema) and on MySQL (a database), and `dtm_barrier_barrier` on
-/// SQLite. Its rows may be removed long after their transactions have ended; DTM advises a month.
+/// SQLite. Old rows are removed by [`sweep`](super::sweep()) and [`Sweeper`](super::Sweeper).
 ///
 /// On SQLite it sets WAL, which stays with the file, and `synchronous` FULL (on Apple's systems `fullfsync` as well) in each
 /// connection that the pool has or opens later, whatever the pool's options are. For this it waits for each connection, up

@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use sqlx::{Executor, Sqlite, SqliteConnection};
 
-use super::dialect::BarrierDialect;
+use super::dialect::{BarrierDialect, Bite};
 use super::row::BarrierRow;
 use crate::database::sqlite::begin;
 use crate::database::{Isolation, Wait};
@@ -31,6 +31,13 @@ async fn insert(conn: &mut SqliteConnection, sql: &'static str, row: BarrierRow<
         .try_fold(0, async |last, item| Ok(item.left().map_or(last, |result| result.rows_affected())))
         .await?;
     Ok(last == 1)
+}
+
+/// Whether a row is so many seconds old.
+macro_rules! is_old {
+    () => {
+        "create_time < datetime('now', '-' || ? || ' seconds')"
+    };
 }
 
 impl BarrierDialect for Sqlite {
@@ -99,6 +106,47 @@ impl BarrierDialect for Sqlite {
         .await
         .map(drop)
     }
+
+    /// A gid. The key has no order of time, and an index of times would cost each commit a page: so a sweep reads all.
+    type Place = String;
+
+    async fn look(
+        conn: &mut SqliteConnection,
+        after: &String,
+        older_than_s: i64,
+        rows: u32,
+    ) -> Result<Option<Bite<String>>, sqlx::Error> {
+        let (to, old): (Option<String>, Option<i64>) = sqlx::query_as(concat!(
+            "SELECT max(gid), sum(",
+            is_old!(),
+            ") FROM ",
+            "(SELECT gid, create_time FROM dtm_barrier_barrier WHERE gid > ? ORDER BY gid LIMIT ?)"
+        ))
+        .bind(older_than_s)
+        .bind(after.to_owned())
+        .bind(rows)
+        .fetch_one(conn)
+        .await?;
+        Ok(to.map(|to| Bite { to, has_old: old.is_some_and(|old| old > 0) }))
+    }
+
+    async fn remove(
+        conn: &mut SqliteConnection,
+        after: &String,
+        to: &String,
+        older_than_s: i64,
+        _: bool,
+    ) -> Result<u64, sqlx::Error> {
+        sqlx::query(concat!("DELETE FROM dtm_barrier_barrier WHERE gid > ? AND gid <= ? AND ", is_old!()))
+            .bind(after.to_owned())
+            .bind(to.to_owned())
+            .bind(older_than_s)
+            .execute(conn)
+            .await
+            .map(|removed| removed.rows_affected())
+    }
+
+    const GRANT_SWEEP: &'static str = Self::GRANT;
 
     const GRANT: &'static str = "make the file and its directory writable for this process";
 }

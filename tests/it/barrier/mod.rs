@@ -29,4 +29,5 @@ mod query_prepared;
 mod rollback;
 mod sqlite;
 mod start;
+mod sweep;
 mod trouble;

@@ -1,7 +1,7 @@
 //! A service behind a pooler in transaction mode: the barrier's own statements failed, and the check named no pooler.
 
 use branchwire::Reply;
-use branchwire::barrier::{SetUpError, set_up};
+use branchwire::barrier::{SWEEP_AGE_MIN, SetUpError, set_up, sweep};
 use branchwire::prelude::*;
 use branchwire_tests::database::TestDatabase;
 use branchwire_tests::server::{self, Server};
@@ -52,6 +52,12 @@ async fn f14_without_a_statement_cache_branches_apply_once_behind_a_pooler() {
         .and_then(|row| sqlx::Row::try_get(&row, 0))
         .unwrap();
     assert_eq!(balance, 40);
+    sqlx::raw_sql("UPDATE dtm_barrier.barrier SET create_time = now() - interval '9 days'")
+        .execute(&bank.0)
+        .await
+        .unwrap();
+    let swept = futures_util::future::join_all((0..4).map(|_| sweep(&bank, SWEEP_AGE_MIN))).await;
+    assert_eq!(swept.into_iter().map(Result::unwrap).sum::<u64>(), 80);
 }
 
 #[tokio::test]

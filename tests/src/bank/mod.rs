@@ -67,7 +67,13 @@ impl<DB: BankDriver> Bank<DB> {
 
     /// The same bank through another pool, as another process would have it.
     pub async fn another_pool(&self, connections_max: u32) -> Self {
-        Self { pool: DB::pool(self.url(), connections_max).await, database: self.database.clone() }
+        self.through(DB::pool(self.url(), connections_max).await)
+    }
+
+    /// The same bank through this pool.
+    #[must_use]
+    pub fn through(&self, pool: Pool<DB>) -> Self {
+        Self { pool, database: self.database.clone() }
     }
 
     /// The address of its database.
