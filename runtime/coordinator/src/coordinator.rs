@@ -193,7 +193,8 @@ pub enum StartError {
 }
 
 impl Builder {
-    /// The store's address: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`.
+    /// The store's address: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`. For `HOST`
+    /// several hosts may stand, `a:5432,b:5432`: the primary among them is used.
     pub fn store(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
         self

@@ -54,7 +54,7 @@ impl Refused {
         Self { status: StatusCode::GATEWAY_TIMEOUT, ..Self::error(message) }
     }
 
-    /// Too much at present: 503, to be sent again after a second.
+    /// Not at present: 503, to be sent again after a second.
     pub(super) fn busy(message: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::error(message) }
     }
@@ -97,7 +97,9 @@ impl From<RequestError> for Refused {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::NotAllowed(refused) => refused.into(),
-            RequestError::Busy | RequestError::Journal(JournalError::Full) => Self::busy(error.to_string()),
+            RequestError::Busy
+            | RequestError::Contended
+            | RequestError::Journal(JournalError::Full | JournalError::Closed) => Self::busy(error.to_string()),
             RequestError::Journal(JournalError::Store(error)) | RequestError::Store(error) => error.into(),
             RequestError::Panicked => Self::unknown(error.to_string()),
             error => Self::error(error.to_string()),
@@ -107,7 +109,11 @@ impl From<RequestError> for Refused {
 
 impl From<TopicError> for Refused {
     fn from(error: TopicError) -> Self {
-        Self::error(error.to_string())
+        match error {
+            TopicError::Store(error) => error.into(),
+            TopicError::Contended => Self::busy(error.to_string()),
+            error => Self::error(error.to_string()),
+        }
     }
 }
 
@@ -115,7 +121,9 @@ impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unknown(_) => Self::unknown(error.to_string()),
-            StoreError::Data(_) | StoreError::Unavailable(_) => Self::error(error.to_string()),
+            // Nothing was written, and the store may be back in a moment.
+            StoreError::Unavailable(_) => Self::busy(error.to_string()),
+            StoreError::Data(_) => Self::error(error.to_string()),
         }
     }
 }
@@ -184,11 +192,12 @@ mod tests {
     fn what_may_be_carried_out_is_told_apart_from_what_is_not() {
         let status = |error: StoreError| {
             let asked = Refused::from(RequestError::Store(error.clone())).status;
-            assert_eq!(asked, Refused::from(RequestError::Journal(JournalError::Store(error))).status);
+            assert_eq!(asked, Refused::from(RequestError::Journal(JournalError::Store(error.clone()))).status);
+            assert_eq!(asked, Refused::from(TopicError::Store(error)).status);
             asked
         };
         assert_eq!(status(StoreError::Unknown(String::new())), StatusCode::GATEWAY_TIMEOUT);
-        assert_eq!(status(StoreError::Unavailable(String::new())), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(status(StoreError::Unavailable(String::new())), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(status(StoreError::Data(String::new())), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

@@ -25,7 +25,8 @@ pub(super) struct Options {
     #[arg(long, env = "BRANCHWIRE_LISTEN", default_value = "127.0.0.1:36789", value_name = "HOST:PORT")]
     pub(super) listen: Listen,
 
-    /// Where transactions are kept: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`.
+    /// Where transactions are kept: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`. HOST may
+    /// be several, `a:5432,b:5432`: the primary among them is used.
     #[arg(
         long,
         env = "BRANCHWIRE_STORE",

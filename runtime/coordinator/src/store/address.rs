@@ -22,10 +22,10 @@ pub(super) enum Address {
         /// Whether it is created if it is not there.
         create: bool,
     },
-    /// A PostgreSQL database; the address can be given to sqlx.
-    Postgres,
-    /// A MySQL or MariaDB database; the address can be given to sqlx.
-    Mysql,
+    /// A PostgreSQL database: an address for each of its hosts, to be given to sqlx.
+    Postgres(Vec<String>),
+    /// A MySQL or MariaDB database, likewise.
+    Mysql(Vec<String>),
 }
 
 /// The parameters that sqlx reads in a PostgreSQL address, beside `options[NAME]`. It drops others.
@@ -72,13 +72,13 @@ impl Address {
     pub(super) fn scheme(&self) -> &'static str {
         match self {
             Self::Sqlite { .. } => "sqlite",
-            Self::Postgres => "postgres",
-            Self::Mysql => "mysql",
+            Self::Postgres(_) => "postgres",
+            Self::Mysql(_) => "mysql",
         }
     }
 
     /// Reads an address: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`, with parameters
-    /// behind `?`.
+    /// behind `?`. `HOST` may be several, each with its port: `a:5432,b:5432`.
     ///
     /// # Errors
     /// [`OpenError`] if it is of no known kind, or has a parameter that nothing would heed.
@@ -87,8 +87,8 @@ impl Address {
         let error = |reason: String| OpenError::new(&scheme, reason);
         match scheme {
             "sqlite" => sqlite(rest).map_err(error),
-            "postgres" | "postgresql" => server(rest, POSTGRES).map(|()| Self::Postgres).map_err(error),
-            "mysql" | "mariadb" => server(rest, MYSQL).map(|()| Self::Mysql).map_err(error),
+            "postgres" | "postgresql" => server(scheme, rest, POSTGRES).map(Self::Postgres).map_err(error),
+            "mysql" | "mariadb" => server(scheme, rest, MYSQL).map(Self::Mysql).map_err(error),
             _ => Err(OpenError::new(
                 &"?",
                 "expected an address like `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`",
@@ -132,8 +132,8 @@ fn sqlite(rest: &str) -> Result<Address, String> {
 
 const IN_MEMORY: &str = "a store in memory would forget what it acknowledged: name a file";
 
-/// `//USER:PASSWORD@HOST:PORT/DATABASE?PARAMETERS`.
-fn server(rest: &str, known: &[&str]) -> Result<(), String> {
+/// `//USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?PARAMETERS`: the same with each of the hosts.
+fn server(scheme: &str, rest: &str, known: &[&str]) -> Result<Vec<String>, String> {
     let rest = rest.strip_prefix("//").ok_or("expected `//` behind the first colon")?;
     let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if tail.contains('@') {
@@ -147,9 +147,13 @@ fn server(rest: &str, known: &[&str]) -> Result<(), String> {
         return Err("a `#` stands in it: write it as %23".to_owned());
     }
     // The last `@` ends user and password. A host with more than one colon is an IPv6 address in brackets.
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    if host.contains([' ', '\t', '\n']) {
+    let (login, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+    if hosts.contains([' ', '\t', '\n']) {
         return Err("there is white space in the host".to_owned());
+    }
+    let hosts: Vec<&str> = hosts.split(',').collect();
+    if hosts.len() > 1 && hosts.contains(&"") {
+        return Err("a host is missing between two commas".to_owned());
     }
     let parameters = tail.split_once('?').map_or("", |(_, parameters)| parameters);
     let parameters: Vec<_> = form_urlencoded::parse(parameters.as_bytes()).collect();
@@ -162,7 +166,14 @@ fn server(rest: &str, known: &[&str]) -> Result<(), String> {
             return Err(format!("the parameter `{name}` is unknown; there are {}", known.join(", ")));
         }
     }
-    tls(&parameters)
+    let names_place = |(name, value): &(Cow<'_, str>, Cow<'_, str>)| {
+        matches!(&**name, "host" | "hostaddr" | "port" | "socket") && (hosts.len() > 1 || value.contains(','))
+    };
+    if let Some((name, _)) = parameters.iter().find(|parameter| names_place(parameter)) {
+        return Err(format!("several hosts stand before the database, as in `//a:1,b:1/d`, and not in `{name}`"));
+    }
+    tls(&parameters)?;
+    Ok(hosts.iter().map(|host| format!("{scheme}://{login}{host}{tail}")).collect())
 }
 
 /// What is asked for about TLS can be had, and is heeded.
@@ -272,6 +283,33 @@ mod tests {
             "mariadb://h/d?ssl-mode=PREFERRED",
         ] {
             Address::parse(address).expect(address);
+        }
+    }
+
+    #[test]
+    fn each_of_several_hosts_gets_an_address() {
+        let hosts = |address: &str| match Address::parse(address) {
+            Ok(Address::Postgres(hosts) | Address::Mysql(hosts)) => hosts,
+            other => panic!("{address}: {other:?}"),
+        };
+        assert_eq!(
+            hosts("postgres://u:p,w@a:5432,[::1]:5433,c/d?sslmode=disable"),
+            [
+                "postgres://u:p,w@a:5432/d?sslmode=disable",
+                "postgres://u:p,w@[::1]:5433/d?sslmode=disable",
+                "postgres://u:p,w@c/d?sslmode=disable"
+            ]
+        );
+        assert_eq!(hosts("mysql://a,b:3307/d"), ["mysql://a/d", "mysql://b:3307/d"]);
+        assert_eq!(hosts("postgres:///d?host=/run/postgresql"), ["postgres:///d?host=/run/postgresql"]);
+        for (address, says) in [
+            ("postgres://u@a:1,,b:1/d", "between two commas"),
+            ("postgres://u@a:1,/d", "between two commas"),
+            ("postgres://u@a:1,b:1/d?host=c", "`host`"),
+            ("postgres:///d?host=a,b", "`host`"),
+            ("mysql://a,b/d?socket=/s", "`socket`"),
+        ] {
+            assert!(error(address).contains(says), "{address}: {}", error(address));
         }
     }
 

@@ -44,6 +44,15 @@ impl Failure {
         }
     }
 
+    /// The error of a question, which has changed nothing.
+    pub(super) fn into_unread(self) -> StoreError {
+        match self.into_error() {
+            StoreError::Data(text) | StoreError::Unavailable(text) | StoreError::Unknown(text) => {
+                StoreError::Unavailable(text)
+            }
+        }
+    }
+
     /// Whether the connection that it happened on can be used on. One in doubt might still carry out what was sent.
     pub(super) fn leaves_connection(&self) -> bool {
         match self {

@@ -9,6 +9,8 @@ mod attempt;
 pub(crate) mod calls;
 mod error;
 pub(crate) mod ext_data;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod hosts;
 mod interface;
 mod journal;
 #[cfg(any(feature = "postgres", feature = "mysql"))]

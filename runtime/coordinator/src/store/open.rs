@@ -23,7 +23,8 @@ pub struct Options {
     pub sqlite_bytes_max: Option<u64>,
 }
 
-/// Opens the store that `address` names: `sqlite://FILE`, `postgres://...` or `mysql://...`, as sqlx takes them.
+/// Opens the store that `address` names: `sqlite://FILE`, `postgres://...` or `mysql://...`, as sqlx takes them. Of several
+/// hosts (`postgres://a:5432,b:5432/db`) the primary is used, and looked for again whenever a connection is lost.
 ///
 /// # Errors
 /// [`OpenError`] if the address is of no known kind or has a parameter that nothing would heed, or if the store cannot
@@ -39,9 +40,9 @@ pub async fn open(address: &str, options: &Options) -> Result<Arc<dyn Store>, Op
             Ok(Arc::new(sqlite::SqliteStore::open(file, options.sqlite_bytes_max).await?))
         }
         #[cfg(feature = "postgres")]
-        Address::Postgres => Ok(Arc::new(postgres::open(address).await?)),
+        Address::Postgres(hosts) => Ok(Arc::new(postgres::open(&hosts).await?)),
         #[cfg(feature = "mysql")]
-        Address::Mysql => Ok(Arc::new(mysql::open(address, options.time_zone_s).await?)),
+        Address::Mysql(hosts) => Ok(Arc::new(mysql::open(&hosts, options.time_zone_s).await?)),
         #[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "mysql")))]
         other => Err(OpenError::new(&other.scheme(), "this program was built without its feature for it")),
     }

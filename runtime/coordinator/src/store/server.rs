@@ -22,6 +22,9 @@ pub(super) const READERS: u32 = 8;
 /// How long a connection may take.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a turn on the writing connection is waited for: as long as a few hosts and statements that hang take.
+const TURN_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// How long an answer may take: longer than the database itself works on a statement.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -160,15 +163,22 @@ impl<D: Dialect> ServerStore<D> {
 
     /// The writing connection, after all that was asked for before; a new one if need be.
     async fn turn(&self) -> Result<Turn<'_, D>, Failure> {
-        let mut slot = self.writer.lock().await;
-        let connection = match slot.take() {
-            Some(connection) => connection,
-            None => match timeout(CONNECT_TIMEOUT, self.dialect.connect()).await {
-                Ok(connected) => connected.map_err(Failure::Unreachable)?,
-                Err(_) => return Err(Failure::Unreachable("the database does not answer".to_owned())),
-            },
+        let Ok(mut slot) = timeout(TURN_TIMEOUT, self.writer.lock()).await else {
+            return Err(Failure::Unreachable("too many wait for the connection that writes".to_owned()));
+        };
+        let connection = if let Some(connection) = slot.take() {
+            connection
+        } else {
+            let connection = self.dialect.connect().await.map_err(Failure::Unreachable)?;
+            // It may lead to another host than before.
+            self.renew_readers();
+            connection
         };
         Ok(Turn { slot, connection })
+    }
+
+    fn renew_readers(&self) {
+        *self.readers.write().unwrap_or_else(PoisonError::into_inner) = self.dialect.readers();
     }
 
     /// Gives the connection back, if it can be used on.
@@ -189,13 +199,30 @@ impl<D: Dialect> ServerStore<D> {
             *slot = Some(connection);
         } else {
             // Dropped without a word: the server may not answer.
-            *self.readers.write().unwrap_or_else(PoisonError::into_inner) = self.dialect.readers();
+            self.renew_readers();
         }
         Err(failure)
     }
 
-    fn readers(&self) -> Readers<D> {
-        self.readers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Asks the readers. If their server is gone, the writing connection finds the primary, and they are asked once more.
+    async fn read<T, F>(&self, ask: impl Fn(Readers<D>) -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let readers = || self.readers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let failure = match in_time(ask(readers())).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => D::classify(&error),
+            Err(_) => Failure::Doubt("the database does not answer".to_owned()),
+        };
+        if failure.leaves_connection() {
+            return Err(failure.into_unread());
+        }
+        self.mark("readers").await.map_err(Failure::into_unread)?;
+        match in_time(ask(readers())).await {
+            Ok(answer) => answer.map_err(|error| StoreError::Unavailable(error.to_string())),
+            Err(_) => Err(StoreError::Unavailable("the database does not answer".to_owned())),
+        }
     }
 
     async fn write_once(&self, writes: &[Write], in_doubt: bool) -> Result<Vec<Outcome>, Failure> {
@@ -206,7 +233,7 @@ impl<D: Dialect> ServerStore<D> {
 
     async fn take(&self, take: &Take) -> Result<Taken, StoreError> {
         let next_due = async || {
-            let wait = D::next_due(&self.readers()).await.map_err(unavailable)?;
+            let wait = self.read(move |readers| async move { D::next_due(&readers).await }).await?;
             Ok(wait.map(|wait| (wait.is_zero(), take.now.after(wait))))
         };
         match next_due().await? {
@@ -217,7 +244,8 @@ impl<D: Dialect> ServerStore<D> {
         let taken = in_time(self.dialect.take(&mut turn.connection, take)).await;
         // What was taken in doubt is taken up when the lease ends.
         let gids = self.end(turn, taken).await.map_err(Failure::into_error)?;
-        let rows = D::load_all(&self.readers(), &gids).await.map_err(unavailable)?;
+        let gids = gids.as_slice();
+        let rows = self.read(move |readers| async move { D::load_all(&readers, gids).await }).await?;
         Ok(Taken { rows, next_due: next_due().await?.map(|(_, time)| time) })
     }
 }
@@ -230,7 +258,8 @@ impl<D: Dialect> Store for ServerStore<D> {
     fn load<'a>(&'a self, gid: &'a str) -> BoxFuture<'a, Result<Option<Row>, StoreError>> {
         async move {
             let filter = Filter { gid: gid.to_owned(), limit: 1, ..Filter::default() };
-            match D::list(&self.readers(), &filter).await.map_err(unavailable)?.pop() {
+            let filter = &filter;
+            match self.read(move |readers| async move { D::list(&readers, filter).await }).await?.pop() {
                 // On MySQL DTM's tables compare without regard to case and trailing spaces; a gid is what it is.
                 Some(row) if row.gid != gid => Err(StoreError::Data(format!("gid {gid} is taken by {}", row.gid))),
                 row => Ok(row),
@@ -249,7 +278,7 @@ impl<D: Dialect> Store for ServerStore<D> {
     }
 
     fn list<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
-        async move { D::list(&self.readers(), filter).await.map_err(unavailable) }.boxed()
+        self.read(move |readers| async move { D::list(&readers, filter).await }).boxed()
     }
 
     fn reset_due(&self, now: Time, later_than: Time, limit: u32) -> BoxFuture<'_, Result<ResetDue, StoreError>> {
@@ -262,11 +291,11 @@ impl<D: Dialect> Store for ServerStore<D> {
     }
 
     fn kv_get<'a>(&'a self, cat: &'a str, k: &'a str) -> BoxFuture<'a, Result<Option<KvRow>, StoreError>> {
-        async move { D::kv_get(&self.readers(), cat, k).await.map_err(unavailable) }.boxed()
+        self.read(move |readers| async move { D::kv_get(&readers, cat, k).await }).boxed()
     }
 
     fn kv_scan<'a>(&'a self, cat: &'a str, position: i64, limit: u32) -> BoxFuture<'a, Result<Vec<KvRow>, StoreError>> {
-        async move { D::kv_scan(&self.readers(), cat, position, limit).await.map_err(unavailable) }.boxed()
+        self.read(move |readers| async move { D::kv_scan(&readers, cat, position, limit).await }).boxed()
     }
 
     fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>> {
@@ -280,7 +309,7 @@ impl<D: Dialect> Store for ServerStore<D> {
 
     fn left_to_others(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         async move {
-            let count = D::left_to_others(&self.readers()).await.map_err(unavailable)?;
+            let count = self.read(move |readers| async move { D::left_to_others(&readers).await }).await?;
             Ok(u64::try_from(count).unwrap_or(0))
         }
         .boxed()
@@ -288,7 +317,7 @@ impl<D: Dialect> Store for ServerStore<D> {
 
     fn sweep<'a>(&'a self, sweep: &'a Sweep) -> BoxFuture<'a, Result<Option<i64>, StoreError>> {
         async move {
-            let rows = D::by_id(&self.readers(), sweep).await.map_err(unavailable)?;
+            let rows = self.read(move |readers| async move { D::by_id(&readers, sweep).await }).await?;
             let (ids, last) = sweep.choose(&rows);
             if !ids.is_empty() {
                 let mut turn = self.turn().await.map_err(Failure::into_error)?;
@@ -332,7 +361,8 @@ impl<D: Dialect> Store for ServerStore<D> {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
-            self.readers().close().await;
+            let readers = self.readers.read().unwrap_or_else(PoisonError::into_inner).clone();
+            readers.close().await;
             if let Some(writer) = self.writer.lock().await.take()
                 && let Err(error) = writer.close().await
             {
@@ -341,9 +371,4 @@ impl<D: Dialect> Store for ServerStore<D> {
         }
         .boxed()
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
-fn unavailable(error: sqlx::Error) -> StoreError {
-    StoreError::Unavailable(error.to_string())
 }

@@ -6,6 +6,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::{ConnectOptions, MySqlConnection, MySqlPool};
 
 use crate::store::OpenError;
+use crate::store::hosts::Hosts;
 use crate::store::server::{CONNECT_TIMEOUT, READERS};
 use crate::time_zone;
 
@@ -19,43 +20,57 @@ const READ_BACK: &str = "SHOW SESSION VARIABLES WHERE Variable_name IN ('transac
     'transaction_read_only', 'tx_read_only', 'innodb_lock_wait_timeout', 'sql_mode', 'read_only')";
 
 /// A database, and the settings of connections to it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Target {
-    options: MySqlConnectOptions,
+    hosts: Hosts<MySqlConnectOptions>,
 }
 
 impl Target {
-    /// The database at an address, with times in this zone.
-    pub(super) fn parse(address: &str, time_zone_s: i32) -> Result<Self, OpenError> {
-        let options: MySqlConnectOptions =
-            address.parse().map_err(|e: sqlx::Error| OpenError::new(&"mysql", e.to_string()))?;
+    /// The database at an address for each of its hosts, with times in this zone.
+    pub(super) fn parse(addresses: &[String], time_zone_s: i32) -> Result<Self, OpenError> {
+        let wrong = |reason: String| OpenError::new(&"mysql", reason);
         let zone = time_zone::format(time_zone_s)
-            .ok_or_else(|| OpenError::new(&"mysql", format!("there is no time zone {time_zone_s} s east of UTC")))?;
-        Ok(Self { options: options.timezone(zone).disable_statement_logging() })
+            .ok_or_else(|| wrong(format!("there is no time zone {time_zone_s} s east of UTC")))?;
+        let parse = |address: &String| {
+            let options: MySqlConnectOptions = address.parse()?;
+            let name = format!("{}:{}", options.get_host(), options.get_port());
+            Ok((options.timezone(zone.clone()).disable_statement_logging(), name))
+        };
+        let hosts = addresses.iter().map(parse).collect::<Result<_, sqlx::Error>>();
+        Ok(Self { hosts: Hosts::new(hosts.map_err(|error| wrong(error.to_string()))?) })
     }
 
     /// How it is called in errors; without the password.
     pub(super) fn shown(&self) -> String {
-        format!("mysql://{}/{}", self.options.get_host(), self.options.get_database().unwrap_or_default())
+        format!("mysql://{}/{}", self.hosts.shown(), self.hosts.primary().get_database().unwrap_or_default())
     }
 
-    pub(super) fn host(&self) -> &str {
-        self.options.get_host()
+    /// The first connection to the primary, with the settings of every connection. `check` is asked before they are made.
+    pub(super) async fn first(
+        &self,
+        check: impl AsyncFn(&mut MySqlConnection, &str) -> Result<(), String>,
+    ) -> Result<MySqlConnection, String> {
+        let connect = async |options: MySqlConnectOptions| {
+            let connected = options.connect().await;
+            let mut connection = connected.map_err(|error| format!("it cannot be reached: {error}"))?;
+            check(&mut connection, options.get_host()).await?;
+            prepare(&mut connection).await?;
+            Ok(connection)
+        };
+        self.hosts.connect(connect).await
     }
 
-    /// A connection without settings.
-    pub(super) async fn first(&self) -> Result<MySqlConnection, String> {
-        self.options.connect().await.map_err(|error| format!("it cannot be reached: {error}"))
-    }
-
-    /// A connection that writes.
+    /// A connection that writes: to the primary, wherever that is now.
     pub(super) async fn writer(&self) -> Result<MySqlConnection, String> {
-        let mut connection = self.options.connect().await.map_err(|error| error.to_string())?;
-        prepare(&mut connection).await?;
-        Ok(connection)
+        let connect = |options: MySqlConnectOptions| async move {
+            let mut connection = options.connect().await.map_err(|error| error.to_string())?;
+            prepare(&mut connection).await?;
+            Ok(connection)
+        };
+        self.hosts.connect(connect).await
     }
 
-    /// Connections that read.
+    /// Connections that read, to the host that the last writer was connected to.
     pub(super) fn readers(&self) -> MySqlPool {
         MySqlPoolOptions::new()
             .max_connections(READERS)
@@ -65,7 +80,7 @@ impl Target {
                     prepare(connection).await.map_err(|reason| sqlx::Error::Configuration(reason.into()))
                 })
             })
-            .connect_lazy_with(self.options.clone())
+            .connect_lazy_with(self.hosts.primary().clone())
     }
 }
 

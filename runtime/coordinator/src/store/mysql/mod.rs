@@ -35,18 +35,16 @@ pub(super) struct MySql {
 /// A MySQL or MariaDB database as a store.
 pub(super) type MySqlStore = ServerStore<MySql>;
 
-/// Connects to the database at `address`, and creates the tables that are not there. `time_zone_s` is that of their times,
+/// Connects to the database, at an address for each of its hosts, and creates the tables that are not there. `time_zone_s` is that of their times,
 /// in seconds east of UTC.
 ///
 /// # Errors
 /// [`OpenError`] if it cannot be reached, used or written, or is another database than MySQL or MariaDB.
-pub(super) async fn open(address: &str, time_zone_s: i32) -> Result<MySqlStore, OpenError> {
-    let target = Target::parse(address, time_zone_s)?;
+pub(super) async fn open(addresses: &[String], time_zone_s: i32) -> Result<MySqlStore, OpenError> {
+    let target = Target::parse(addresses, time_zone_s)?;
     let shown = target.shown();
     let refused = |reason: String| OpenError::new(&shown, reason);
-    let mut first = target.first().await.map_err(refused)?;
-    check_product(&mut first, target.host()).await.map_err(refused)?;
-    connect::prepare(&mut first).await.map_err(refused)?;
+    let mut first = target.first(check_product).await.map_err(refused)?;
     schema::prepare(&mut first).await.map_err(|reason| refused(with_advice(reason)))?;
     if let Err(error) = first.close().await {
         tracing::debug!(%error, "a connection was not closed in order");

@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Row};
 
 use crate::store::OpenError;
+use crate::store::hosts::Hosts;
 use crate::store::server::{CONNECT_TIMEOUT, READERS};
 
 /// What each connection is told.
@@ -34,46 +35,35 @@ const NO_SESSIONS: &str = "a pooler gives this connection another session from o
     (`pool_mode=transaction`), and settings do not last; use `pool_mode=session`, or the database's own address";
 
 /// A database, and the settings of connections to it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Target {
-    options: PgConnectOptions,
+    hosts: Hosts<PgConnectOptions>,
     settings: Vec<(String, String)>,
     /// Whether the address names a `search_path`.
     pub(super) names_search_path: bool,
 }
 
 impl Target {
-    /// The database at an address. `options` in it, which would be part of the startup packet, become settings.
-    pub(super) fn parse(address: &str) -> Result<Self, OpenError> {
-        let wrong = |error: &dyn std::fmt::Display| OpenError::new(&"postgres", error.to_string());
-        let mut url = url::Url::parse(address).map_err(|error| wrong(&error))?;
+    /// The database at an address for each of its hosts. `options` in it, which would be part of the startup packet, become
+    /// settings.
+    pub(super) fn parse(addresses: &[String]) -> Result<Self, OpenError> {
+        let mut hosts = Vec::new();
         let mut own = Vec::new();
-        let mut kept = Vec::new();
-        for (name, value) in url.query_pairs() {
-            match name.strip_prefix("options[").and_then(|name| name.strip_suffix(']')) {
-                Some(setting) => own.push((setting.to_owned(), value.into_owned())),
-                None if name == "options" => own.extend(startup_options(&value).map_err(|error| wrong(&error))?),
-                None => kept.push((name.into_owned(), value.into_owned())),
-            }
+        for address in addresses {
+            let (options, settings) = parse(address).map_err(|reason| OpenError::new(&"postgres", reason))?;
+            let name = format!("{}:{}", options.get_host(), options.get_port());
+            hosts.push((options, name));
+            // The addresses differ in their host alone.
+            own = settings;
         }
-        url.set_query(None);
-        if !kept.is_empty() {
-            url.query_pairs_mut().extend_pairs(kept);
-        }
-        let options: PgConnectOptions = url.as_str().parse().map_err(|error: sqlx::Error| wrong(&error))?;
-        let options = options.extra_float_digits(None).disable_statement_logging();
         let names_search_path = own.iter().any(|(name, _)| name.eq_ignore_ascii_case("search_path"));
         let settings = own.into_iter().chain(SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        Ok(Self { options, settings: settings.collect(), names_search_path })
+        Ok(Self { hosts: Hosts::new(hosts), settings: settings.collect(), names_search_path })
     }
 
     /// How it is called in errors; without the password.
     pub(super) fn shown(&self) -> String {
-        format!("postgres://{}/{}", self.options.get_host(), self.options.get_database().unwrap_or_default())
-    }
-
-    pub(super) fn host(&self) -> &str {
-        self.options.get_host()
+        format!("postgres://{}/{}", self.hosts.shown(), self.hosts.primary().get_database().unwrap_or_default())
     }
 
     /// The tables are in this schema, whatever a session's own search path is.
@@ -82,9 +72,19 @@ impl Target {
         self.settings.push(("search_path".to_owned(), quoted));
     }
 
-    /// A connection without settings.
-    pub(super) async fn first(&self) -> Result<PgConnection, String> {
-        self.options.connect().await.map_err(|error| format!("it cannot be reached: {}", in_words(&error)))
+    /// The first connection to the primary, with the settings of every connection. `check` is asked before they are made.
+    pub(super) async fn first(
+        &self,
+        check: impl AsyncFn(&mut PgConnection, &str) -> Result<(), String>,
+    ) -> Result<PgConnection, String> {
+        let connect = async |options: PgConnectOptions| {
+            let connected = options.connect().await;
+            let mut connection = connected.map_err(|error| format!("it cannot be reached: {}", in_words(&error)))?;
+            check(&mut connection, options.get_host()).await?;
+            self.prepare(&mut connection).await?;
+            Ok(connection)
+        };
+        self.hosts.connect(connect).await
     }
 
     /// Makes the settings of every connection.
@@ -92,17 +92,21 @@ impl Target {
         set(connection, &self.settings).await
     }
 
-    /// A connection that writes.
+    /// A connection that writes: to the primary, wherever that is now.
     pub(super) async fn writer(&self) -> Result<PgConnection, String> {
-        let mut connection = self.options.connect().await.map_err(|error| error.to_string())?;
         let (name, value) = GENERIC_PLAN;
         let mut settings = self.settings.clone();
         settings.push((name.to_owned(), value.to_owned()));
-        set(&mut connection, &settings).await?;
-        Ok(connection)
+        let settings = settings.as_slice();
+        let connect = move |options: PgConnectOptions| async move {
+            let mut connection = options.connect().await.map_err(|error| error.to_string())?;
+            set(&mut connection, settings).await?;
+            Ok(connection)
+        };
+        self.hosts.connect(connect).await
     }
 
-    /// Connections that read.
+    /// Connections that read, to the host that the last writer was connected to.
     pub(super) fn readers(&self) -> PgPool {
         let settings = self.settings.clone();
         PgPoolOptions::new()
@@ -114,14 +118,14 @@ impl Target {
                     set(connection, &settings).await.map_err(|reason| sqlx::Error::Configuration(reason.into()))
                 })
             })
-            .connect_lazy_with(self.options.clone())
+            .connect_lazy_with(self.hosts.primary().clone())
     }
 
     /// Whether a connection is one session. Settings are lost where a pooler hands out sessions by transaction; then another
     /// connection's transaction gets the session that this one had.
     pub(super) async fn check_sessions(&self, connection: &mut PgConnection) -> Result<(), String> {
         let other = async {
-            let mut other = self.options.connect().await?;
+            let mut other = self.hosts.primary().connect().await?;
             let mut shared = false;
             for _ in 0..3 {
                 let before = process(connection).await?;
@@ -140,6 +144,26 @@ impl Target {
             Err(error) => Err(in_words(&error)),
         }
     }
+}
+
+/// The options of one host, and the settings that its address names.
+fn parse(address: &str) -> Result<(PgConnectOptions, Vec<(String, String)>), String> {
+    let mut url = url::Url::parse(address).map_err(|error| error.to_string())?;
+    let mut own = Vec::new();
+    let mut kept = Vec::new();
+    for (name, value) in url.query_pairs() {
+        match name.strip_prefix("options[").and_then(|name| name.strip_suffix(']')) {
+            Some(setting) => own.push((setting.to_owned(), value.into_owned())),
+            None if name == "options" => own.extend(startup_options(&value)?),
+            None => kept.push((name.into_owned(), value.into_owned())),
+        }
+    }
+    url.set_query(None);
+    if !kept.is_empty() {
+        url.query_pairs_mut().extend_pairs(kept);
+    }
+    let options: PgConnectOptions = url.as_str().parse().map_err(|error: sqlx::Error| error.to_string())?;
+    Ok((options.extra_float_digits(None).disable_statement_logging(), own))
 }
 
 /// The process that serves a connection.
@@ -234,12 +258,12 @@ mod tests {
 
     #[test]
     fn options_of_an_address_are_not_sent_with_the_startup() {
-        let target =
-            Target::parse("postgres://u@h/d?options=-c%20search_path%3Da&options[geqo]=off&sslmode=disable").unwrap();
-        assert_eq!(target.options.get_options(), None);
+        let target = |address: &str| Target::parse(&[address.to_owned()]).unwrap();
+        assert!(!target("postgres://u@h/d").names_search_path);
+        let target = target("postgres://u@h/d?options=-c%20search_path%3Da&options[geqo]=off&sslmode=disable");
+        assert_eq!(target.hosts.primary().get_options(), None);
         assert!(target.names_search_path);
         assert_eq!(target.settings[..2], [("search_path".into(), "a".into()), ("geqo".into(), "off".into())]);
-        assert_eq!(target.shown(), "postgres://h/d");
-        assert!(!Target::parse("postgres://u@h/d").unwrap().names_search_path);
+        assert_eq!(target.shown(), "postgres://h:5432/d");
     }
 }

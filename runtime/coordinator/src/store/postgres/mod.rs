@@ -30,18 +30,16 @@ pub(super) struct Postgres {
 /// A PostgreSQL database as a store.
 pub(super) type PostgresStore = ServerStore<Postgres>;
 
-/// Connects to the database at `address`, and creates the tables that are not there.
+/// Connects to the database, at an address for each of its hosts, and creates the tables that are not there.
 ///
 /// # Errors
 /// [`OpenError`] if it cannot be reached, used or written, is another database than PostgreSQL, or is behind a pooler that
 /// keeps no sessions.
-pub(super) async fn open(address: &str) -> Result<PostgresStore, OpenError> {
-    let mut target = Target::parse(address)?;
+pub(super) async fn open(addresses: &[String]) -> Result<PostgresStore, OpenError> {
+    let mut target = Target::parse(addresses)?;
     let shown = target.shown();
     let refused = |reason: String| OpenError::new(&shown, reason);
-    let mut first = target.first().await.map_err(refused)?;
-    check_product(&mut first, target.host()).await.map_err(refused)?;
-    target.prepare(&mut first).await.map_err(refused)?;
+    let mut first = target.first(check_product).await.map_err(refused)?;
     target.check_sessions(&mut first).await.map_err(refused)?;
     let schema = schema::find(&mut first, target.names_search_path).await.map_err(refused)?;
     target.set_schema(&schema);
