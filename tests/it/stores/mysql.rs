@@ -113,7 +113,7 @@ async fn to_settle_is_to_write_something_each_time() {
     let Some(database) = TestDatabase::mysql().await else { return };
     let store = store::open(database.url(), &Options::default()).await.expect("the store opens");
     for times in 1_i64..=3 {
-        store.settle().await.expect("it is on disk");
+        store.ensure_durable().await.expect("it is on disk");
         let mut connection = MySqlConnection::connect(database.url()).await.expect("a connection");
         let version: i64 = sqlx::query_scalar("SELECT version FROM kv WHERE cat = 'branchwire' AND k = 'settle'")
             .fetch_one(&mut connection)

@@ -264,7 +264,7 @@ impl Core {
             // No write of ours backs this answer, so first make sure that the row we read is on disk.
             if next.commands.contains(&Command::Accept)
                 && !next.commands.contains(&Command::Save)
-                && let Err(error) = self.store.settle().await
+                && let Err(error) = self.store.ensure_durable().await
             {
                 self.slots.release(&slot, &mut held);
                 return Err(error.into());

@@ -1,7 +1,7 @@
 //! The address of a store, as an administrator writes it.
 //!
-//! An address can hold a password, and one that is not well formed can hold it anywhere. So what is wrong with an address
-//! is said without showing any of it that may be one.
+//! An address can contain a password, and a malformed address can contain it anywhere. So the errors show no part of an
+//! address that may be a password.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use super::OpenError;
 
-/// What an address names.
+/// The store that an address names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Address {
     /// A SQLite file.
@@ -81,7 +81,7 @@ impl Address {
     /// behind `?`. `HOST` may be several, each with its port: `a:5432,b:5432`.
     ///
     /// # Errors
-    /// [`OpenError`] if it is of no known kind, or has a parameter that nothing would heed.
+    /// [`OpenError`] if it is of no known kind, or has a parameter that would be ignored.
     pub(super) fn parse(address: &str) -> Result<Self, OpenError> {
         let (scheme, rest) = address.split_once(':').unwrap_or_default();
         let error = |reason: String| OpenError::new(&scheme, reason);
@@ -120,9 +120,7 @@ fn sqlite(rest: &str) -> Result<Address, String> {
                 return Err("with `cache=shared` readers would wait for the writer: leave it out".to_owned());
             }
             ("mode" | "cache" | "immutable", _) => {
-                return Err(format!(
-                    "`{name}={value}` cannot be had; there are `mode=rwc` (the default) and `mode=rw`"
-                ));
+                return Err(format!("`{name}={value}` is not supported; use `mode=rwc` (the default) or `mode=rw`"));
             }
             _ => return Err(format!("the parameter `{name}` is unknown; there is `mode`")),
         }
@@ -134,17 +132,17 @@ const IN_MEMORY: &str = "a store in memory would forget what it acknowledged: na
 
 /// `//USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?PARAMETERS`: the same with each of the hosts.
 fn server(scheme: &str, rest: &str, known: &[&str]) -> Result<Vec<String>, String> {
-    let rest = rest.strip_prefix("//").ok_or("expected `//` behind the first colon")?;
+    let rest = rest.strip_prefix("//").ok_or("expected `//` after the first colon")?;
     let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if tail.contains('@') {
-        // A password with such a character ends the authority too early, and what is left of it would count as the
+        // Such a character in a password ends the authority too early: the rest of the password would be read as the
         // database or as a parameter.
-        return Err("an `@` stands behind the host: in user and password write `/` as %2F, `?` as %3F, `#` as %23; \
+        return Err("there is an `@` after the host: in user and password write `/` as %2F, `?` as %3F, `#` as %23; \
                     elsewhere write `@` as %40"
             .to_owned());
     }
     if tail.contains('#') {
-        return Err("a `#` stands in it: write it as %23".to_owned());
+        return Err("it contains a `#`: write it as %23".to_owned());
     }
     // The last `@` ends user and password. A host with more than one colon is an IPv6 address in brackets.
     let (login, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
@@ -176,7 +174,7 @@ fn server(scheme: &str, rest: &str, known: &[&str]) -> Result<Vec<String>, Strin
     Ok(hosts.iter().map(|host| format!("{scheme}://{login}{host}{tail}")).collect())
 }
 
-/// What is asked for about TLS can be had, and is heeded.
+/// Checks that this program supports the TLS parameters, and that none would be ignored.
 fn tls(parameters: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<(), String> {
     let find = |names: &[&str]| parameters.iter().rfind(|(name, _)| names.contains(&&**name));
     let mode = find(&["sslmode", "ssl-mode"]);
@@ -204,7 +202,7 @@ fn tls(parameters: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<(), String> {
         return Err("a client's certificate and its key are given together: `sslcert` and `sslkey`".to_owned());
     }
     for (name, value) in [root, certificate, key].into_iter().flatten() {
-        // Otherwise sqlx would say that the database cannot be reached, and not why.
+        // Checked here: sqlx would only report that the database cannot be reached, without the reason.
         if !value.trim_start().starts_with("-----BEGIN") {
             File::open(&**value).map_err(|error| format!("`{name}={value}`: {error}"))?;
         }

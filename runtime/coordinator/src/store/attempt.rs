@@ -1,4 +1,4 @@
-//! Repeating a write until it is certain what became of it.
+//! Repeats a write until its outcome is certain.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use super::StoreError;
 /// How often a write is attempted before it counts as failed, or as unknown.
 const ATTEMPTS: u32 = 4;
 
-/// How long an unreachable database is waited for when it may have carried out a write: a failover or a restart.
+/// How long to wait for an unreachable database that may have carried out a write. Long enough for a failover or a
+/// restart.
 const OUTAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pause before the next attempt to reach it.
@@ -18,9 +19,10 @@ const RECONNECT_INTERVAL: Duration = Duration::from_millis(100);
 /// Why one attempt failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Nothing was written, and repeating it at once is of no use.
+    /// Nothing was written, and an immediate retry is of no use.
     Refused(StoreError),
-    /// Nothing was written, and a repetition may well succeed: a deadlock, for example. The error is for when none does.
+    /// Nothing was written, and a retry may well succeed: a deadlock, for example. Holds the error to return if no
+    /// retry does.
     #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code, reason = "SQLite has one writer"))]
     Transient(StoreError),
     /// Nothing was written: this server takes no writes. A new connection may lead to the primary.
@@ -28,14 +30,14 @@ pub(super) enum Failure {
     /// Nothing was written: the database cannot be reached.
     #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code, reason = "a file is there"))]
     Unreachable(String),
-    /// It may be written, or not, or may be about to be: the response to a COMMIT was lost, or says nothing certain. The
-    /// write must be executed again, under conditions that make this harmless; a look whether it is there would miss one
-    /// that is still on its way.
+    /// It is unknown whether the write is, or still will be, committed: the response to a COMMIT was lost, or is not
+    /// conclusive. The write must be executed again, under conditions that make this harmless. Reading instead would
+    /// miss a write that is still in flight.
     Doubt(String),
 }
 
 impl Failure {
-    /// The error of a write that is not attempted again.
+    /// The error to return if the write is not attempted again.
     pub(super) fn into_error(self) -> StoreError {
         match self {
             Self::Refused(error) | Self::Transient(error) => error,
@@ -53,7 +55,8 @@ impl Failure {
         }
     }
 
-    /// Whether the connection that it happened on can be used on. One in doubt might still carry out what was sent.
+    /// Whether the connection can still be used after this failure. In doubt it cannot: it might still carry out the
+    /// write.
     pub(super) fn leaves_connection(&self) -> bool {
         match self {
             Self::Refused(_) | Self::Transient(_) => true,
@@ -62,10 +65,11 @@ impl Failure {
     }
 }
 
-/// Attempts a write until its outcome is certain. Each attempt is told whether one before it may have been carried out.
+/// Attempts a write until its outcome is certain. `attempt` gets `true` if an earlier attempt may have been carried
+/// out.
 ///
 /// # Errors
-/// [`StoreError::Unknown`] if there was doubt and no attempt succeeded since, else the last attempt's error.
+/// [`StoreError::Unknown`] if an attempt ended in doubt and none succeeded after it, else the last attempt's error.
 pub(super) async fn until_certain<T, F>(mut attempt: impl FnMut(bool) -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, Failure>>,
@@ -85,7 +89,7 @@ where
                 tokio::time::sleep(RECONNECT_INTERVAL).await;
                 continue;
             }
-            // An earlier attempt may have written what is refused now.
+            // An earlier attempt in doubt may have written it all the same.
             Failure::Refused(_) | Failure::Unreachable(_) => return Err(doubt.unwrap_or(failure.into_error())),
             Failure::Transient(_) | Failure::ReadOnly(_) => failure.into_error(),
             Failure::Doubt(text) => {

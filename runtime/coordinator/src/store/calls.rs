@@ -1,6 +1,7 @@
-//! The calls of branches so far, in `ext_data`: for those who watch, and only where there was trouble.
+//! The calls of a transaction's branches so far, kept in `ext_data` for operators. Only calls that did not succeed at
+//! the first attempt are recorded.
 //!
-//! DTM ignores what it does not know in that column. Nothing is decided by these records.
+//! DTM ignores keys in that column that it does not know. These records are only shown; no decision depends on them.
 
 use super::ext_data::{ExtData, Record, Records};
 use crate::engine::{Calls, Definition, LastAnswer, State, pattern};
@@ -12,7 +13,7 @@ const EXT_DATA_BYTES_MAX: usize = 65_535;
 /// How many branches are recorded at most.
 const RECORDS_MAX: usize = 200;
 
-/// The value of `ext_data` that says how the calls went; `None` if all went well, or it would be too long.
+/// The value of `ext_data` with these records; `None` if there are none, or the value would be too long.
 pub(crate) fn ext_data(definition: &Definition, state: &State) -> Option<String> {
     let mut troubled = state.branches.iter().enumerate().filter(|(_, branch)| had_trouble(branch.calls)).peekable();
     if troubled.peek().is_none() && !had_trouble(state.question) {
@@ -65,7 +66,7 @@ impl Record {
         Some(Self { attempts, answer: word(answer).to_owned(), http_status })
     }
 
-    /// An answer that is none of the words is left out: the record may be another program's.
+    /// An unknown answer is left out: another program may have written the record.
     fn calls(&self) -> Calls {
         let answers = [Answer::Success, Answer::Failure, Answer::Ongoing, Answer::Unknown];
         let answer = answers.into_iter().find(|answer| word(*answer) == self.answer);

@@ -1,19 +1,19 @@
-//! Why a store could not do something, or could not be opened.
+//! The errors of a store, and of opening one.
 
 use std::fmt;
 
 /// Why a store could not do something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The data was refused (too long, not storable): repeating it is of no use. Nothing was written.
+    /// The data was refused (too long, not storable): a retry is of no use. Nothing was written.
     #[error("the store refuses the data: {0}")]
     Data(String),
     /// The store cannot be reached, or has no room. Nothing was written.
     #[error("the store is not available: {0}")]
     Unavailable(String),
-    /// A COMMIT failed, and so did the attempts to find out what became of it: it may be written, or not. To be read
-    /// again before anything is said about it.
-    #[error("it is not known whether the store has it: {0}")]
+    /// A COMMIT failed, and so did the attempts to find out its result: the data may be written or not. The caller
+    /// reads it again before it reports anything.
+    #[error("it is not known whether the store has committed: {0}")]
     Unknown(String),
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What `ext_data` holds: DTM's own headers, the steps where they cannot be told from the branches, and the calls that met
-/// trouble.
+/// The content of `ext_data`: DTM's own headers, the steps if they cannot be derived from the branches, and the calls
+/// that did not succeed at the first attempt.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ExtData {
@@ -15,19 +15,19 @@ pub(crate) struct ExtData {
     /// The addresses of the steps as the client gave them, if a topic is among them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) steps: Vec<String>,
-    /// The calls of branches that met trouble.
+    /// The calls of branches that did not succeed at the first attempt.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) calls: Records,
 }
 
 impl ExtData {
-    /// Reads it; an empty text stands for nothing.
+    /// Parses it; an empty text has no content.
     pub(crate) fn parse(ext_data: &str) -> Result<Self, serde_json::Error> {
         if ext_data.is_empty() { Ok(Self::default()) } else { serde_json::from_str(ext_data) }
     }
 }
 
-/// The calls of branches that met trouble, by `branch_id/op`.
+/// The calls of branches that did not succeed at the first attempt, by `branch_id/op`.
 pub(crate) type Records = BTreeMap<String, Record>;
 
 /// The calls of one op.
@@ -41,7 +41,7 @@ pub(crate) struct Record {
     pub(super) http_status: Option<u16>,
 }
 
-/// The `ext_data` of a row without these records, as DTM's own `query` shows it.
+/// The `ext_data` of a row without these records, as DTM's own `query` would show it.
 pub(crate) fn without_records(ext_data: &str) -> String {
     match ExtData::parse(ext_data) {
         Ok(parsed) if !parsed.calls.is_empty() => {

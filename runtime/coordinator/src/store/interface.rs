@@ -1,4 +1,4 @@
-//! What a coordinator asks of a store.
+//! The interface between a coordinator and its store.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::engine::Time;
 
 /// Where transactions are kept.
 pub trait Store: Send + Sync + 'static {
-    /// Carries out `writes` in their order by one durable commit. Gives an outcome for each.
+    /// Executes `writes` in their order in one durable commit. Returns an outcome for each.
     ///
-    /// Several changes of one transaction must name the same status and owner that it must have: they then hold all or none.
+    /// Several changes of one transaction must expect the same status and owner: then all of them apply, or none.
     ///
-    /// Where the result of the commit cannot be known, the store finds out by executing the writes again; it answers
-    /// only once it knows.
+    /// If the result of the commit is unknown, the store executes the writes again until it is known, and returns only
+    /// then.
     ///
     /// # Errors
     /// A [`StoreError`]; nothing was written, but for [`StoreError::Unknown`].
@@ -29,16 +29,18 @@ pub trait Store: Send + Sync + 'static {
     /// A [`StoreError`] if it cannot be read.
     fn load<'a>(&'a self, gid: &'a str) -> BoxFuture<'a, Result<Option<Row>, StoreError>>;
 
-    /// Takes unfinished transactions that are due, earliest first: they are held by `take.owner` until `take.until`.
+    /// Takes unfinished transactions that are due, earliest first: `take.owner` gets a lease on each until
+    /// `take.until`.
     ///
     /// # Errors
-    /// A [`StoreError`] if none was taken, or it is not known; then they are due again when the lease ends.
+    /// A [`StoreError`] if none was taken, or if that is unknown; those that were taken are due again when the lease
+    /// ends.
     fn take_due<'a>(&'a self, take: &'a Take) -> BoxFuture<'a, Result<Taken, StoreError>>;
 
-    /// Gives back what a former process held, where no other process can be using the store.
+    /// Ends the leases of former processes, if no other process can be using the store.
     ///
     /// # Errors
-    /// A [`StoreError`] if nothing was given back.
+    /// A [`StoreError`] if no lease was ended.
     fn release_all(&self, now: Time) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Transactions, newest first, each with its branches.
@@ -47,11 +49,11 @@ pub trait Store: Send + Sync + 'static {
     /// A [`StoreError`] if they cannot be read.
     fn list<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<Vec<Row>, StoreError>>;
 
-    /// Makes unfinished transactions due at `now` that are not due before `later_than`, at most `limit`, as long as
-    /// nobody holds them.
+    /// Makes unfinished transactions due at `now`: at most `limit` of those that have no lease and are not due before
+    /// `later_than`.
     ///
     /// # Errors
-    /// A [`StoreError`] if that is not durable.
+    /// A [`StoreError`] if the change is not durable.
     fn reset_due(&self, now: Time, later_than: Time, limit: u32) -> BoxFuture<'_, Result<ResetDue, StoreError>>;
 
     /// One entry of the key-value table; `None` if there is none.
@@ -66,14 +68,14 @@ pub trait Store: Send + Sync + 'static {
     /// A [`StoreError`] if they cannot be read.
     fn kv_scan<'a>(&'a self, cat: &'a str, position: i64, limit: u32) -> BoxFuture<'a, Result<Vec<KvRow>, StoreError>>;
 
-    /// Creates, replaces or deletes an entry, if it still is what we think it is. Durable.
+    /// Creates, replaces or deletes an entry, if it still has the expected version. Durable.
     ///
     /// # Errors
     /// A [`StoreError`]; nothing was written, but for [`StoreError::Unknown`].
     fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>>;
 
-    /// How many unfinished transactions are left to a DTM server: of another pattern than messages, or over another
-    /// protocol than HTTP.
+    /// How many unfinished transactions are left to a DTM server, because of their pattern or because they are not over
+    /// HTTP.
     ///
     /// # Errors
     /// A [`StoreError`] if they cannot be counted.
@@ -81,34 +83,37 @@ pub trait Store: Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(0)))
     }
 
-    /// Removes, of the next transactions by id, those that have ended before a time, with their branches. Gives the last
-    /// id it looked at; `None` if it met one that was created after that time, or no more.
+    /// Looks at the next transactions by id, and removes those that ended before a given time, with their branches.
+    /// Returns the last id that it looked at; `None` if it reached the last transaction, or one created after that
+    /// time.
     ///
     /// # Errors
-    /// A [`StoreError`]; some may be removed, and none in part.
+    /// A [`StoreError`]; some transactions may be removed, each of them completely.
     fn sweep<'a>(&'a self, sweep: &'a Sweep) -> BoxFuture<'a, Result<Option<i64>, StoreError>>;
 
-    /// How long finished transactions are kept unless told otherwise; `None`: for ever.
+    /// How long finished transactions are kept by default; `None`: for ever.
     fn retention(&self) -> Option<Duration> {
         None
     }
 
-    /// Whether other coordinators may be at work on it, too.
+    /// Whether other coordinators may use the store at the same time.
     fn is_shared(&self) -> bool {
         false
     }
 
-    /// Returns once all that could be read before is on disk, also what others wrote.
+    /// Returns once all data that could be read before the call is on disk, including what other processes wrote.
     ///
-    /// Asked where something is to be acknowledged on the word of a row alone. Most stores show nothing earlier.
+    /// Called before an acknowledgement that depends on a row that was only read. Most stores show no row before it is
+    /// on disk.
     ///
     /// # Errors
-    /// A [`StoreError`] if that is not known.
-    fn settle(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+    /// A [`StoreError`] if it is not known whether the data is on disk.
+    fn ensure_durable(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// Makes sure that the store can be written: by a durable write of its own, unless another one was durable just now.
+    /// Makes sure that the store can be written: by a durable write of its own, unless another write became durable
+    /// just now.
     ///
     /// # Errors
     /// A [`StoreError`] if it cannot be written.
@@ -119,6 +124,6 @@ pub trait Store: Send + Sync + 'static {
         usize::MAX
     }
 
-    /// Closes connections in an orderly way. Afterwards nothing is asked of the store.
+    /// Closes the connections in an orderly way. The store is not used afterwards.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

@@ -9,15 +9,15 @@ use crate::metrics::Metrics;
 
 use super::{Outcome, Store, StoreError, Write};
 
-/// How many writes may wait. Past that the store is the bottleneck, and more waiting helps nobody.
+/// How many writes may wait. Beyond that the store is the bottleneck, and a longer queue does not help.
 const WAITING_MAX: usize = 16_384;
 
-/// How many writes one commit takes at most: bounds how long the first of them waits for the last.
+/// The most writes in one commit: bounds how long the first of them waits for the last.
 const BATCH_MAX: usize = 512;
 
-/// The queue before a store: one task drains it, and makes whatever waits durable by one commit.
+/// The queue in front of a store: one task drains it, and makes all waiting writes durable by one commit.
 ///
-/// There is no timer: a write that comes alone is committed alone, at once.
+/// There is no timer: a single waiting write is committed at once.
 #[derive(Debug, Clone)]
 pub struct Journal {
     queue: mpsc::Sender<Waiting>,
@@ -44,8 +44,8 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// A journal before `store`. Once `stop` is cancelled it accepts nothing more; its task ends when what was accepted
-    /// is written.
+    /// A journal in front of `store`. Once `stop` is cancelled it accepts no more writes; its task ends when the
+    /// accepted ones are written.
     pub(crate) fn start(
         store: Arc<dyn Store>,
         metrics: Arc<Metrics>,
@@ -55,7 +55,7 @@ impl Journal {
         (Self { queue }, tokio::spawn(drain(store, metrics, waiting, stop)))
     }
 
-    /// Makes a write durable; gives its outcome once it is.
+    /// Makes a write durable; returns its outcome once it is.
     ///
     /// # Errors
     /// [`JournalError`] if nothing was written.
@@ -104,14 +104,15 @@ async fn drain(
     }
 }
 
-/// Commits the writes together; where the data of one is refused, in halves, until the bad one stands alone.
+/// Commits the writes together. If the data of one is refused, commits them in halves, until the bad one is alone.
 async fn commit(
     store: &dyn Store,
     metrics: &Metrics,
     writes: &[Write],
     done: &mut Vec<oneshot::Sender<Result<Outcome, StoreError>>>,
 ) {
-    // Halves that wait for their turn, the next one last. Whoever asked may be gone: then nobody hears of it.
+    // Halves that wait for their turn, the next one last. A caller may no longer wait for its outcome; sending it then
+    // fails, which is fine.
     let mut pending = vec![writes];
     done.reverse();
     while let Some(writes) = pending.pop() {

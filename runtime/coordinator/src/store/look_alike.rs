@@ -1,6 +1,6 @@
-//! Databases that speak PostgreSQL's or MySQL's protocol and are something else.
+//! Databases that speak the protocol of PostgreSQL or MySQL but behave differently.
 
-/// A database that a store cannot be on.
+/// A database that a store cannot use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LookAlike {
     /// Its name.
@@ -10,13 +10,14 @@ pub(super) struct LookAlike {
 }
 
 impl LookAlike {
-    /// The sentence that refuses it.
+    /// The error text that refuses it.
     pub(super) fn refusal(self) -> String {
         format!("it is {}, which is not supported: {}", self.name, self.reason)
     }
 }
 
-/// What each one says of itself, in lower case: in `version()`, in MySQL's `@@version_comment`, or by its host's name.
+/// A text by which each one is recognized, in lower case: in `version()`, in MySQL's `@@version_comment`, or in its
+/// host's name.
 const KNOWN: [(&str, LookAlike); 6] = [
     (
         "cockroachdb",
@@ -63,7 +64,7 @@ const KNOWN: [(&str, LookAlike); 6] = [
     ),
 ];
 
-/// The look-alike that speaks in one of these texts; `None` for PostgreSQL, MySQL, MariaDB and their managed forms.
+/// The look-alike that one of these texts names; `None` for PostgreSQL, MySQL, MariaDB and their managed forms.
 pub(super) fn recognize(texts: &[&str]) -> Option<LookAlike> {
     let texts: Vec<String> = texts.iter().map(|text| text.to_ascii_lowercase()).collect();
     let speaks = |word: &str| texts.iter().any(|text| text.contains(word));

@@ -1,10 +1,10 @@
-//! The version of what is ours in a database that is shared with a DTM server: it stands in a table of our own,
-//! `branchwire_meta`, as the value of `schema_version`.
+//! The schema version of our own additions to a database that is shared with a DTM server. It is kept in a table of
+//! ours, `branchwire_meta`, as the value of `schema_version`.
 
 /// The version that this program writes, and the newest that it knows.
 pub(super) const VERSION: u32 = 1;
 
-/// Whether this program can work with what it found.
+/// Checks that this program can work with the version that it found.
 ///
 /// # Errors
 /// A sentence, if the version is newer or is not a number.

@@ -2,7 +2,7 @@
 //!
 //! Nothing is acknowledged before it is durable. All changes of transactions go through [`Store::write`], which makes
 //! many of them durable by one commit; [`Journal`] gathers them. A write is conditional and idempotent: executed again
-//! after a COMMIT whose result nobody knows, it gives the same outcome.
+//! after a COMMIT with an unknown result, it has the same outcome.
 
 mod address;
 mod attempt;

@@ -12,14 +12,14 @@ use super::postgres;
 #[cfg(feature = "sqlite")]
 use super::sqlite;
 
-/// What an address does not say about a store.
+/// The settings of a store that are not part of its address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The time zone of the times in a MySQL or MariaDB database, in seconds east of UTC: that of the DTM server that
-    /// wrote them, or will read them. The other stores have times without a zone.
+    /// The time zone of the times in a MySQL or MariaDB database, in seconds east of UTC: the zone of the DTM server
+    /// that wrote them, or will read them. The times in other stores do not depend on a zone.
     pub time_zone_s: i32,
-    /// How large a SQLite file may become, in bytes, beside its log; not given, as large as the disk allows. What then
-    /// finds no room is refused with an error of the moment: a coordinator cannot fill a disk that it shares.
+    /// The largest size of a SQLite file in bytes, without its log; `None`: as large as the disk allows. A write beyond
+    /// it fails with a transient error. So a coordinator cannot fill a disk that it shares.
     pub sqlite_bytes_max: Option<u64>,
 }
 
@@ -27,8 +27,8 @@ pub struct Options {
 /// hosts (`postgres://a:5432,b:5432/db`) the primary is used, and looked for again whenever a connection is lost.
 ///
 /// # Errors
-/// [`OpenError`] if the address is of no known kind or has a parameter that nothing would heed, or if the store cannot
-/// be used.
+/// [`OpenError`] if the address is of no known kind or has a parameter that would be ignored, or if the store cannot be
+/// used.
 #[cfg_attr(not(any(feature = "sqlite", feature = "mysql")), expect(unused_variables, reason = "PostgreSQL has none"))]
 pub async fn open(address: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
     match Address::parse(address)? {

@@ -5,27 +5,27 @@ use branchwire_protocol::Gid;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use crate::engine::pattern::BUILT;
 
-/// The rows of a shared table that are for us, as a condition: of a pattern that is built, over HTTP.
+/// SQL condition for the rows of a shared table that are for us: their pattern is built, and they are over HTTP.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) static OURS: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
     let patterns: Vec<_> = BUILT.iter().map(|pattern| format!("'{pattern}'")).collect();
     format!("trans_type IN ({}) AND protocol IN ('', 'http')", patterns.join(", "))
 });
 
-/// The rows that no coordinator of ours holds, as a condition.
+/// SQL condition for the rows on which no coordinator of ours has a lease.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) static NOT_LEASED: std::sync::LazyLock<String> =
     std::sync::LazyLock::new(|| format!("owner NOT LIKE '{OWNER_PREFIX}%'"));
 
-/// How an owner of ours is named in rows. Whatever else stands there was left by a DTM server, and holds nothing.
+/// Begins the name of each owner of ours. Any other owner in a row was left by a DTM server, and is no lease.
 const OWNER_PREFIX: &str = "branchwire-";
 
-/// The name of a coordinator in the rows that it holds; another one at each start.
+/// The name of a coordinator in the rows that it has a lease on; a new one at each start.
 pub(crate) fn new_owner() -> String {
     format!("{OWNER_PREFIX}{}", Gid::random())
 }
 
-/// Whether a row with this owner is held, as long as its lease lasts.
+/// Whether this owner of a row means a lease, which lasts until the row is due.
 pub(crate) fn is_lease(owner: &str) -> bool {
     owner.starts_with(OWNER_PREFIX)
 }

@@ -3,32 +3,32 @@
 use super::row::Row;
 use crate::engine::Time;
 
-/// What to take of what is due.
+/// Which due transactions to take.
 #[derive(Debug, Clone)]
 pub struct Take {
     /// The time.
     pub now: Time,
     /// When the lease ends.
     pub until: Time,
-    /// Who takes it.
+    /// The owner that takes them.
     pub owner: String,
     /// How many at most.
     pub limit: u32,
 }
 
-/// What was taken.
+/// The transactions that were taken.
 #[derive(Debug, Clone, Default)]
 pub struct Taken {
-    /// Their rows, as they stand now, with their branches.
+    /// Their current rows, with their branches.
     pub rows: Vec<Row>,
-    /// When the next one is due; `None` if there is no other one.
+    /// When the next other one is due; `None` if there is none.
     pub next_due: Option<Time>,
 }
 
-/// Which transactions to list. What is empty or `None` does not matter.
+/// Which transactions to list. An empty or `None` field does not restrict the list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// The one of this gid.
+    /// Only the one with this gid.
     pub gid: String,
     /// Those in this status.
     pub status: String,
@@ -44,7 +44,7 @@ pub struct Filter {
     pub limit: u32,
 }
 
-/// What became of [`Store::reset_due`].
+/// The result of [`Store::reset_due`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetDue {
     /// How many became due.
@@ -65,8 +65,8 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Of rows by id, each with the times of its creation and its end in milliseconds: the ids to remove, and where to
-    /// go on.
+    /// Chooses from `rows`, each an id with the times of its creation and its end in milliseconds. Returns the ids to
+    /// remove, and the id to continue after.
     pub(crate) fn choose(&self, rows: &[(i64, i64, Option<i64>)]) -> (Vec<i64>, Option<i64>) {
         let before = self.ended_before.as_millis();
         let old = rows.iter().filter(|(_, _, ended)| ended.is_some_and(|ended| ended < before));

@@ -1,5 +1,5 @@
-//! What is read alike on every database, once each dialect has named its columns alike: text, numbers, and times in
-//! milliseconds since the Unix epoch.
+//! The reads that are the same on every database. Each dialect selects its columns under the same names, as text,
+//! numbers, and times in milliseconds since the Unix epoch.
 
 /// What differs between databases.
 pub(super) struct Words {
@@ -9,7 +9,7 @@ pub(super) struct Words {
     pub(super) branches: &'static str,
     /// `SELECT ... FROM kv`, with the columns of [`KvRow`](super::KvRow).
     pub(super) kv: &'static str,
-    /// What makes a column's value of a number, before and after it, and how many milliseconds its unit has.
+    /// The SQL before and after a number that makes it a column's time, and the milliseconds in the number's unit.
     pub(super) moment: (&'static str, &'static str, i64),
 }
 
@@ -28,7 +28,7 @@ macro_rules! readings {
                     query.push(" AND ").push(column).push(" = ").push_bind(text.as_str());
                 }
             }
-            // A status said once more, in the words of a partial index: without them it is not found.
+            // Repeats the status in the words of a partial index: without them the planner does not use that index.
             match filter.status.as_str() {
                 "" | "succeed" => &mut query,
                 "failed" => query.push(" AND status = 'failed'"),

@@ -1,4 +1,4 @@
-//! A transaction as a store keeps it, and what it means.
+//! The row of a transaction in a store, and its meaning.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::{calls, is_lease};
 use crate::engine::pattern::BUILT;
 use crate::engine::{Branch, BranchState, Calls, Defaults, Definition, Holder, Run, State, Time, Timing};
 
-/// A transaction's row, as text and numbers: it may make no sense, and is shown all the same.
+/// A transaction's row, as text and numbers. It may be corrupt; operators see it all the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
 #[allow(missing_docs, reason = "the names are DTM's columns; times in milliseconds since the Unix epoch")]
 pub struct Row {
@@ -61,7 +61,7 @@ pub struct BranchRow {
     pub update_time: i64,
 }
 
-/// A row that makes no sense.
+/// A corrupt row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("column {column}: {reason}")]
 pub struct CorruptRow {
@@ -77,24 +77,24 @@ fn corrupt<E: ToString>(column: &'static str) -> impl FnOnce(E) -> CorruptRow {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct CustomData {
-    /// Seconds to hold the branches back.
+    /// Delay before the branches are called, in seconds.
     pub(crate) delay: u64,
 }
 
 impl CustomData {
-    /// Reads it; an empty text stands for no wishes.
+    /// Parses it; an empty text has the defaults.
     pub(crate) fn parse(custom_data: &str) -> Result<Self, serde_json::Error> {
         if custom_data.is_empty() { Ok(Self::default()) } else { serde_json::from_str(custom_data) }
     }
 }
 
 impl Row {
-    /// What the row means, to a coordinator that calls itself `owner`, at `now`.
+    /// The meaning of the row at `now`, for the coordinator with the name `owner`.
     ///
-    /// When it is due is said by the coordinator's clock, also where the store has one of its own.
+    /// The due time is by the coordinator's clock, even if the store has a clock of its own.
     ///
     /// # Errors
-    /// [`CorruptRow`] if it makes no sense, or is not for this coordinator.
+    /// [`CorruptRow`] if a column is invalid, or the row is not for this coordinator.
     pub fn decode(&self, defaults: &Defaults, owner: &str, now: Time) -> Result<(Definition, State), CorruptRow> {
         let gid = Gid::new(self.gid.as_str()).map_err(corrupt("gid"))?;
         let trans_type: TransType = self.trans_type.parse().map_err(corrupt("trans_type"))?;
@@ -122,9 +122,9 @@ impl Row {
         let interval = u64::try_from(self.next_cron_interval_ms).unwrap_or(0);
         let mut state = State {
             status,
-            // An interval of nothing, doubled, would be a hot loop.
+            // An interval of zero stays zero when doubled: it would be a hot loop.
             interval: if interval == 0 { timing.retry_interval } else { Duration::from_millis(interval) },
-            // A DTM server leaves its name in rows that nobody holds any more.
+            // A DTM server leaves its name in a row after it has stopped working on it: that is no lease.
             due: if self.owner.is_empty() || is_lease(&self.owner) { due } else { due.min(now) },
             holder: match self.owner.as_str() {
                 "" => Holder::Nobody,
@@ -155,8 +155,8 @@ impl Row {
     }
 }
 
-/// Gives each row its branches in the order in which they were made; those that were made as one, by the numbers in their
-/// ids (`100` is after `99`). Branches of other gids are left out.
+/// Gives each row its branches in the order of their creation. Branches that were created together are ordered by the
+/// numbers in their ids (`100` is after `99`). Branches of other gids are left out.
 pub(crate) fn join_branches(rows: Vec<Row>, branches: Vec<BranchRow>) -> Vec<Row> {
     let mut by_gid: HashMap<String, Vec<BranchRow>> = HashMap::new();
     for branch in branches {

@@ -25,10 +25,10 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a turn on the writing connection is waited for: as long as a few hosts and statements that hang take.
 const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long an answer may take: longer than the database itself works on a statement.
+/// Timeout of a response: longer than the database's own timeout of a statement.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A write that was durable so short a time ago shows that the store can be written.
+/// A write that became durable within this time shows that the store can be written.
 const WRITTEN_LATELY: Duration = Duration::from_secs(1);
 
 type Connected<D> = <<D as Dialect>::Database as sqlx::Database>::Connection;
@@ -45,16 +45,17 @@ pub(super) trait Dialect: Send + Sync + Sized + 'static {
     /// Whether others can read a commit before it is on disk.
     const SHOWS_EARLY: bool;
 
-    /// A connection that writes: set up, its settings read back, and to a primary. The error is in words.
+    /// Opens a connection for writes, to a primary, with its settings made and read back. The error is a text for
+    /// people.
     fn connect(&self) -> impl Future<Output = Result<Connected<Self>, String>> + Send;
 
-    /// A pool of connections that read, set up in the same way. It connects when it is asked.
+    /// A pool of connections for reads, set up in the same way. It connects on first use.
     fn readers(&self) -> Readers<Self>;
 
-    /// What a failed statement, or its commit, says of its effect.
+    /// What is certain about the effect of a statement, or of its commit, that failed with this error.
     fn classify(error: &sqlx::Error) -> Failure;
 
-    /// Ends a transaction that a refused statement left open; whether the connection can be used on.
+    /// Ends a transaction that a refused statement left open. Returns whether the connection can still be used.
     fn roll_back(connection: &mut Connected<Self>) -> impl Future<Output = bool> + Send;
 
     fn execute(
@@ -81,12 +82,12 @@ pub(super) trait Dialect: Send + Sync + Sized + 'static {
         put: &KvPut,
     ) -> impl Future<Output = Result<Outcome, sqlx::Error>> + Send;
 
-    /// Writes an entry of our own, which nobody reads, durably.
+    /// Durably writes an entry of our own that nobody reads.
     fn mark(connection: &mut Connected<Self>, key: &str) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
     fn remove(connection: &mut Connected<Self>, ids: &[i64]) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
-    /// How long it is until the next one is due, by the database's clock; zero if it is late.
+    /// The time until the next transaction is due, by the database's clock; zero if it is overdue.
     fn next_due(readers: &Readers<Self>) -> impl Future<Output = Result<Option<Duration>, sqlx::Error>> + Send;
 
     fn list(readers: &Readers<Self>, filter: &Filter) -> impl Future<Output = Result<Vec<Row>, sqlx::Error>> + Send;
@@ -113,7 +114,7 @@ pub(super) trait Dialect: Send + Sync + Sized + 'static {
         sweep: &Sweep,
     ) -> impl Future<Output = Result<Vec<(i64, i64, Option<i64>)>, sqlx::Error>> + Send;
 
-    /// How many unfinished ones are not for us.
+    /// How many unfinished transactions are not for us.
     fn left_to_others(readers: &Readers<Self>) -> impl Future<Output = Result<i64, sqlx::Error>> + Send;
 }
 
@@ -122,7 +123,7 @@ pub(super) struct ServerStore<D: Dialect> {
     dialect: D,
     /// The one connection that writes; none after an error that leaves its state in doubt.
     writer: Mutex<Option<Connected<D>>>,
-    /// Replaced whenever the writer's connection is: the server that they lead to may be the primary no more.
+    /// Replaced together with the writer's connection: the server that they lead to may no longer be the primary.
     readers: RwLock<Readers<D>>,
     /// When the last write became durable.
     written: RwLock<Option<Instant>>,
@@ -134,13 +135,13 @@ impl<D: Dialect> fmt::Debug for ServerStore<D> {
     }
 }
 
-/// The writing connection while one piece of work has it. If that is cancelled the connection is closed.
+/// The writing connection while one caller uses it. If the caller is cancelled the connection is closed.
 struct Turn<'s, D: Dialect> {
     slot: MutexGuard<'s, Option<Connected<D>>>,
     connection: Connected<D>,
 }
 
-/// What the work of a turn came to; the outer error is a timeout.
+/// The result of a turn's work; the outer error is a timeout.
 type Answer<T> = Result<Result<T, sqlx::Error>, tokio::time::error::Elapsed>;
 
 fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> impl Future<Output = Answer<T>> {
@@ -148,7 +149,7 @@ fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> impl Future
 }
 
 impl<D: Dialect> ServerStore<D> {
-    /// The tables are there. Nothing is connected yet.
+    /// A store whose tables exist. Does not connect yet.
     pub(super) fn new(dialect: D) -> Self {
         let readers = RwLock::new(dialect.readers());
         Self { dialect, writer: Mutex::new(None), readers, written: RwLock::new(None) }
@@ -161,7 +162,7 @@ impl<D: Dialect> ServerStore<D> {
         self.end(turn, done).await
     }
 
-    /// The writing connection, after all that was asked for before; a new one if need be.
+    /// The writing connection, after all earlier callers; connects if there is none.
     async fn turn(&self) -> Result<Turn<'_, D>, Failure> {
         let Ok(mut slot) = timeout(TURN_TIMEOUT, self.writer.lock()).await else {
             return Err(Failure::Unreachable("too many wait for the connection that writes".to_owned()));
@@ -181,7 +182,7 @@ impl<D: Dialect> ServerStore<D> {
         *self.readers.write().unwrap_or_else(PoisonError::into_inner) = self.dialect.readers();
     }
 
-    /// Gives the connection back, if it can be used on.
+    /// Gives the connection back, if it can still be used.
     async fn end<T>(&self, turn: Turn<'_, D>, answer: Answer<T>) -> Result<T, Failure> {
         let Turn { mut slot, mut connection } = turn;
         let failure = match answer {
@@ -198,7 +199,7 @@ impl<D: Dialect> ServerStore<D> {
         {
             *slot = Some(connection);
         } else {
-            // Dropped without a word: the server may not answer.
+            // Dropped without a goodbye to the server, which may not respond.
             self.renew_readers();
         }
         Err(failure)
@@ -242,7 +243,7 @@ impl<D: Dialect> ServerStore<D> {
         }
         let mut turn = self.turn().await.map_err(Failure::into_error)?;
         let taken = in_time(self.dialect.take(&mut turn.connection, take)).await;
-        // What was taken in doubt is taken up when the lease ends.
+        // Transactions that were taken in doubt become due again when the lease ends.
         let gids = self.end(turn, taken).await.map_err(Failure::into_error)?;
         let gids = gids.as_slice();
         let rows = self.read(move |readers| async move { D::load_all(&readers, gids).await }).await?;
@@ -260,8 +261,10 @@ impl<D: Dialect> Store for ServerStore<D> {
             let filter = Filter { gid: gid.to_owned(), limit: 1, ..Filter::default() };
             let filter = &filter;
             match self.read(move |readers| async move { D::list(&readers, filter).await }).await?.pop() {
-                // On MySQL DTM's tables compare without regard to case and trailing spaces; a gid is what it is.
-                Some(row) if row.gid != gid => Err(StoreError::Data(format!("gid {gid} is taken by {}", row.gid))),
+                // On MySQL DTM's tables ignore case and trailing spaces in a comparison; gids do not.
+                Some(row) if row.gid != gid => {
+                    Err(StoreError::Data(format!("gid {gid} is already used by {}", row.gid)))
+                }
                 row => Ok(row),
             }
         }
@@ -273,7 +276,7 @@ impl<D: Dialect> Store for ServerStore<D> {
     }
 
     fn release_all(&self, _now: Time) -> BoxFuture<'_, Result<(), StoreError>> {
-        // Others may be at work on what is held; their leases end by themselves.
+        // Other coordinators may be working on rows with a lease; these leases end by themselves.
         async { Ok(()) }.boxed()
     }
 
@@ -333,8 +336,8 @@ impl<D: Dialect> Store for ServerStore<D> {
         true
     }
 
-    /// Logs are written in their order: once a write of our own is durable, so is what could be read before it.
-    fn settle(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+    /// The log is written in order: once a write of our own is durable, so is all data that could be read before it.
+    fn ensure_durable(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             if !D::SHOWS_EARLY {
                 return Ok(());

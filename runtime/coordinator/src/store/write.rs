@@ -14,26 +14,26 @@ use crate::engine::{Branch, Definition, State, Time};
 pub enum Write {
     /// A new transaction.
     Create {
-        /// What it is.
+        /// The transaction.
         definition: Arc<Definition>,
-        /// Where it stands.
+        /// Its state.
         state: State,
-        /// Who holds it; empty if nobody.
+        /// The owner of its lease; empty: none.
         owner: String,
     },
-    /// A transaction moves on.
+    /// A transaction's new state.
     Change(Change),
-    /// A row that makes no sense is put aside: not taken up again until an administrator asks for it.
+    /// Puts a corrupt row aside: it is not taken again until an administrator asks for it.
     Park {
-        /// The row's gid, whatever it looks like.
+        /// The row's gid, which may be invalid.
         gid: String,
-        /// What is wrong with it.
+        /// Why it is corrupt.
         reason: String,
     },
 }
 
 impl Write {
-    /// The gid it is about.
+    /// The gid of its transaction.
     pub fn gid(&self) -> &str {
         match self {
             Self::Create { definition, .. } => definition.gid.as_str(),
@@ -43,18 +43,18 @@ impl Write {
     }
 }
 
-/// A transaction moves on, if it still stands where we think it does.
+/// A transaction's new state, applied only if it still has the expected status and owner.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Its name.
+    /// Its gid.
     pub gid: Gid,
-    /// The status it must have.
+    /// The status that it must have.
     pub from: Status,
-    /// The owner it must have; empty: nobody.
+    /// The owner that it must have; empty: none.
     pub from_owner: String,
     /// The status it gets.
     pub status: Status,
-    /// The owner it gets; empty: nobody.
+    /// The owner that it gets; empty: none.
     pub owner: String,
     /// The interval between calls, in milliseconds.
     pub interval_ms: i64,
@@ -68,7 +68,7 @@ pub struct Change {
     pub at: Time,
     /// The branches that were done. None of them is among `appended`, of this change or another one of its batch.
     pub branches: Vec<BranchChange>,
-    /// Branches that it gets, behind those that it has, in this order; their status is `prepared`. One that it has (the
+    /// New branches, appended in this order after the existing ones, with the status `prepared`. An existing one (the
     /// same branch id and op) stays as it is.
     pub appended: Vec<Branch>,
     /// The new value of `ext_data`; `None` leaves it as it is.
@@ -76,7 +76,8 @@ pub struct Change {
 }
 
 impl Change {
-    /// Whether it takes a run over from another coordinator, which it may only once that one's lease has ended.
+    /// Whether it takes a run over from another coordinator, which is allowed only once that coordinator's lease has
+    /// ended.
     #[allow(dead_code, reason = "only several coordinators of one store take runs over from each other")]
     pub fn takes_over(&self) -> bool {
         self.from == self.status
@@ -85,13 +86,13 @@ impl Change {
             && is_lease(&self.from_owner)
     }
 
-    /// How long until it is due, on whichever clock.
+    /// The time until it is due, a duration and so independent of any clock.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn wait(&self) -> Duration {
         self.at.until(self.due)
     }
 
-    /// `finish_time` and `rollback_time`, in milliseconds: the one that fits the status.
+    /// `finish_time` and `rollback_time`, in milliseconds: only the one that fits the status is set.
     pub(crate) fn end_times(&self) -> (Option<i64>, Option<i64>) {
         let ended = self.ended.map(Time::as_millis);
         if self.status == Status::Failed { (None, ended) } else { (ended, None) }
@@ -111,11 +112,12 @@ pub struct BranchChange {
     pub at: Time,
 }
 
-/// What became of a write.
+/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The row now is as asked for.
+    /// The row now is as requested.
     Applied,
-    /// The row is not where it was thought to be (for [`Write::Create`]: it exists already). Nothing has changed.
+    /// The row does not have the expected status and owner (for [`Write::Create`]: it exists already). Nothing has
+    /// changed.
     Conflict,
 }

@@ -464,16 +464,16 @@ impl Store for OpenStore {
         self.disk.shared
     }
 
-    fn settle(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn ensure_durable(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             if !self.disk.shared || self.disk.bug == Some(Bug::AcceptsWhatIsNotOnDisk) {
                 return Ok(());
             }
-            self.reach("settle").await?;
+            self.reach("ensure_durable").await?;
             if !self.disk.on_disk().await {
                 return Err(StoreError::Unknown("simulated".to_owned()));
             }
-            self.disk.fate.after(&self.life, "settle").await;
+            self.disk.fate.after(&self.life, "ensure_durable").await;
             Ok(())
         }
         .boxed()

@@ -1,5 +1,5 @@
-//! A batch of writes as one text of many statements with its COMMIT: one round trip, and no lock is held while the database
-//! waits for a coordinator that may have stopped.
+//! A batch of writes as one text of many statements with the COMMIT. That is one round trip, and the database holds no
+//! lock while it waits for a coordinator that may have stopped.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,8 +11,8 @@ use super::transaction::Transaction;
 use crate::engine::Time;
 use crate::store::{BranchChange, Change, Outcome, Write};
 
-/// Executes the writes; they are committed when it returns. If they are `in_doubt`, that is if they may be executed
-/// already, a row that is as it should become counts as changed.
+/// Executes the writes; they are committed when it returns. If they are `in_doubt`, that is if an earlier attempt may
+/// have executed them, a row that already has the new values counts as changed.
 pub(super) async fn execute(
     connection: &mut MySqlConnection,
     time_zone_s: i32,
@@ -24,8 +24,8 @@ pub(super) async fn execute(
     if !error.is_unique_violation() {
         return done;
     }
-    // Most gids are new, and so that is found out only here: an `INSERT IGNORE` would also cut what is too long, and
-    // `INSERT ... SELECT` locks the whole table.
+    // Look for existing gids only after a duplicate key: most gids are new. `INSERT IGNORE` would also cut texts that
+    // are too long, and `INSERT ... SELECT` locks the whole table.
     sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await?;
     let there = insert::that_are_there(connection, time_zone_s, writes).await?;
     if there.is_empty() {
@@ -34,7 +34,7 @@ pub(super) async fn execute(
     execute_all_but(&there, connection, time_zone_s, writes, in_doubt).await
 }
 
-/// Executes the writes, but does not create what is `there`.
+/// Executes the writes, except the creation of the gids in `there`.
 async fn execute_all_but(
     there: &HashSet<String>,
     connection: &mut MySqlConnection,
@@ -109,8 +109,8 @@ fn change(script: &mut Script, change: &Change, in_doubt: bool) {
 /// How many branches one statement changes.
 const BRANCHES_MAX: usize = 128;
 
-/// Changes the branches of all writes: by one statement for those that change alike, which costs the database much less than
-/// one for each. That a branch is done stays true, also if its transaction has moved on meanwhile.
+/// Changes the branches of all writes. Branches with equal changes share a statement, which costs the database much
+/// less than one for each. A branch that is done stays done, even if its transaction has changed in the meantime.
 async fn change_branches(transaction: &mut Transaction<'_>, writes: &[Write]) -> Result<(), sqlx::Error> {
     let mut alike: BTreeMap<(&str, i64), Vec<(&Change, &BranchChange)>> = BTreeMap::new();
     for write in writes {
@@ -129,7 +129,7 @@ async fn change_branches(transaction: &mut Transaction<'_>, writes: &[Write]) ->
 }
 
 fn change_alike(script: &mut Script, status: &str, at: i64, branches: &[(&Change, &BranchChange)]) {
-    // By its index: a plan that read the whole table, as suits a small one, would wait for others' locks.
+    // Forces the index: for a small table the planner would read all of it, and wait for locks of others.
     script
         .sql("UPDATE trans_branch_op FORCE INDEX (gid_uniq) SET status = ")
         .str(status)

@@ -1,4 +1,4 @@
-//! A connection as every one is made: to a primary, with its settings read back.
+//! How each connection is set up: it leads to a primary, and its settings are read back.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use crate::store::hosts::Hosts;
 use crate::store::server::{CONNECT_TIMEOUT, READERS};
 use crate::time_zone;
 
-/// What a connection is told. At READ COMMITTED there are no locks of gaps, which only make writers wait; and a text that is
-/// too long must not be cut.
+/// The settings of each connection. READ COMMITTED takes no gap locks, which would only make writers wait. In strict
+/// mode a text that is too long is refused, not cut.
 const SETTINGS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
     SET SESSION innodb_lock_wait_timeout = 5, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')";
 
-/// What is read back. The servers have one of the two names each for two of them.
+/// The settings to read back. Two of them have another name in MySQL than in MariaDB.
 const READ_BACK: &str = "SHOW SESSION VARIABLES WHERE Variable_name IN ('transaction_isolation', 'tx_isolation', \
     'transaction_read_only', 'tx_read_only', 'innodb_lock_wait_timeout', 'sql_mode', 'read_only')";
 
@@ -40,7 +40,7 @@ impl Target {
         Ok(Self { hosts: Hosts::new(hosts.map_err(|error| wrong(error.to_string()))?) })
     }
 
-    /// How it is called in errors; without the password.
+    /// Its name in errors; without the password.
     pub(super) fn shown(&self) -> String {
         format!("mysql://{}/{}", self.hosts.shown(), self.hosts.primary().get_database().unwrap_or_default())
     }
@@ -92,7 +92,7 @@ pub(super) async fn prepare(connection: &mut MySqlConnection) -> Result<(), Stri
     check(&held.into_iter().collect())
 }
 
-/// Whether these settings are what a store needs.
+/// Checks that these settings are as a store needs them.
 fn check(settings: &HashMap<String, String>) -> Result<(), String> {
     let value = |names: &[&str]| names.iter().find_map(|name| settings.get(*name)).map_or("", String::as_str);
     for names in [&["read_only"][..], &["transaction_read_only", "tx_read_only"]] {

@@ -1,12 +1,12 @@
-//! What the error numbers of MySQL and MariaDB say for certain.
+//! What is certain after an error of MySQL or MariaDB.
 
 use sqlx::mysql::MySqlDatabaseError;
 
 use crate::store::StoreError;
 use crate::store::attempt::Failure;
 
-/// What a failed statement says of its effect. (An error at the COMMIT of a text of statements is none of these: it comes as
-/// an error of the protocol.)
+/// Classifies the error of a statement. (An error at the COMMIT of a text of statements is a protocol error, and so
+/// doubt.)
 pub(super) fn classify(error: &sqlx::Error) -> Failure {
     let text = error.to_string();
     match error {
@@ -25,21 +25,22 @@ pub(super) fn is_of_the_binlog(error: &str) -> bool {
     error.contains(": 1665 (HY000)")
 }
 
-/// The numbers that are certain, each with its reason. All others are doubt: among them 1053 (shutdown), 1317 and 1927
+/// Each certain number has its reason below. All others are doubt, among them 1053 (shutdown), 1317 and 1927
 /// (interrupted, killed), 3101 (rolled back by a plugin at the commit), 1030 and 1105 (a storage engine's, unknown).
 fn of_number(number: u16, text: String) -> Failure {
     match number {
-        // `read_only` and its kind, a transaction that is read-only; a Galera node that is cut off. Refused before anything
-        // was changed.
+        // `read_only` or a similar setting, a read-only transaction, or a Galera node that is cut off. Refused before
+        // anything was changed.
         1290 | 1792 | 1836 | 1047 => Failure::ReadOnly(text),
-        // Lock wait timeout, deadlock: rolled back, and a repetition may succeed.
+        // Lock wait timeout, deadlock: rolled back, and a retry may succeed.
         1205 | 1213 => Failure::Transient(StoreError::Unavailable(text)),
-        // Duplicate key: another coordinator inserted it just now. If it comes again and again, the gid looks like another
-        // one, or a branch was left over.
+        // Duplicate key: another coordinator has just inserted it. If this repeats, another gid compares as equal, or a
+        // branch was left over.
         1062 => Failure::Transient(StoreError::Data(text)),
         // NULL, packet too large, value out of range, incorrect value, too long: the statement fails before it is committed.
         1048 | 1153 | 1264 | 1366 | 1406 => Failure::Refused(StoreError::Data(text)),
-        // No right; no such database, column, or table; a syntax that the server lacks: the statement is not executed.
+        // No permission; no such database, column, or table; a syntax that the server lacks: the statement is not
+        // executed.
         1044 | 1049 | 1054 | 1064 | 1142 | 1143 | 1146 | 1227
         // Disk or table full: InnoDB rolls the statement back.
         | 1021 | 1114

@@ -19,13 +19,13 @@ const BRANCH: &str = "INSERT INTO trans_branch_op (gid, branch_id, op, url, data
 const APPENDED: &str = "INSERT INTO trans_branch_op (gid, branch_id, op, url, data, bin_data, status, create_time, \
     update_time) SELECT ";
 
-/// A transaction to create: what it is, where it stands, who holds it.
+/// A transaction to create, its state, and the owner of its lease.
 type Global<'a> = (&'a Definition, &'a State, &'a str);
 
-/// A branch to create, with the transaction that it is of.
+/// A branch to create, its state, and its transaction.
 type OfGlobal<'a> = (&'a Definition, &'a Branch, &'a BranchState);
 
-/// Creates what the writes say, but for what is `there`.
+/// Creates the transactions and branches of the writes, except for the gids in `there`.
 pub(super) async fn insert(
     transaction: &mut Transaction<'_>,
     writes: &[Write],
@@ -51,7 +51,7 @@ fn branches_of<'a>((definition, state, _): &Global<'a>) -> Vec<OfGlobal<'a>> {
     pairs.map(|(branch, state)| (*definition, branch, state)).collect()
 }
 
-/// One statement for all rows, or several if it would be very long.
+/// Inserts all rows by one statement, or by several if it would be very long.
 async fn insert_each<T>(
     transaction: &mut Transaction<'_>,
     insert: &'static str,
@@ -125,8 +125,8 @@ fn branch(script: &mut Script, (definition, branch, state): &OfGlobal<'_>) {
         .sql(")");
 }
 
-/// Appends the change's branches, if the statement just before changed its row. (An `INSERT ... SELECT` of `DUAL` locks
-/// nothing but the counter of ids, and that for itself only.)
+/// Appends the change's branches, if the statement just before changed its row. (An `INSERT ... SELECT` from `DUAL`
+/// locks only the counter of ids, and only while it runs.)
 pub(super) fn append(script: &mut Script, change: &Change) {
     if change.appended.is_empty() {
         return;
@@ -154,8 +154,8 @@ pub(super) fn append(script: &mut Script, change: &Change) {
     }
 }
 
-/// Those gids that the writes would create and that are there. One that only looks alike is not among them: it stays an
-/// error.
+/// The gids that the writes would create and that exist. A gid that only compares as equal is not included: it remains
+/// an error.
 pub(super) async fn that_are_there(
     connection: &mut MySqlConnection,
     time_zone_s: i32,

@@ -1,9 +1,8 @@
-//! The store on MySQL or MariaDB, in DTM's own tables: for several coordinators, and to take over a DTM server's
-//! database.
+//! The store on MySQL or MariaDB, in DTM's own tables: for several coordinators, and for the database of a DTM server.
 //!
-//! The tables are those of the address' database; they are created if they are not there. Times of leases come from the
-//! database's clock. `datetime` columns have no zone: an option says which one they are in, and it is UTC if none is given. A
-//! DTM server writes the local time of its own process.
+//! The tables are those of the address' database; they are created if they do not exist. Times of leases come from the
+//! database's clock. `datetime` columns have no zone: an option sets it, by default UTC. A DTM server writes the local
+//! time of its own process.
 
 mod batch;
 mod connect;
@@ -54,7 +53,7 @@ pub(super) async fn open(addresses: &[String], time_zone_s: i32) -> Result<MySql
     Ok(store)
 }
 
-/// Names the setting that stands behind an error, where the error does not.
+/// Adds the setting that causes an error, if the error does not name it.
 fn with_advice(reason: String) -> String {
     if !error::is_of_the_binlog(&reason) {
         return reason;
@@ -65,7 +64,7 @@ fn with_advice(reason: String) -> String {
     )
 }
 
-/// Whether this is MySQL or MariaDB. Names the settings that let it lose what it acknowledged.
+/// Checks that this is MySQL or MariaDB, and warns of settings that let it lose acknowledged data.
 async fn check_product(connection: &mut MySqlConnection, host: &str) -> Result<(), String> {
     let (version, comment): (String, String) = sqlx::query_as("SELECT @@version, @@version_comment")
         .persistent(false)
@@ -81,9 +80,9 @@ async fn check_product(connection: &mut MySqlConnection, host: &str) -> Result<(
         .await
         .map_err(|error| error.to_string())?;
     if flush != 1 {
-        // A server that somebody chose to run so, for tests for example: a warning, and no refusal.
+        // Only a warning: somebody chose to run the server this way, for tests for example.
         tracing::warn!(
-            "the database runs with innodb_flush_log_at_trx_commit={flush}: what is acknowledged can be lost at a crash"
+            "the database runs with innodb_flush_log_at_trx_commit={flush}: acknowledged data can be lost at a crash"
         );
     }
     Ok(())
@@ -92,7 +91,7 @@ async fn check_product(connection: &mut MySqlConnection, host: &str) -> Result<(
 impl Dialect for MySql {
     type Database = sqlx::MySql;
 
-    /// What DTM's `blob` column holds.
+    /// The size of DTM's `blob` column.
     const PAYLOAD_BYTES_MAX: usize = 65_535;
 
     /// InnoDB shows a commit before its log is on disk.

@@ -8,7 +8,7 @@ use sqlx::{MySql, MySqlConnection, MySqlPool};
 use crate::store::reading::{Words, readings};
 use crate::store::{OURS, Sweep};
 
-/// The zone of the session, which is that of the times, in seconds east of UTC.
+/// The session's time zone, which is the zone of the times, in seconds east of UTC.
 macro_rules! zone {
     () => {
         "TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW())"
@@ -76,7 +76,7 @@ const WORDS: Words = Words {
 
 readings!(MySql);
 
-/// By the index of one status after another.
+/// Uses the index for each status in turn.
 static NEXT_DUE: LazyLock<String> = LazyLock::new(|| {
     let of_status = |status: &str| {
         format!(
@@ -98,18 +98,18 @@ static LEFT_TO_OTHERS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// How long it is until the next one is due, by the store's clock; zero if it is late.
+/// The time until the next transaction is due, by the store's clock; zero if it is overdue.
 pub(super) async fn next_due(readers: &MySqlPool) -> Result<Option<Duration>, sqlx::Error> {
     let micros: Option<i64> = sqlx::query_scalar(NEXT_DUE.as_str()).fetch_one(readers).await?;
     Ok(micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))))
 }
 
-/// How many unfinished ones are not for us.
+/// How many unfinished transactions are not for us.
 pub(super) async fn left_to_others(readers: &MySqlPool) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(LEFT_TO_OTHERS.as_str()).fetch_one(readers).await
 }
 
-/// By how many seconds the last change of an unfinished one lies in the future; zero if none does.
+/// How many seconds the latest change of an unfinished transaction lies in the future; zero if none does.
 pub(super) async fn future_s(connection: &mut MySqlConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT CAST(coalesce(max(TIMESTAMPDIFF(SECOND, NOW(), update_time)), 0) AS signed) \

@@ -5,17 +5,17 @@ use sqlx::MySqlConnection;
 use super::read;
 use crate::store::meta;
 
-/// By how much a row may have been changed in the future before the time zone counts as wrong.
+/// How far in the future a row's last change may lie; beyond that the time zone counts as wrong.
 const FUTURE_S_MAX: i64 = 600;
 
-/// What is ours beside DTM's tables.
+/// Our own table beside DTM's.
 const META: &str = "CREATE TABLE IF NOT EXISTS branchwire_meta (k varchar(45) NOT NULL PRIMARY KEY, \
     v varchar(255) NOT NULL) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin";
 
-/// Creates what is not there, and checks the version of what is ours and the zone of times.
+/// Creates missing tables, and checks our own schema version and the zone of the times.
 ///
 /// # Errors
-/// In words: the tables cannot be created, are of a newer version, or have times of another zone.
+/// A text for people: the tables cannot be created, are of a newer version, or have times of another zone.
 pub(super) async fn prepare(connection: &mut MySqlConnection) -> Result<(), String> {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT CAST(table_name AS char) FROM information_schema.tables WHERE table_schema = DATABASE() \
@@ -31,7 +31,7 @@ pub(super) async fn prepare(connection: &mut MySqlConnection) -> Result<(), Stri
         sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *connection).await.map_err(failed)?;
     }
     check_times(connection).await?;
-    // Where the tables are a DTM server's we may have no right to create anything.
+    // In a DTM server's database we may have no permission to create anything.
     if !has("branchwire_meta")
         && let Err(error) = sqlx::raw_sql(META).execute(&mut *connection).await
     {
@@ -41,7 +41,7 @@ pub(super) async fn prepare(connection: &mut MySqlConnection) -> Result<(), Stri
     meta::check(&version(connection).await.map_err(failed)?)
 }
 
-/// The version that stands in `branchwire_meta`; ours, if there was none.
+/// The version in `branchwire_meta`; writes ours if there is none.
 async fn version(connection: &mut MySqlConnection) -> Result<String, sqlx::Error> {
     let read = "SELECT v FROM branchwire_meta WHERE k = 'schema_version'";
     if let Some(found) = sqlx::query_scalar(read).persistent(false).fetch_optional(&mut *connection).await? {
@@ -55,13 +55,13 @@ async fn version(connection: &mut MySqlConnection) -> Result<String, sqlx::Error
     sqlx::query_scalar(read).persistent(false).fetch_one(connection).await
 }
 
-/// Whether the time zone may be right: one that is too far west puts what was written just now into the future.
+/// Checks that the time zone is plausible: with a zone too far west, rows written just now lie in the future.
 async fn check_times(connection: &mut MySqlConnection) -> Result<(), String> {
     let future_s = read::future_s(connection).await.map_err(|error| error.to_string())?;
     if future_s <= FUTURE_S_MAX {
         return Ok(());
     }
     Err(format!(
-        "a transaction was changed {future_s} seconds in the future: say in which time zone the DTM server wrote the times"
+        "a transaction was changed {future_s} seconds in the future: set the time zone in which the DTM server wrote the times"
     ))
 }

@@ -1,4 +1,4 @@
-//! Many statements as one text, and so one round trip: MySQL's prepared statements take one each.
+//! Many statements as one text: one round trip in all, where prepared statements need one each.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use time::OffsetDateTime;
 
 use crate::engine::Time;
 
-/// The longest wait: a century. Beyond the year 9999 a moment would be NULL.
+/// The longest wait: a century. A time beyond the year 9999 would be NULL.
 const WAIT_MS_MAX: i64 = 100 * 365 * 86_400_000;
 
-/// Statements as one text. Whatever came from outside stands in it as hexadecimal digits, unless it is letters, digits and
-/// hyphens only.
+/// Statements as one text. Text from outside is written as hexadecimal digits, unless it has only letters, digits and
+/// hyphens.
 #[derive(Debug)]
 pub(super) struct Script {
     text: String,
@@ -21,17 +21,17 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// One without statements. `time_zone_s` is the zone of the database's times, in seconds east of UTC.
+    /// A script without statements. `time_zone_s` is the zone of the database's times, in seconds east of UTC.
     pub(super) fn new(time_zone_s: i32) -> Self {
         Self { text: String::new(), statements: 0, time_zone_s }
     }
 
-    /// How long its text is.
+    /// The length of its text, in bytes.
     pub(super) fn bytes_len(&self) -> usize {
         self.text.len()
     }
 
-    /// Takes what it has so far, and leaves it empty.
+    /// Takes the statements so far, and leaves it empty.
     pub(super) fn take(&mut self) -> Self {
         std::mem::replace(self, Self::new(self.time_zone_s))
     }
@@ -46,7 +46,7 @@ impl Script {
         self.text
     }
 
-    /// Fixed words.
+    /// Appends fixed SQL.
     pub(super) fn sql(&mut self, sql: &'static str) -> &mut Self {
         self.text.push_str(sql);
         self
@@ -84,7 +84,8 @@ impl Script {
         self
     }
 
-    /// A moment in whole seconds; NULL if there is none, or it is beyond the year 9999, as in the database's arithmetic.
+    /// Appends a time in whole seconds; NULL if there is none, or it is beyond the year 9999, as in the database's
+    /// arithmetic.
     pub(super) fn moment(&mut self, seconds: Option<i64>) -> &mut Self {
         let zone = i64::from(self.time_zone_s);
         let moment = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds + zone).ok());
@@ -95,13 +96,13 @@ impl Script {
         self
     }
 
-    /// The moment that is so many milliseconds from now, by the database's clock, in whole seconds rounded up.
+    /// Appends the time in `wait_ms` milliseconds by the database's clock, rounded up to whole seconds.
     pub(super) fn in_millis(&mut self, wait_ms: i64) -> &mut Self {
         let wait_ms = wait_ms.min(WAIT_MS_MAX);
         self.sql("TIMESTAMPADD(SECOND, CEIL((MICROSECOND(NOW(6)) DIV 1000 + ").int(wait_ms).sql(") / 1000), NOW())")
     }
 
-    /// The end of a statement.
+    /// Ends a statement.
     pub(super) fn end(&mut self) {
         self.text.push(';');
         self.statements += 1;

@@ -1,4 +1,4 @@
-//! The statements that write one at a time: to take, to make due, the key-value table, to remove.
+//! The writes outside of batches: to take, to make due, to remove, and the key-value table.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::store::{KvPut, NOT_LEASED, OURS, Outcome, ResetDue, Take};
 /// A century.
 const SECONDS_MAX: i64 = 100 * 365 * 86_400;
 
-/// What is due, earliest first, by the index of one status after another.
+/// Finds due transactions, earliest first; uses the index for each status in turn.
 static DUE: LazyLock<String> = LazyLock::new(|| {
     let of_status = |status: &str| {
         format!(
@@ -27,7 +27,7 @@ static DUE: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Looks for what is due, and takes of it whatever nobody else has taken meanwhile.
+/// Finds due transactions, and takes those that no other coordinator has taken in the meantime.
 pub(super) async fn take(
     connection: &mut MySqlConnection,
     time_zone_s: i32,
@@ -46,7 +46,7 @@ pub(super) async fn take(
         script.sql(" AND status IN ('prepared', 'aborting', 'submitted') AND next_cron_time <= NOW()").end();
     }
     let changed = transaction.commit().await?;
-    // The first is that of the transaction's start.
+    // The first count belongs to the start of the transaction.
     let taken = due.into_iter().zip(&changed[1..]).filter(|(_, rows)| **rows > 0);
     Ok(taken.map(|((_, gid), _)| gid).collect())
 }
@@ -79,7 +79,7 @@ pub(super) async fn reset_due(
     Ok(ResetDue { succeed_count, has_remaining: has_remaining != 0 })
 }
 
-/// Times of the key-value table are only shown, and so by the database's clock.
+/// Times of the key-value table are only shown, so the database's clock is good enough.
 pub(super) async fn kv_put(connection: &mut MySqlConnection, put: &KvPut) -> Result<Outcome, sqlx::Error> {
     let query = match (&put.v, put.version) {
         (Some(v), None) => sqlx::query(
@@ -108,7 +108,7 @@ pub(super) async fn kv_put(connection: &mut MySqlConnection, put: &KvPut) -> Res
     Ok(if done.rows_affected() > 0 { Outcome::Applied } else { Outcome::Conflict })
 }
 
-/// Writes an entry of our own, which nobody reads, durably. (An update that changes nothing would log nothing.)
+/// Durably writes an entry of our own that nobody reads. (An update that changes nothing would write no log.)
 pub(super) async fn mark(connection: &mut MySqlConnection, key: &str) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO kv (cat, k, v, version, create_time, update_time) VALUES ('branchwire', ?, '', 1, NOW(), NOW()) \

@@ -5,11 +5,11 @@ use sqlx::{AssertSqlSafe, Either, MySqlConnection};
 
 use super::script::Script;
 
-/// How long a text becomes, in bytes, before it is sent: databases take at least four mebibytes, of which one statement
-/// may be some hundred kibibytes.
+/// The length of a text, in bytes, at which it is sent. Databases accept at least four mebibytes, and one statement may
+/// have some hundred kibibytes.
 pub(super) const TEXT_BYTES_MAX: usize = 1 << 20;
 
-/// Executes a script; gives how many rows each of its statements matched or inserted.
+/// Executes a script; returns how many rows each of its statements matched or inserted.
 pub(super) async fn run(connection: &mut MySqlConnection, script: Script) -> Result<Vec<u64>, sqlx::Error> {
     let mut changed = Vec::with_capacity(script.len());
     let text = sqlx::raw_sql(AssertSqlSafe(script.into_text()));
@@ -22,28 +22,28 @@ pub(super) async fn run(connection: &mut MySqlConnection, script: Script) -> Res
     Ok(changed)
 }
 
-/// A transaction, sent in one text unless that would be very long.
+/// A transaction, sent as one text unless it would be very long.
 pub(super) struct Transaction<'c> {
     connection: &'c mut MySqlConnection,
-    /// What comes next.
+    /// The statements that are not sent yet.
     pub(super) script: Script,
     changed: Vec<u64>,
 }
 
 impl<'c> Transaction<'c> {
-    /// Begins one, whose times are in this zone.
+    /// Begins a transaction; its times are in this zone.
     pub(super) fn begin(connection: &'c mut MySqlConnection, time_zone_s: i32) -> Self {
         let mut script = Script::new(time_zone_s);
         script.sql("START TRANSACTION").end();
         Self { connection, script, changed: Vec::new() }
     }
 
-    /// The place of the next statement among all.
+    /// The index of the next statement among all.
     pub(super) fn next(&self) -> usize {
         self.changed.len() + self.script.len()
     }
 
-    /// Sends what there is if it is long; only between statements.
+    /// Sends the script if it is long; only called between statements.
     pub(super) async fn send_if_long(&mut self) -> Result<(), sqlx::Error> {
         if self.script.bytes_len() > TEXT_BYTES_MAX {
             self.changed.extend(run(self.connection, self.script.take()).await?);
@@ -51,7 +51,7 @@ impl<'c> Transaction<'c> {
         Ok(())
     }
 
-    /// Commits; gives how many rows each statement matched or inserted.
+    /// Commits; returns how many rows each statement matched or inserted.
     pub(super) async fn commit(mut self) -> Result<Vec<u64>, sqlx::Error> {
         self.script.sql("COMMIT").end();
         let statements = self.next();
@@ -71,7 +71,7 @@ impl<'c> Transaction<'c> {
     }
 }
 
-/// An error that is none of a statement's: what it is about may be committed.
+/// This error is not one statement's: the transaction may have committed.
 fn in_doubt(error: &impl ToString) -> sqlx::Error {
     sqlx::Error::Protocol(error.to_string())
 }

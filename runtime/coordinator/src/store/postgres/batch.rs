@@ -1,4 +1,4 @@
-//! A batch of writes as one statement, whatever is in it: one round trip and one commit.
+//! A batch of writes as one statement, whatever it contains: one round trip and one commit.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -29,7 +29,7 @@ columns! {
 }
 
 columns! {
-    /// The branches to create, with a new transaction or behind those of one that is there.
+    /// The branches to create, of a new transaction or appended to an existing one.
     NewBranches<'a> {
         gid: &'a str = "text",
         branch_id: &'a str = "text",
@@ -105,10 +105,10 @@ static PLAIN: LazyLock<String> = LazyLock::new(|| statement(false));
 /// The statement for batches that append branches or change `ext_data`.
 static EXTENDED: LazyLock<String> = LazyLock::new(|| statement(true));
 
-/// Times are whole seconds in DTM's tables. They are rounded up, so that no wait is cut short.
+/// Times are whole seconds in DTM's tables. They are rounded up, so that no wait becomes shorter.
 ///
-/// Rows are found by `ANY`, not by a join: the planner may read the whole table for a join as long as the table is small,
-/// and would keep that plan when it has become large.
+/// Rows are found by `ANY`, not by a join: for a join the planner may read the whole table while it is small, and keep
+/// that plan when it is large.
 ///
 /// The parameters are numbered here in the order in which [`Batch::bind`] binds them.
 fn statement(extended: bool) -> String {
@@ -208,14 +208,14 @@ SELECT gid FROM new UNION ALL SELECT gid FROM changed UNION ALL SELECT gid FROM 
     )
 }
 
-/// Branches as they are created, from rows that are called `b`.
+/// Inserts branches, from rows with the alias `b`.
 const INSERT_BRANCHES: &str = "\
     INSERT INTO trans_branch_op (gid, branch_id, op, url, data, bin_data, status, create_time, update_time, finish_time)
     SELECT b.gid, b.branch_id, b.op, b.url, '', b.bin_data, b.status, to_timestamp(b.at), to_timestamp(b.at),
         to_timestamp(b.finished)";
 
-/// Executes the writes; they are committed when it returns. If they are `in_doubt`, that is if they may be executed
-/// already, a row that is as it should become counts as changed.
+/// Executes the writes; they are committed when it returns. If they are `in_doubt`, that is if an earlier attempt may
+/// have executed them, a row that already has the new values counts as changed.
 pub(super) async fn execute(
     connection: &mut PgConnection,
     writes: &[Write],
@@ -230,8 +230,8 @@ pub(super) async fn execute(
 impl<'a> Batch<'a> {
     fn of(writes: &'a [Write]) -> Self {
         let mut batch = Self::default();
-        // An UPDATE changes a row once. The progress of a run may stand before its end in one batch: then the end's
-        // columns hold, with the branches and the `ext_data` of both.
+        // An UPDATE changes a row only once, but a batch may have both the progress and the end of one run. Then the
+        // columns of the end are written, with the branches and the `ext_data` of both.
         let mut last: HashMap<&str, &Change> = HashMap::new();
         let mut ext_data: HashMap<&str, &str> = HashMap::new();
         for write in writes {

@@ -1,8 +1,8 @@
-//! Rows as arrays, one for each column, and the numbers that these arrays have as a statement's parameters.
+//! Rows as one array for each column, and the numbers of these arrays as parameters of a statement.
 
 use std::fmt::Write as _;
 
-/// A query with its parameters so far; it returns gids.
+/// A query that returns gids, with the parameters bound so far.
 pub(super) type GidQuery<'q> = sqlx::query::QueryScalar<'q, sqlx::Postgres, String, sqlx::postgres::PgArguments>;
 
 /// A column's name, and the SQL type of its values.
@@ -40,14 +40,14 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    /// The next ones are the arrays of these columns.
+    /// Numbers the arrays of these columns.
     pub(super) fn arrays(&mut self, columns: &'static [Column]) -> Arrays {
         let before = self.count;
         self.count += columns.len();
         Arrays { before, columns }
     }
 
-    /// The next one is a single value.
+    /// Numbers a single value.
     pub(super) fn single(&mut self) -> String {
         self.count += 1;
         format!("${}", self.count)
@@ -76,7 +76,7 @@ impl Arrays {
         format!("{} AS {alias} ({})", self.unnest(names), names.join(", "))
     }
 
-    /// Rows of all columns in their order, which is the further column `n`.
+    /// Rows of all columns, and a last column `n` with the row's place in the arrays.
     pub(super) fn numbered_rows(&self, alias: &str) -> String {
         let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
         format!("{} WITH ORDINALITY AS {alias} ({}, n)", self.unnest(&names), names.join(", "))

@@ -1,6 +1,6 @@
-//! A connection as every one is made: to a primary, with its settings made by statements and read back.
+//! How each connection is set up: it leads to a primary, and its settings are made by statements and read back.
 //!
-//! Settings in the startup packet are not enough: poolers drop them without a word, or refuse the connection.
+//! Settings in the startup packet are not enough: poolers drop them silently, or refuse the connection.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,23 @@ use crate::store::OpenError;
 use crate::store::hosts::Hosts;
 use crate::store::server::{CONNECT_TIMEOUT, READERS};
 
-/// What each connection is told.
+/// The settings of each connection.
 const SETTINGS: [(&str, &str); 8] = [
     // Nothing that is acknowledged may be only in memory.
     ("synchronous_commit", "on"),
-    // A plan that was made while a table was small would read the whole of it when it is large.
+    // A plan made while a table is small would read the whole table, also once it is large.
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
-    // The costs of what is switched off would make it compile every statement.
+    // The high costs of disabled scans would make the server compile every statement.
     ("jit", "off"),
     ("lock_timeout", "5s"),
     ("statement_timeout", "10s"),
     ("application_name", "branchwire"),
 ];
 
-/// What the writing connection is told as well: otherwise each batch is planned anew, since a plan for any number of rows
-/// looks dearer than one for these few.
+/// One more setting of the writing connection. Without it each batch is planned anew, since a plan for any number of
+/// rows looks more expensive than one for these few.
 const GENERIC_PLAN: (&str, &str) = ("plan_cache_mode", "force_generic_plan");
 
 /// Why a pooler cannot be used.
@@ -44,8 +44,8 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// The database at an address for each of its hosts. `options` in it, which would be part of the startup packet, become
-    /// settings.
+    /// The database at an address for each of its hosts. Its `options`, which would be part of the startup packet,
+    /// become settings.
     pub(super) fn parse(addresses: &[String]) -> Result<Self, OpenError> {
         let mut hosts = Vec::new();
         let mut own = Vec::new();
@@ -61,12 +61,12 @@ impl Target {
         Ok(Self { hosts: Hosts::new(hosts), settings: settings.collect(), names_search_path })
     }
 
-    /// How it is called in errors; without the password.
+    /// Its name in errors; without the password.
     pub(super) fn shown(&self) -> String {
         format!("postgres://{}/{}", self.hosts.shown(), self.hosts.primary().get_database().unwrap_or_default())
     }
 
-    /// The tables are in this schema, whatever a session's own search path is.
+    /// Uses the tables in this schema, whatever a session's own search path is.
     pub(super) fn set_schema(&mut self, schema: &str) {
         let quoted = format!("\"{}\"", schema.replace('"', "\"\""));
         self.settings.push(("search_path".to_owned(), quoted));
@@ -121,8 +121,8 @@ impl Target {
             .connect_lazy_with(self.hosts.primary().clone())
     }
 
-    /// Whether a connection is one session. Settings are lost where a pooler hands out sessions by transaction; then another
-    /// connection's transaction gets the session that this one had.
+    /// Checks that a connection is one session. A pooler that gives out sessions by transaction loses settings: it
+    /// gives another connection's transaction the session that this one had.
     pub(super) async fn check_sessions(&self, connection: &mut PgConnection) -> Result<(), String> {
         let other = async {
             let mut other = self.hosts.primary().connect().await?;
@@ -166,19 +166,19 @@ fn parse(address: &str) -> Result<(PgConnectOptions, Vec<(String, String)>), Str
     Ok((options.extra_float_digits(None).disable_statement_logging(), own))
 }
 
-/// The process that serves a connection.
+/// The server process of a connection.
 async fn process(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
     text(connection, "SELECT CAST(pg_backend_pid() AS text)").await
 }
 
-/// The one text that a statement gives, by one message: a pooler keeps the session at least for that.
+/// The one text that a statement returns. It is one message: for that long at least, a pooler keeps the session.
 pub(super) async fn text(connection: &mut PgConnection, sql: &'static str) -> Result<String, sqlx::Error> {
     sqlx::raw_sql(sql).fetch_one(connection).await?.try_get(0)
 }
 
 /// Makes the settings, reads them back, and makes sure that this is a primary.
 async fn set(connection: &mut PgConnection, settings: &[(String, String)]) -> Result<(), String> {
-    // Of several values of one setting the last one holds.
+    // If a setting has several values, the last one holds.
     let settings: BTreeMap<&str, &str> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let to_make: Vec<_> =
         settings.iter().map(|(n, v)| format!("set_config({}, {}, false)", literal(n), literal(v))).collect();
@@ -208,10 +208,10 @@ fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// An error while connecting, with what an administrator can do about a pooler.
+/// The text of an error while connecting; with advice if a pooler is the cause.
 pub(super) fn in_words(error: &sqlx::Error) -> String {
     match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
-        // A prepared statement that is not there, or is there already: of another session.
+        // A prepared statement does not exist, or exists already: this is another session.
         Some("26000" | "42P05") => format!("{error}: {NO_SESSIONS}"),
         _ => error.to_string(),
     }

@@ -1,9 +1,9 @@
-//! What PostgreSQL's error codes say for certain.
+//! What is certain after an error of PostgreSQL.
 
 use crate::store::StoreError;
 use crate::store::attempt::Failure;
 
-/// What a failed statement, which is a commit as well, says of its effect.
+/// Classifies the error of a statement, which includes its commit.
 pub(super) fn classify(error: &sqlx::Error) -> Failure {
     let text = error.to_string();
     match error {
@@ -14,21 +14,21 @@ pub(super) fn classify(error: &sqlx::Error) -> Failure {
     }
 }
 
-/// The codes that are certain, each with its reason. All others are doubt: among them 40003 (statement completion
-/// unknown), 08 (connection), 57P (the server ends, perhaps while it waited for a standby), 58 (system) and XX (internal).
+/// Each certain code has its reason below. All other codes are doubt, among them 40003 (statement completion unknown),
+/// 08 (connection), 57P (the server ends, perhaps while it waited for a standby), 58 (system) and XX (internal).
 fn of_code(code: &str, text: String) -> Failure {
     match code {
-        // The server, or its role's default, takes no writes: refused before anything was changed.
+        // The server, or the default of our role, allows no writes: refused before anything was changed.
         "25006" => Failure::ReadOnly(text),
-        // Serialization failure and deadlock: PostgreSQL rolled the transaction back, and a repetition may succeed.
-        // Lock timeout and cancellation by `statement_timeout`: the statement was ended before its commit began.
+        // Serialization failure and deadlock: PostgreSQL rolled the transaction back, and a retry may succeed. Lock
+        // timeout and cancellation by `statement_timeout`: the statement was ended before its commit began.
         "40001" | "40P01" | "55P03" | "57014" => Failure::Transient(StoreError::Unavailable(text)),
-        // The class of the code tells what the statement failed for; each one ends it before its commit.
+        // The class of the code is the reason; each of these ends the statement before its commit.
         code => match code.get(..2).unwrap_or_default() {
             // Values that a column cannot hold, constraints, limits of a row.
             "22" | "23" | "54" => Failure::Refused(StoreError::Data(text)),
-            // No right, no such table or column; a feature that the server lacks; no such database or schema; no room
-            // for another row, lock or sort.
+            // No permission, no such table or column; a feature that the server lacks; no such database or schema; no
+            // room for another row, lock or sort.
             "42" | "0A" | "3D" | "3F" | "53" => Failure::Refused(StoreError::Unavailable(text)),
             _ => Failure::Doubt(text),
         },

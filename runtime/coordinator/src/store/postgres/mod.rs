@@ -1,7 +1,7 @@
-//! The store on PostgreSQL, in DTM's own tables: for several coordinators, and to take over a DTM server's database.
+//! The store on PostgreSQL, in DTM's own tables: for several coordinators, and for the database of a DTM server.
 //!
-//! The tables are those of the connection's `search_path`, or else those of the schema `dtm`; where there are none they are
-//! created. Times of leases come from the database's clock.
+//! The tables are those of the connection's `search_path`, or else those of the schema `dtm`; if there are none they
+//! are created. Times of leases come from the database's clock.
 
 mod batch;
 mod columns;
@@ -33,8 +33,8 @@ pub(super) type PostgresStore = ServerStore<Postgres>;
 /// Connects to the database, at an address for each of its hosts, and creates the tables that are not there.
 ///
 /// # Errors
-/// [`OpenError`] if it cannot be reached, used or written, is another database than PostgreSQL, or is behind a pooler that
-/// keeps no sessions.
+/// [`OpenError`] if it cannot be reached, used or written, is not PostgreSQL, or is behind a pooler that does not keep
+/// sessions.
 pub(super) async fn open(addresses: &[String]) -> Result<PostgresStore, OpenError> {
     let mut target = Target::parse(addresses)?;
     let shown = target.shown();
@@ -53,7 +53,7 @@ pub(super) async fn open(addresses: &[String]) -> Result<PostgresStore, OpenErro
     Ok(store)
 }
 
-/// Whether this is PostgreSQL. Names the settings that let it lose what it acknowledged.
+/// Checks that this is PostgreSQL, and warns of settings that let it lose acknowledged data.
 async fn check_product(connection: &mut PgConnection, host: &str) -> Result<(), String> {
     let in_words = |error: sqlx::Error| connect::in_words(&error);
     let version = connect::text(connection, "SELECT version()").await.map_err(in_words)?;
@@ -61,8 +61,8 @@ async fn check_product(connection: &mut PgConnection, host: &str) -> Result<(), 
         return Err(other.refusal());
     }
     if connect::text(connection, "SHOW fsync").await.map_err(in_words)? != "on" {
-        // A server that somebody chose to run so, for tests for example: a warning, and no refusal.
-        tracing::warn!("the database runs with fsync=off: what is acknowledged can be lost at a crash of the machine");
+        // Only a warning: somebody chose to run the server this way, for tests for example.
+        tracing::warn!("the database runs with fsync=off: acknowledged data can be lost when the machine crashes");
     }
     Ok(())
 }
@@ -85,7 +85,7 @@ impl Dialect for Postgres {
         error::classify(error)
     }
 
-    /// Each write is one statement, and so leaves no transaction open.
+    /// Each write is one statement, so it leaves no transaction open.
     async fn roll_back(_connection: &mut PgConnection) -> bool {
         true
     }

@@ -78,7 +78,7 @@ static LEFT_TO_OTHERS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// How long it is until the next one is due, by the store's clock; zero if it is late.
+/// The time until the next transaction is due, by the store's clock; zero if it is overdue.
 pub(super) async fn next_due(readers: &PgPool) -> Result<Option<Duration>, sqlx::Error> {
     let seconds: Option<f64> = sqlx::query_scalar(NEXT_DUE.as_str()).fetch_optional(readers).await?;
     Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
@@ -99,7 +99,7 @@ pub(super) async fn by_id(readers: &PgPool, sweep: &Sweep) -> Result<Vec<(i64, i
     .await
 }
 
-/// How many unfinished ones are not for us.
+/// How many unfinished transactions are not for us.
 pub(super) async fn left_to_others(readers: &PgPool) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(LEFT_TO_OTHERS.as_str()).fetch_one(readers).await
 }

@@ -1,20 +1,20 @@
-//! Where the tables are, and their creation.
+//! Finds the tables, or creates them.
 
 use sqlx::{Connection, PgConnection};
 
 use crate::store::meta;
 
-/// What is due, earliest first, whatever its status, and without looking at what has ended.
+/// Finds due transactions in any unfinished status, earliest first.
 const INDEX_OF_DUE: &str = "CREATE INDEX IF NOT EXISTS trans_global_due ON trans_global (next_cron_time) \
     WHERE status IN ('prepared', 'aborting', 'submitted')";
 
-/// What is ours beside DTM's tables.
+/// Our own table beside DTM's.
 const META: &str = "CREATE TABLE IF NOT EXISTS branchwire_meta (k varchar(45) PRIMARY KEY, v varchar(255) NOT NULL)";
 
 /// The schema that the tables are in, or are to be created in.
 ///
 /// # Errors
-/// In words: the tables are in a schema that nothing leads to, or there is no schema to create them in.
+/// A text for people: the tables are in a schema outside of the search path, or there is no schema to create them in.
 pub(super) async fn find(connection: &mut PgConnection, names_search_path: bool) -> Result<String, String> {
     let (visible, mut schemas, current): (Option<String>, Vec<String>, Option<String>) = sqlx::query_as(
         "WITH tables AS (SELECT c.oid, CAST(n.nspname AS text) AS schema FROM pg_class c \
@@ -34,7 +34,7 @@ pub(super) async fn find(connection: &mut PgConnection, names_search_path: bool)
         return Ok("dtm".to_owned());
     }
     match schemas.pop() {
-        // Who names a search path wants the tables there.
+        // An address with a search path wants the tables there.
         Some(schema) if !names_search_path => Err(format!(
             "it has the tables in the schema `{schema}`, which is not on the search path: add \
              `?options=-c%20search_path%3D{schema}` to the address to use them, or name the schema where others are to be \
@@ -44,10 +44,10 @@ pub(super) async fn find(connection: &mut PgConnection, names_search_path: bool)
     }
 }
 
-/// Creates what is not there, and checks the version of what is ours.
+/// Creates missing tables, and checks our own schema version.
 ///
 /// # Errors
-/// In words: the tables cannot be created, or are of a newer version.
+/// A text for people: the tables cannot be created, or are of a newer version.
 pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), String> {
     let (tables, index, meta): (bool, bool, bool) = sqlx::query_as(
         "SELECT to_regclass('trans_global') IS NOT NULL AND to_regclass('trans_branch_op') IS NOT NULL \
@@ -62,9 +62,9 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), String>
     if !tables {
         create(connection, include_str!("schema.sql")).await.map_err(|error| failed(&error))?;
     }
-    // Where the tables are a DTM server's we may have no right to create anything.
+    // In a DTM server's database we may have no permission to create anything.
     if !index && let Err(error) = create(connection, INDEX_OF_DUE).await {
-        tracing::warn!(%error, "there is no index of what is due: it is found slowly where very many transactions wait");
+        tracing::warn!(%error, "there is no index for due transactions: with very many unfinished ones the search for them is slow");
     }
     if !meta && let Err(error) = create(connection, META).await {
         tracing::warn!(%error, "the table `branchwire_meta` cannot be created: the tables' version is not kept");
@@ -73,7 +73,7 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), String>
     meta::check(&version(connection).await.map_err(|error| failed(&error))?)
 }
 
-/// The version that stands in `branchwire_meta`; ours, if there was none.
+/// The version in `branchwire_meta`; writes ours if there is none.
 async fn version(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
     let read = "SELECT v FROM branchwire_meta WHERE k = 'schema_version'";
     if let Some(found) = sqlx::query_scalar(read).persistent(false).fetch_optional(&mut *connection).await? {

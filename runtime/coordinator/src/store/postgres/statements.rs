@@ -1,4 +1,4 @@
-//! The statements that write one at a time: to take, to make due, the key-value table, to remove.
+//! The writes outside of batches: to take, to make due, to remove, and the key-value table.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use super::batch::seconds;
 use crate::store::{KvPut, NOT_LEASED, OURS, Outcome, ResetDue, Take};
 
-/// Materialized: a subquery that is executed twice would lock other rows the second time.
+/// Materialized: the planner might execute a subquery twice, and the second time it would lock other rows.
 static TAKE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH due AS MATERIALIZED (SELECT id FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') \
@@ -82,7 +82,7 @@ pub(super) async fn kv_put(connection: &mut PgConnection, put: &KvPut) -> Result
     Ok(if done.rows_affected() > 0 { Outcome::Applied } else { Outcome::Conflict })
 }
 
-/// Writes an entry of our own, which nobody reads, durably.
+/// Durably writes an entry of our own that nobody reads.
 pub(super) async fn mark(connection: &mut PgConnection, key: &str) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO kv (cat, k, v, version, create_time, update_time) VALUES ('branchwire', $1, '', 1, now(), now()) \

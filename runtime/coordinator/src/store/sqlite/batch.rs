@@ -1,4 +1,4 @@
-//! A batch of writes, statement after statement; the caller ends the transaction.
+//! Executes a batch of writes, statement by statement; the caller ends the transaction.
 
 use rusqlite::{Connection, params};
 
@@ -16,7 +16,7 @@ const APPEND_BRANCH: &str = "INSERT INTO trans_branch_op (gid, branch_id, op, ur
     update_time, position) SELECT ?1, ?2, ?3, ?4, ?5, 'prepared', ?6, ?6, coalesce(max(position) + 1, 0) \
     FROM trans_branch_op WHERE gid = ?1 ON CONFLICT (gid, branch_id, op) DO NOTHING";
 
-// A row that is as it should become counts as changed: so the statement may be executed twice.
+// A row that already has the new values counts as changed: so the statement may be executed twice.
 const CHANGE: &str = "UPDATE trans_global SET status = ?, owner = ?, next_cron_interval = ?, next_cron_time = ?, \
     finish_time = ?, rollback_time = ?, rollback_reason = ?, update_time = ? \
     WHERE gid = ? AND ((status = ? AND owner = ?) OR (status = ? AND owner = ? AND next_cron_time = ?))";
@@ -29,7 +29,7 @@ const CHANGE_BRANCH: &str = "UPDATE trans_branch_op SET status = ?, finish_time 
 const PARK: &str =
     "UPDATE trans_global SET next_cron_time = ?, owner = '', result = ?, update_time = update_time WHERE gid = ?";
 
-/// Executes the writes, in their order, in a transaction that is begun here and ended by the caller.
+/// Executes the writes in their order. Begins the transaction; the caller ends it.
 pub(super) fn execute(connection: &Connection, writes: &[Write]) -> Result<Vec<Outcome>, rusqlite::Error> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let outcomes = writes.iter().map(|write| {
@@ -111,7 +111,7 @@ fn change(connection: &Connection, change: &Change) -> Result<usize, rusqlite::E
     if rows > 0 {
         append(connection, change)?;
     }
-    // A branch that is done stays done, also if its transaction has moved on meanwhile.
+    // A branch that is done stays done, even if its transaction has changed in the meantime.
     let mut statement = connection.prepare_cached(CHANGE_BRANCH)?;
     for branch in &change.branches {
         let at = branch.at.as_millis();
@@ -121,7 +121,7 @@ fn change(connection: &Connection, change: &Change) -> Result<usize, rusqlite::E
     Ok(rows)
 }
 
-/// What a changed row gets besides its own columns' new values.
+/// Writes the parts of a change that are not columns of every change: appended branches and `ext_data`.
 fn append(connection: &Connection, change: &Change) -> Result<(), rusqlite::Error> {
     let gid = change.gid.as_str();
     if let Some(ext_data) = &change.ext_data {

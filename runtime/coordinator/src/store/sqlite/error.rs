@@ -1,4 +1,4 @@
-//! What SQLite's errors say for certain.
+//! What is certain after an error of SQLite.
 
 use rusqlite::ErrorCode::{
     AuthorizationForStatementDenied, CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseLocked, DiskFull,
@@ -10,8 +10,8 @@ use rusqlite::ffi;
 use crate::store::StoreError;
 use crate::store::attempt::Failure;
 
-/// What a failed statement says of its effect; a COMMIT that failed is always doubt. The codes that are certain have their
-/// reasons here, and all others are doubt: among them IOERR, CORRUPT, NOTADB and INTERNAL.
+/// Classifies the error of a statement. (A failed COMMIT is always doubt.) Each certain code has its reason below. All
+/// other codes are doubt, among them IOERR, CORRUPT, NOTADB and INTERNAL.
 pub(super) fn classify(error: &rusqlite::Error) -> Failure {
     let text = error.to_string();
     if let rusqlite::Error::ToSqlConversionFailure(_) = error {
@@ -21,10 +21,10 @@ pub(super) fn classify(error: &rusqlite::Error) -> Failure {
     match error.sqlite_error_code() {
         // The data breaks a rule of its table, and the statement is undone.
         Some(ConstraintViolation | TooBig | TypeMismatch) => Failure::Refused(StoreError::Data(text)),
-        // The file can only be read, or another one stands in its place.
+        // The file is read-only, or was replaced by another one.
         Some(ReadOnly) => Failure::ReadOnly(text),
-        // Another program holds the file; no room, no memory; no right; no such file: the statement is undone, or was not
-        // begun.
+        // Another program locks the file; no room, no memory; no permission; no such file: the statement is undone, or
+        // was not begun.
         Some(
             DatabaseBusy
             | DatabaseLocked

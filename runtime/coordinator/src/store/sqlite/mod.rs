@@ -29,21 +29,21 @@ use crate::engine::Time;
 const READERS: u32 = 4;
 
 /// A SQLite file as a store.
-// Dropped from top to bottom: the file is given back after the last write.
+// Fields are dropped from top to bottom: the lock is released after the last write.
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
-    /// Held until the store is closed; the system gives it back, however the process ends.
+    /// Held until the store is closed; the system releases it, however the process ends.
     lock: File,
 }
 
 impl SqliteStore {
-    /// Opens `file`, and creates it with its tables if it is not there. It becomes no larger than `bytes_max`.
+    /// Opens `file`, and creates it with its tables if it does not exist. It grows to at most `bytes_max`.
     ///
     /// # Errors
-    /// [`OpenError`] if another coordinator has it open, it is not a database that can be written, or it does not keep
-    /// its promise of durability.
+    /// [`OpenError`] if another coordinator has it open, it is not a writable database, or its settings for durability
+    /// do not hold.
     pub async fn open(file: impl AsRef<Path>, bytes_max: Option<u64>) -> Result<Self, OpenError> {
         let file = file.as_ref();
         let shown = file.display();
@@ -114,7 +114,7 @@ impl Store for SqliteStore {
     }
 
     fn release_all(&self, now: Time) -> BoxFuture<'_, Result<(), StoreError>> {
-        // The lock file says that nobody else runs what is held.
+        // The lock file excludes other coordinators, so all leases are of former processes.
         self.on_writer(move |connection| statements::release_all(connection, now)).boxed()
     }
 
@@ -155,7 +155,7 @@ impl Store for SqliteStore {
         self.on_writer(|connection| statements::mark(connection)).boxed()
     }
 
-    /// A file of its own need not keep everything: a week.
+    /// One week: nobody else reads this file, so it need not keep everything.
     fn retention(&self) -> Option<Duration> {
         Some(Duration::from_hours(7 * 24))
     }
@@ -174,7 +174,7 @@ impl Store for SqliteStore {
     }
 }
 
-/// Carries out the writes by one commit.
+/// Executes the writes in one commit.
 fn write(link: &mut Link, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
     let connection = link.connection().map_err(Failure::Refused)?;
     let outcomes = match batch::execute(connection, writes) {
@@ -190,7 +190,7 @@ fn write(link: &mut Link, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
     match connection.execute_batch("COMMIT") {
         Ok(()) => Ok(outcomes),
         Err(error) => {
-            // It may be on the disk, or not. A new connection reads what is there.
+            // The commit may be on disk or not. A new connection reads which.
             link.discard();
             Err(Failure::Doubt(error.to_string()))
         }
@@ -202,7 +202,7 @@ fn lock(file: &Path) -> Result<File, OpenError> {
     path.push(".lock");
     let path = PathBuf::from(path);
     let lock = File::create(&path).map_err(|e| {
-        OpenError::new(&file.display(), format!("the lock file {} cannot be made: {e}", path.display()))
+        OpenError::new(&file.display(), format!("the lock file {} cannot be created: {e}", path.display()))
     })?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),

@@ -5,15 +5,15 @@ use rusqlite::{Connection, TransactionBehavior};
 /// The version of `schema.sql`, which a file keeps in `PRAGMA user_version`.
 const VERSION: u32 = 2;
 
-/// What leads from each version to the next one, from version 1 on. Files of version 1 do not say their version: they have
-/// tables, and `user_version` is 0.
+/// The migration from each version to the next one, from version 1 on. A file of version 1 has tables, but its
+/// `user_version` is 0.
 const MIGRATIONS: [&str; VERSION as usize - 1] =
     ["ALTER TABLE trans_branch_op ADD COLUMN position INTEGER NOT NULL DEFAULT 0"];
 
-/// Creates the tables in an empty file, or brings those of an older version up to this one, in one transaction.
+/// Creates the tables in an empty file, or migrates those of an older version, in one transaction.
 ///
 /// # Errors
-/// What is wrong, in words: the file is of a newer version, or cannot be written.
+/// A text for people: the file is of a newer version, or cannot be written.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)

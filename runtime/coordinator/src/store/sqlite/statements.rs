@@ -1,4 +1,4 @@
-//! The statements that write one at a time: to take, to make due, the key-value table, to remove.
+//! The writes outside of batches: to take, to make due, to remove, and the key-value table.
 
 use rusqlite::{Connection, params};
 
@@ -21,7 +21,7 @@ pub(super) fn release_all(connection: &Connection, now: Time) -> Result<(), rusq
     connection.execute(sql, [now.as_millis()]).map(drop)
 }
 
-/// Also autocommitted, and so durable.
+/// Autocommitted like the others, and so durable.
 pub(super) fn reset_due(
     connection: &Connection,
     now: Time,
@@ -60,7 +60,7 @@ pub(super) fn kv_put(connection: &Connection, put: &KvPut) -> Result<Outcome, ru
     Ok(if rows > 0 { Outcome::Applied } else { Outcome::Conflict })
 }
 
-/// Writes an entry of our own, which nobody reads, durably.
+/// Durably writes an entry of our own that nobody reads.
 pub(super) fn mark(connection: &Connection) -> Result<(), rusqlite::Error> {
     let sql = "INSERT INTO kv (cat, k, v, version, create_time, update_time) VALUES ('branchwire', 'ready', '', 1, 0, 0) \
                ON CONFLICT (cat, k) DO UPDATE SET version = version + 1";

@@ -1,7 +1,7 @@
 //! The one connection that writes, on a thread of its own.
 //!
-//! A whole batch is one message to the thread and one back: passing each statement from one thread to another costs
-//! several times what the statement does. That is why this connection is rusqlite's; those that read are sqlx's.
+//! A whole batch is one message to the thread and one back: passing each statement between threads would cost several
+//! times the statement itself. So this connection is rusqlite's; the reading ones are sqlx's.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,14 +16,14 @@ use tokio::sync::oneshot;
 use super::schema;
 use crate::store::StoreError;
 
-/// How many statements stay prepared: all there are.
+/// How many statements stay prepared: all that exist.
 const STATEMENTS: usize = 32;
 
 type Job = Box<dyn FnOnce(&mut Link) + Send>;
 
-/// The writing thread. Dropped, it first ends what it has been asked for.
+/// The writing thread. When dropped, it first finishes the jobs that it has accepted.
 pub(super) struct Writer {
-    /// `None` once it is being dropped.
+    /// `None` while it is being dropped.
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -42,10 +42,10 @@ pub(super) struct Link {
 }
 
 impl Writer {
-    /// Opens `file`, and creates it with its tables if it is not there. It becomes no larger than `bytes_max`.
+    /// Opens `file`, and creates it with its tables if it does not exist. It grows to at most `bytes_max`.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// A text for people.
     pub(super) fn open(file: &Path, bytes_max: Option<u64>) -> Result<Self, String> {
         let mut connection = connect(file, bytes_max)?;
         schema::prepare(&mut connection)?;
@@ -57,7 +57,7 @@ impl Writer {
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Does `work` on the thread, after what was asked for before.
+    /// Does `work` on the thread, after all earlier jobs.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] if it panicked.
@@ -66,20 +66,20 @@ impl Writer {
         work: impl FnOnce(&mut Link) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (done, result) = oneshot::channel();
-        // Where nobody waits any more nobody hears of it; the work is done all the same.
+        // The work is done even if the caller no longer waits; sending the result then fails, which is fine.
         let job = Box::new(move |link: &mut Link| drop(done.send(work(link))));
-        let broken = || StoreError::Unknown("the writing thread broke off".to_owned());
+        let broken = || StoreError::Unknown("the writing thread panicked".to_owned());
         self.jobs.as_ref().ok_or_else(broken)?.send(job).map_err(|_| broken())?;
         result.await.map_err(|_| broken())
     }
 }
 
 impl Drop for Writer {
-    /// Waits for the thread: who opens the file next must not meet a write of ours that is still on its way.
+    /// Waits for the thread: the next process to open the file must not meet a write of ours that is still in flight.
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // It has no panics: they end in `carry_out`.
+            // The thread itself does not panic: `carry_out` catches panics.
             let _ = thread.join();
         }
     }
@@ -87,13 +87,13 @@ impl Drop for Writer {
 
 impl Link {
     fn carry_out(&mut self, job: Job) {
-        // A panic is reported by its hook, and to who waits as an unknown outcome. The thread lives on.
+        // The panic hook reports a panic, and the caller gets an unknown outcome. The thread goes on.
         if catch_unwind(AssertUnwindSafe(|| job(self))).is_err() {
             self.discard();
         }
     }
 
-    /// The connection; a new one if need be.
+    /// The connection; opens one if there is none.
     pub(super) fn connection(&mut self) -> Result<&mut Connection, StoreError> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
@@ -107,7 +107,7 @@ impl Link {
         self.connection = None;
     }
 
-    /// Closes the connection in order; the last one of a file carries the log over into it.
+    /// Closes the connection in an orderly way; the last connection of a file moves the log into it.
     pub(super) fn close(&mut self) -> Result<(), rusqlite::Error> {
         self.connection.take().map_or(Ok(()), |connection| connection.close().map_err(|(_, error)| error))
     }
@@ -117,7 +117,7 @@ fn connect(file: &Path, bytes_max: Option<u64>) -> Result<Connection, String> {
     let connection = Connection::open(file).map_err(|error| format!("it cannot be opened: {error}"))?;
     set_up(&connection).map_err(|error| format!("it cannot be set up: {error}"))?;
     if let Some(bytes_max) = bytes_max {
-        // It holds for this connection only, which is the one that writes.
+        // The limit holds for this connection only, which is the only one that writes.
         let page: i64 = pragma(&connection, "page_size")?;
         let pages = (bytes_max / u64::try_from(page).unwrap_or(4096).max(1)).clamp(1, u64::from(u32::MAX - 1));
         let _: i64 = pragma(&connection, &format!("max_page_count = {pages}"))?;
@@ -129,21 +129,21 @@ fn connect(file: &Path, bytes_max: Option<u64>) -> Result<Connection, String> {
 fn set_up(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // fullfsync is without effect but on macOS, where an ordinary fsync leaves the data in the disk's own cache.
+    // fullfsync has an effect only on macOS, where an ordinary fsync leaves the data in the disk's own cache.
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1; \
          PRAGMA foreign_keys = ON;",
     )
 }
 
-/// Reads back what was asked for: some file systems refuse WAL, and then SQLite says nothing.
+/// Reads the settings back: some file systems do not allow WAL, and SQLite reports no error then.
 fn check_durability(connection: &Connection) -> Result<(), String> {
     let mode: String = pragma(connection, "journal_mode")?;
     let synchronous: i64 = pragma(connection, "synchronous")?;
     if mode == "wal" && synchronous == 2 {
         Ok(())
     } else {
-        Err(format!("it runs with journal_mode={mode} and synchronous={synchronous}, not WAL and 2 (FULL)"))
+        Err(format!("it runs with journal_mode={mode} and synchronous={synchronous} instead of WAL and 2 (FULL)"))
     }
 }
 
