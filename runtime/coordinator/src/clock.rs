@@ -1,4 +1,4 @@
-//! The time, for those who may know it: the engine gets it as a value.
+//! The source of the time. The engine has no clock: it gets the time as a value.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -6,15 +6,16 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::engine::Time;
 
-/// Where the time comes from.
+/// A source of the time.
 #[derive(Debug, Clone)]
 pub enum Clock {
-    /// The system's clock, which here never goes back, nor slower than the monotonic one: a lease that is counted by it
-    /// never seems longer than it is.
+    /// The system's clock, made to never go back nor run slower than the monotonic clock: so a lease never seems longer
+    /// than it is.
     System,
-    /// Tokio's clock, which tests can pause and advance: this moment, at that instant, and so many milliseconds ahead.
+    /// Tokio's clock, which tests can pause and advance: the time at an instant, and the milliseconds that it was
+    /// advanced by.
     Tokio(Time, tokio::time::Instant, Arc<AtomicI64>),
-    /// A time that only moves when it is told to, in milliseconds since the Unix epoch.
+    /// A time that moves only by [`advance`](Self::advance), in milliseconds since the Unix epoch.
     Manual(Arc<AtomicI64>),
 }
 
@@ -24,12 +25,12 @@ impl Clock {
         Self::Tokio(now, tokio::time::Instant::now(), Arc::default())
     }
 
-    /// A clock that stands at `now` until it is told otherwise. Clones are the same clock.
+    /// A clock that stays at `now` until it is advanced. Clones are the same clock.
     pub fn manual(now: Time) -> Self {
         Self::Manual(Arc::new(AtomicI64::new(now.as_millis())))
     }
 
-    /// Moves a manual clock on, or lets Tokio's jump ahead; without effect on the system's. Clones are the same clock.
+    /// Advances a manual clock or Tokio's clock; no effect on the system's clock. Clones are the same clock.
     pub fn advance(&self, time: std::time::Duration) {
         match self {
             Self::System => {}
@@ -47,7 +48,7 @@ impl Clock {
                 static START_MS: AtomicI64 = AtomicI64::new(0);
                 let elapsed = millis(START.elapsed());
                 let wall = millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
-                // Where the wall clock jumped ahead, we follow; where it was set back, we do not.
+                // Follow the wall clock if it jumped ahead, but not if it was set back.
                 let start = START_MS.fetch_max(wall - elapsed, Ordering::Relaxed).max(wall - elapsed);
                 Time::from_millis(start + elapsed)
             }

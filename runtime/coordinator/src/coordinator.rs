@@ -20,7 +20,7 @@ use crate::runner::{Core, Settings};
 use crate::store::{self, Journal, OpenError, Store, StoreError};
 use crate::transport::{CallError, CallLimits, HttpTransport, Limited, Networks, SigningTransport, Transport};
 
-/// A coordinator at work: it calls branches, and takes requests wherever its [`router`](Self::router) is served.
+/// A running coordinator: it calls branches, and its [`router`](Self::router) accepts requests.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -34,7 +34,7 @@ use crate::transport::{CallError, CallLimits, HttpTransport, Limited, Networks, 
 /// ```
 ///
 /// Dropping it leaves its tasks running; [`stop`](Self::stop) ends them in an orderly way. A process that dies without
-/// it loses nothing.
+/// that loses nothing.
 #[must_use = "a coordinator that is dropped cannot be stopped in an orderly way"]
 pub struct Coordinator {
     core: Arc<Core>,
@@ -45,7 +45,7 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    /// A coordinator's settings, at DTM's defaults. At least the store must be given.
+    /// The settings of a new coordinator, with DTM's defaults. Only the store has no default.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -67,7 +67,7 @@ impl Coordinator {
         let stop = CancellationToken::new();
         let listener = listener.tap_io(|stream| {
             if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "a connection stays without TCP_NODELAY");
+                tracing::debug!(%error, "TCP_NODELAY cannot be set on a connection");
             }
         });
         let server = axum::serve(listener, self.router()).with_graceful_shutdown(stop.clone().cancelled_owned());
@@ -78,7 +78,7 @@ impl Coordinator {
         }
         tracing::info!("stopping");
         self.core.stop(self.grace).await;
-        // Connections that idle are closed by now; one that hangs does not keep the process.
+        // Idle connections are closed by now; a hanging one must not keep the process running.
         let end = tokio::time::timeout(self.grace, serving).await;
         self.close().await;
         match end {
@@ -87,14 +87,14 @@ impl Coordinator {
         }
     }
 
-    /// Makes no more calls to branches, waits for the answers of those under way (at most [`Builder::grace`]), writes
-    /// down how far everything came, and closes the store. What is unfinished goes on at the next start.
+    /// Makes no more calls to branches, waits for the calls in flight (at most [`Builder::grace`]), records the
+    /// progress, and closes the store. Unfinished transactions go on at the next start.
     pub async fn stop(self) {
         self.core.stop(self.grace).await;
         self.close().await;
     }
 
-    /// Writes what is waiting, and closes the store.
+    /// Finishes the waiting writes, and closes the store.
     async fn close(self) {
         self.journal_stop.cancel();
         if let Err(error) = self.journal.await {
@@ -103,14 +103,14 @@ impl Coordinator {
         self.core.store.close().await;
     }
 
-    /// A client within this process: the API without a socket, and without the tokens that it asks of others.
+    /// A client within this process: it uses the API without a socket, and needs no token.
     ///
     /// The type is the caller's choice: `branchwire::Client` for the patterns, [`Client`] for the HTTP API alone.
     pub fn client<C: From<Client>>(&self) -> C {
         Client::with_channel(InProcess(api::router(self.core.clone(), None))).into()
     }
 
-    /// The time may have moved.
+    /// The clock may have jumped: looks at the store now.
     #[cfg(feature = "testing")]
     pub(crate) fn look_now(&self) {
         self.core.schedule.look_now();
@@ -122,7 +122,7 @@ impl Coordinator {
         self.core.tell(gid.clone(), crate::engine::Event::ResetNextCronTime).await
     }
 
-    /// How many transactions are in memory: those under way, and prepared ones whose submit is expected.
+    /// How many transactions are in memory: running ones, and prepared ones whose submit is expected.
     pub fn in_memory(&self) -> usize {
         self.core.in_memory()
     }
@@ -151,7 +151,7 @@ pub struct Builder {
 pub enum Retention {
     /// Until somebody removes them.
     ForEver,
-    /// Until so long after their end.
+    /// For this long after their end.
     For(Duration),
 }
 
@@ -187,7 +187,7 @@ pub enum StartError {
     /// The store failed at start.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no HTTP client.
+    /// The HTTP client cannot be set up.
     #[error("the HTTP client cannot be set up: {0}")]
     Transport(#[from] CallError),
 }
@@ -200,28 +200,28 @@ impl Builder {
         self
     }
 
-    /// What the store's address does not say.
+    /// The settings of the store that are not part of its address.
     pub fn store_options(mut self, options: store::Options) -> Self {
         self.store_options = options;
         self
     }
 
-    /// A store that is open already, instead of an address.
+    /// A store that is already open, instead of an address.
     #[cfg(feature = "unstable-simulation")]
     pub fn with_store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// Another way to call branches than HTTP.
+    /// Calls branches by this transport instead of HTTP.
     #[cfg(feature = "unstable-simulation")]
     pub fn with_transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
         self
     }
 
-    /// Where branches may be, for calls by HTTP. Without this: anywhere but at link-local addresses and those of the
-    /// clouds' metadata services.
+    /// The networks in which branches may be, for calls by HTTP. Default: all but link-local addresses and the clouds'
+    /// metadata services.
     pub fn networks(mut self, networks: Networks) -> Self {
         self.networks = networks;
         self
@@ -233,60 +233,61 @@ impl Builder {
         self
     }
 
-    /// Asks for one of these tokens with every request to the API. Without this it is open to whoever reaches it.
+    /// Requires one of these tokens with every request to the API. Default: the API is open to every host that reaches
+    /// it.
     pub fn api_tokens(mut self, tokens: ApiTokens) -> Self {
         self.tokens = Some(tokens);
         self
     }
 
-    /// Another clock than the system's.
+    /// Uses this clock instead of the system's.
     #[cfg(feature = "unstable-simulation")]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// For how long a prepared transaction may wait for its submit before it is asked after, where a transaction does
-    /// not say it itself. DTM's: 35 s.
+    /// How long a prepared transaction waits for its submit before query-prepared is called; a transaction can set its
+    /// own value. DTM's: 35 s.
     pub fn timeout_to_fail(mut self, timeout: Duration) -> Self {
         self.settings.defaults.timeout_to_fail = timeout;
         self
     }
 
-    /// How long until a call is repeated first, where a transaction does not say it itself. DTM's: 10 s.
+    /// The time before the first retry of a call; a transaction can set its own value. DTM's: 10 s.
     pub fn retry_interval(mut self, interval: Duration) -> Self {
         self.settings.defaults.retry_interval = interval;
         self
     }
 
-    /// How long a call may take, where a transaction does not say it itself. DTM's: 3 s.
+    /// The timeout of a call; a transaction can set its own value. DTM's: 3 s.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.settings.defaults.request_timeout = timeout;
         self
     }
 
-    /// The longest time between two looks at the store for what is due. What this process knows of is taken up in time
-    /// without it; it matters where several coordinators share a store. DTM's: 3 s.
+    /// The longest time between two looks for due transactions in the store. Transactions that this process knows of
+    /// run in time without it; it matters if several coordinators share a store. DTM's: 3 s.
     pub fn cron_interval(mut self, interval: Duration) -> Self {
         self.settings.cron_interval = interval;
         self
     }
 
     /// Whether each branch's answer is made durable before the next branch is called, instead of together with the end
-    /// of the run. After a crash such a branch is not called again: for branches without a barrier. Default: no.
+    /// of the run. After a crash such a branch is not called again. Meant for branches without a barrier. Default: no.
     pub fn branch_progress_sync(mut self, sync: bool) -> Self {
         self.settings.branch_progress_sync = sync;
         self
     }
 
-    /// How many calls to branches may be under way, in all and to one host. Default: 1,024 and 128.
+    /// How many calls to branches may be in flight, in all and to one host. Default: 1,024 and 128.
     pub fn call_limits(mut self, limits: CallLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How many transactions may be in memory: under way, or prepared and expected to be submitted. One more is refused
-    /// with 503, before anything of it is recorded. Default: 100,000.
+    /// How many transactions may be in memory: running, or prepared with an expected submit. A further one is refused
+    /// with 503, and nothing of it is recorded. Default: 100,000.
     pub fn in_memory_max(mut self, max: usize) -> Self {
         self.settings.in_memory_max = max;
         self.settings.idle_max = max / 2;
@@ -299,16 +300,16 @@ impl Builder {
         self
     }
 
-    /// How long a stop waits for calls that are under way. Default: 10 s.
+    /// How long a stop waits for calls that are in flight. Default: 10 s.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// Opens the store, takes up what is unfinished, and starts.
+    /// Opens the store, and starts; unfinished transactions go on.
     ///
     /// # Errors
-    /// [`StartError`]; nothing runs then.
+    /// [`StartError`]; nothing is running then.
     pub async fn start(self) -> Result<Coordinator, StartError> {
         let store = match (self.store, self.address) {
             (Some(store), _) => store,

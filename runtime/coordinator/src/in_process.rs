@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::ServiceExt as _;
 
-/// The most of an answer that is read, in bytes.
+/// The longest response that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// Requests to the routes of a coordinator in this process.

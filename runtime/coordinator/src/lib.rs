@@ -1,6 +1,6 @@
 //! A coordinator of distributed transactions that speaks DTM's protocol.
 //!
-//! A log-first state machine: nothing is acted on before it is durable, and nothing durable is forgotten.
+//! A log-first state machine: a decision is durable before anything follows from it, and nothing durable is forgotten.
 //!
 //! | module | job |
 //! |---|---|

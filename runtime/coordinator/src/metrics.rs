@@ -1,4 +1,4 @@
-//! What is counted and measured, for Prometheus.
+//! The metrics, for Prometheus.
 
 use branchwire_protocol::{Answer, Status};
 use prometheus_client::encoding::text::encode;
@@ -11,8 +11,8 @@ use prometheus_client::registry::Registry;
 /// A metric with one label: a family of counters under one name.
 type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
 
-/// One coordinator's metrics. Each is a field of its own, also those of a family, so that counting costs an atomic addition
-/// and no look-up.
+/// One coordinator's metrics. Each one, also each member of a family, is a field: so counting is an atomic addition
+/// without a look-up.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -58,8 +58,12 @@ impl Metrics {
 
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("transactions_in_memory", "Transactions under way, or expected", self.in_memory.clone());
-        registry.register("store_writes_waiting", "Writes that wait for a commit", self.writes_waiting.clone());
+        registry.register(
+            "transactions_in_memory",
+            "Running transactions, and prepared ones whose submit is expected",
+            self.in_memory.clone(),
+        );
+        registry.register("store_writes_waiting", "Writes that are waiting for a commit", self.writes_waiting.clone());
         registry.register("store_writes", "Writes that were handed to the store", self.writes.clone());
         registry.register("store_commits", "Commits that these writes shared", self.commits.clone());
         registry.register("branch_call_seconds", "How long calls to branches took", self.call_seconds.clone());
@@ -77,7 +81,7 @@ impl Metrics {
         }
     }
 
-    /// A transaction is durably in this status.
+    /// Counts a transaction that has durably reached this status.
     pub(crate) fn reached(&self, status: Status) {
         match status {
             Status::Succeed => drop(self.succeed.inc()),

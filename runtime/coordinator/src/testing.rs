@@ -1,7 +1,7 @@
 //! A coordinator for tests of a service: in the test's own process, with a clock that the test moves.
 //!
-//! It is the real coordinator, on a SQLite file of its own. Instead of a network there are routers; instead of waiting
-//! there are steps.
+//! It is the real coordinator, on a SQLite file of its own. Routers take the place of the network, and the test moves
+//! the time itself.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -55,13 +55,13 @@ use crate::clock::Clock;
 use crate::in_process::InProcess;
 use crate::transport::{Call, CallError, Response as BranchResponse, Transport};
 
-/// How long a test waits in real time: only a test that is wrong takes longer.
+/// How long a test waits in real time: only a faulty test takes longer.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// How often a status is looked at.
+/// How often a status is read.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// The services that a test coordinator calls, by the beginning of their addresses. Clones are the same services.
+/// The services that a test coordinator calls, by their origins. Clones are the same services.
 #[derive(Debug, Clone, Default)]
 pub struct Services {
     hosts: Arc<Mutex<HashMap<String, Host>>>,
@@ -74,12 +74,12 @@ struct Host {
 }
 
 impl Services {
-    /// Lets `router` answer what is called at `origin`, such as `http://bank-b` or `http://bank-b:8080`.
+    /// Lets `router` answer the calls to `origin`, such as `http://bank-b` or `http://bank-b:8080`.
     pub fn host(&self, origin: &str, router: Router) {
         self.lock().insert(origin.trim_end_matches('/').to_owned(), Host { router, down: false });
     }
 
-    /// Lets the services at `origin` give no answer, or answer again. Without effect if there are none.
+    /// Takes the services at `origin` down, or up again. No effect if there are none.
     pub fn down(&self, origin: &str, down: bool) {
         if let Some(host) = self.lock().get_mut(origin.trim_end_matches('/')) {
             host.down = down;
@@ -123,7 +123,7 @@ impl Transport for Services {
     }
 }
 
-/// Requests to whichever coordinator runs at present, unless they are to be lost.
+/// Sends requests to the present coordinator, unless the test wants to lose them.
 #[derive(Debug, Clone)]
 struct Line {
     coordinator: Arc<Mutex<InProcess>>,
@@ -133,7 +133,7 @@ struct Line {
 impl Channel for Line {
     fn exchange(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, ChannelError>> {
         if self.lose_submits.load(Ordering::SeqCst) && request.uri().path().ends_with("/submit") {
-            return futures_util::future::ready(Err(ChannelError::NoAnswer("it was lost, as the test wants".into())))
+            return futures_util::future::ready(Err(ChannelError::NoAnswer("the test lost this request".into())))
                 .boxed();
         }
         let coordinator = self.coordinator.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -142,9 +142,9 @@ impl Channel for Line {
 }
 
 /// A coordinator for one test.
-#[must_use = "it is to be stopped at the end, which removes its file"]
+#[must_use = "stop it at the end: that removes its file"]
 pub struct TestCoordinator {
-    /// There is one but while it is replaced.
+    /// `None` only while it is replaced.
     coordinator: Option<Coordinator>,
     services: Services,
     clock: Clock,
@@ -153,7 +153,7 @@ pub struct TestCoordinator {
 }
 
 impl TestCoordinator {
-    /// Starts one that calls `services`.
+    /// Starts a coordinator that calls `services`.
     ///
     /// # Panics
     /// If the directory for temporary files cannot be used.
@@ -166,19 +166,19 @@ impl TestCoordinator {
         Self { coordinator: Some(coordinator), services, clock, file, line }
     }
 
-    /// A client of it; it stays good over restarts.
+    /// A client; it also works after restarts.
     ///
     /// The type is the caller's choice: `branchwire::Client` for the patterns, [`Client`] for the HTTP API alone.
     pub fn client<C: From<Client>>(&self) -> C {
         Client::with_channel(self.line.clone()).into()
     }
 
-    /// Loses the submits that clients send from now on, as a network may, or no longer does.
+    /// Whether to lose the submits that clients send from now on, as a network may.
     pub fn lose_submits(&self, lose: bool) {
         self.line.lose_submits.store(lose, Ordering::SeqCst);
     }
 
-    /// Lets time pass. What has become due is taken up.
+    /// Lets time pass. Transactions that become due run.
     pub fn advance(&self, time: Duration) {
         self.clock.advance(time);
         self.running().look_now();
@@ -209,7 +209,7 @@ impl TestCoordinator {
         self.coordinator.as_ref().expect("it is replaced only while nothing else is asked of it")
     }
 
-    /// Where a transaction stands; `None` if there is none of this gid.
+    /// The status of a transaction; `None` if there is none with this gid.
     ///
     /// # Panics
     /// If the coordinator does not answer.
@@ -218,10 +218,10 @@ impl TestCoordinator {
         seen.transaction.and_then(|transaction| transaction.status.parse().ok())
     }
 
-    /// Waits until a transaction has ended, and says how.
+    /// Waits until a transaction has ended; returns its final status.
     ///
     /// # Panics
-    /// If it has not ended after ten seconds of real time: then it waits for a time that has not come
+    /// If it has not ended after ten seconds of real time: it probably waits for a time that has not come
     /// ([`advance`](Self::advance), [`ask_now`](Self::ask_now)).
     pub async fn wait(&self, gid: &Gid) -> Status {
         let ended = async {
@@ -235,7 +235,7 @@ impl TestCoordinator {
         tokio::time::timeout(WAIT_MAX, ended).await.expect("it is due, and all that it calls answer")
     }
 
-    /// Ends it, and removes its file.
+    /// Stops it, and removes its file.
     pub async fn stop(self) {
         if let Some(coordinator) = self.coordinator {
             coordinator.stop().await;
@@ -243,7 +243,7 @@ impl TestCoordinator {
         for suffix in ["", "-wal", "-shm", ".lock"] {
             let mut file = self.file.clone().into_os_string();
             file.push(suffix);
-            // One that is not there need not be removed.
+            // A file that does not exist need not be removed.
             let _ = std::fs::remove_file(file);
         }
     }

@@ -7,13 +7,13 @@ fn form() -> Vec<BorrowedFormatItem<'static>> {
     parse_borrowed::<2>("[offset_hour sign:mandatory]:[offset_minute]").expect("a form that `time` knows")
 }
 
-/// The seconds east of UTC of a text such as `+08:00`; `None` if it is no zone of this world.
+/// The seconds east of UTC of a text such as `+08:00`; `None` if it is not a valid zone.
 pub(crate) fn parse(text: &str) -> Option<i32> {
     let zone = UtcOffset::parse(text, &form()).ok()?;
     (zone.whole_hours().abs() <= 14).then(|| zone.whole_seconds())
 }
 
-/// The text of a zone so many seconds east of UTC; `None` if it is none.
+/// The text of the zone `seconds` east of UTC; `None` if it is not valid.
 #[cfg(feature = "mysql")]
 pub(crate) fn format(seconds_east: i32) -> Option<String> {
     let zone = UtcOffset::from_whole_seconds(seconds_east).ok()?;

@@ -9,10 +9,10 @@ use crate::store::{KvPut, KvRow, Outcome, Store, StoreError};
 /// The category of topics in the key-value table.
 const CATEGORY: &str = "topics";
 
-/// The most bytes of a topic's list of subscribers: what a `text` column of MySQL holds.
+/// The longest list of subscribers, in bytes: the limit of a `text` column of MySQL.
 const LIST_BYTES_MAX: usize = 65_535;
 
-/// How often a change is tried again that met another one of the same topic.
+/// How often a change is tried if others keep changing the same topic.
 const ATTEMPTS: usize = 16;
 
 /// One subscriber.
@@ -36,9 +36,9 @@ pub(crate) enum TopicError {
     NotFound,
     #[error("the list of this topic's subscribers would have more than {LIST_BYTES_MAX} bytes")]
     TooMany,
-    #[error("the topic's row makes no sense: {0}")]
+    #[error("the topic's row is corrupt: {0}")]
     Corrupt(serde_json::Error),
-    #[error("the topic was changed by others again and again")]
+    #[error("others kept changing the topic")]
     Contended,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -55,7 +55,7 @@ pub(crate) async fn subscribers(store: &dyn Store, topic: &str) -> Result<Vec<Su
     parse(&row)
 }
 
-/// Adds a subscriber; the first one makes the topic.
+/// Adds a subscriber; the first one creates the topic.
 pub(crate) async fn subscribe(
     store: &dyn Store,
     topic: &str,
@@ -73,7 +73,7 @@ pub(crate) async fn subscribe(
     .await
 }
 
-/// Removes a subscriber. The topic stays, also without any.
+/// Removes a subscriber. The topic stays, even without subscribers.
 pub(crate) async fn unsubscribe(store: &dyn Store, topic: &str, url: &str, now: Time) -> Result<(), TopicError> {
     change(store, topic, now, |row| {
         let mut subscribers = parse(row.ok_or(TopicError::NoSuchTopic)?)?;
@@ -89,7 +89,7 @@ pub(crate) async fn delete(store: &dyn Store, topic: &str, now: Time) -> Result<
     change(store, topic, now, |row| row.map(|_| None).ok_or(TopicError::NoSuchTopic)).await
 }
 
-/// Reads, decides and writes, until nobody else came in between.
+/// Reads, decides and writes; repeats that if the topic was changed in between.
 async fn change(
     store: &dyn Store,
     topic: &str,

@@ -1,4 +1,4 @@
-//! What administrators and their tools ask for.
+//! The routes for administrators and their tools.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::runner::Core;
 use crate::store::Filter;
 use crate::topics::{self, Subscriber};
 
-/// How many rows an answer has unless told otherwise, and at most.
+/// How many rows a response has, by default and at most.
 const LIMIT: u32 = 100;
 const LIMIT_MAX: u32 = 1_000;
 
@@ -35,7 +35,7 @@ pub(super) async fn reset_next_cron_time(State(core): State<Arc<Core>>, body: Bo
 
 #[derive(Debug, Deserialize)]
 pub(super) struct ResetCronTime {
-    /// Seconds; what is due later than that becomes due now.
+    /// In seconds; transactions that are due later than this become due now.
     timeout: Option<u64>,
     limit: Option<u32>,
 }
@@ -170,5 +170,5 @@ fn number(name: &str, text: &str) -> Result<Option<i64>, Refused> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| Refused::error(format!("{name}: '{text}' is no number")))
+    text.parse().map(Some).map_err(|_| Refused::error(format!("{name}: '{text}' is not a number")))
 }

@@ -1,4 +1,4 @@
-//! The forms of an answer.
+//! The responses of the API.
 
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
@@ -12,7 +12,7 @@ use crate::runner::{Ended, RequestError};
 use crate::store::{JournalError, StoreError};
 use crate::topics::TopicError;
 
-/// A request that was not carried out, in the protocol's form.
+/// The response to a request that was not carried out, in the protocol's form.
 #[derive(Debug)]
 pub(super) struct Refused {
     status: StatusCode,
@@ -21,12 +21,12 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// Anything but a refusal for good: 500, as DTM has it, also for what is wrong with the request.
+    /// Any error that is not a final refusal: 500, as in DTM, also if the request is invalid.
     pub(super) fn error(message: impl Into<String>) -> Self {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, dtm_result: None, message: message.into() }
     }
 
-    /// Refused for good: 409.
+    /// A final refusal: 409.
     fn failure(message: impl Into<String>) -> Self {
         Self { status: StatusCode::CONFLICT, dtm_result: Some(DtmResult::Failure), message: message.into() }
     }
@@ -39,7 +39,7 @@ impl Refused {
         Self { status: StatusCode::METHOD_NOT_ALLOWED, ..Self::error(message) }
     }
 
-    /// The client has not shown that it may: 401.
+    /// The request has no accepted token: 401.
     pub(super) fn unauthorized(message: &str) -> Self {
         Self { status: StatusCode::UNAUTHORIZED, ..Self::error(message) }
     }
@@ -49,12 +49,12 @@ impl Refused {
         Self { status: StatusCode::BAD_REQUEST, ..self }
     }
 
-    /// It may be carried out, or not: 504, as from a proxy whose server has not answered.
+    /// It is unknown whether the request was carried out: 504, as from a proxy whose server has not responded.
     fn unknown(message: impl Into<String>) -> Self {
         Self { status: StatusCode::GATEWAY_TIMEOUT, ..Self::error(message) }
     }
 
-    /// Not at present: 503, to be sent again after a second.
+    /// Temporarily refused: 503, to be retried after a second.
     pub(super) fn busy(message: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::error(message) }
     }
@@ -67,7 +67,7 @@ impl Refused {
 
     /// The text for the client.
     ///
-    /// Clients search the whole answer for two words; a gid or an error's text must not decide for them.
+    /// Clients search the whole response for two words; a gid or an error's text must not contain them.
     pub(super) fn message(&self) -> &str {
         let misleading = [DtmResult::Failure, DtmResult::Ongoing]
             .iter()
@@ -164,9 +164,9 @@ fn with_type(body: impl IntoResponse) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
 }
 
-/// The answer to a submit that waited for the run.
+/// The response to a submit that waited for the run.
 ///
-/// A transaction that goes on may still succeed: DTM's `FAILURE` for a message whose branch refused would be a lie.
+/// A transaction that goes on may still succeed: DTM's `FAILURE` for a message whose branch refused would be false.
 pub(super) fn run_end(Ended { end, reason }: Ended) -> Result<(), Refused> {
     match end {
         RunEnd::Succeed => Ok(()),

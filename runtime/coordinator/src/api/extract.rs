@@ -1,4 +1,4 @@
-//! What handlers take and give.
+//! The extractors and results of handlers.
 
 use axum::body::Bytes;
 use axum::extract::Query;

@@ -1,6 +1,7 @@
-//! The HTTP API: DTM's routes, requests and answers.
+//! The HTTP API: DTM's routes, requests and responses.
 //!
-//! It reads and checks what comes in, asks the runner, and words the answer. It decides nothing about transactions.
+//! It parses and checks requests, passes them to the runner, and builds the responses. It decides nothing about
+//! transactions.
 
 mod administration;
 mod answer;
@@ -26,7 +27,7 @@ use crate::runner::Core;
 /// The largest body of a request, in bytes.
 const BODY_BYTES_MAX: usize = 16 << 20;
 
-/// All routes: those to look whether the coordinator lives are open, the others ask for one of the tokens, if there are any.
+/// All routes. The health routes are open; the others require one of the tokens, if there are any.
 pub(crate) fn router(core: Arc<Core>, tokens: Option<ApiTokens>) -> Router {
     let api = Router::new()
         .route("/newGid", get(transactions::new_gid))

@@ -1,6 +1,6 @@
-//! What comes in: read, checked, and made a definition.
+//! Requests: parsed, checked, and made a definition.
 //!
-//! Whatever could not be stored, called or carried out later is refused here, before anything is recorded.
+//! Everything that later could not be stored, called or carried out is refused here, before anything is recorded.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,10 +18,10 @@ use crate::store::ext_data::ExtData;
 use crate::store::row::CustomData;
 use crate::topics::{self, Subscriber};
 
-/// The longest text in a row, in characters: what DTM's tables hold.
+/// The longest text in a row, in characters: the limit of DTM's tables.
 const TEXT_CHARS_MAX: usize = 1024;
 
-/// The longest `ext_data`, in bytes: what a `text` column of MySQL holds.
+/// The longest `ext_data`, in bytes: the limit of a `text` column of MySQL.
 const EXT_DATA_BYTES_MAX: usize = 65_535;
 
 /// The most branches that a transaction can have.
@@ -30,22 +30,22 @@ const BRANCHES_MAX: usize = 1_000;
 /// The longest time a client can ask for, in seconds: ten years.
 const SECONDS_MAX: i64 = 315_360_000;
 
-/// Headers that say how the call itself is made: a client that could set them could smuggle calls.
+/// Headers that control the transfer of the call itself: a client that could set them could smuggle requests.
 const HEADERS_OF_THE_CALL: [&str; 6] = ["connection", "content-length", "host", "te", "transfer-encoding", "upgrade"];
 
-/// Reads a body.
+/// Parses a body.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
     serde_json::from_slice(body).map_err(|error| {
         if error.is_eof() { Refused::error("unexpected end of JSON input") } else { Refused::error(error.to_string()) }
     })
 }
 
-/// Reads what was parsed already.
+/// Reads an already parsed value.
 pub(super) fn read<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Refused> {
     serde_json::from_value(value).map_err(|error| Refused::error(error.to_string()))
 }
 
-/// The subscribers of each topic that is among a transaction's steps.
+/// The subscribers of each topic in a transaction's steps.
 pub(super) type Topics = HashMap<String, Vec<Subscriber>>;
 
 /// Looks up the topics of a transaction.
@@ -59,20 +59,21 @@ pub(super) async fn topics(store: &dyn Store, transaction: &Transaction) -> Resu
     Ok(topics)
 }
 
-/// A name that a row can hold.
+/// Checks a name: a row must be able to hold it.
 pub(super) fn name(what: &str, name: String) -> Result<String, Refused> {
     if name.chars().count() > NAME_CHARS_MAX || name.contains('\0') {
-        return Err(Refused::error(format!("{what} has more than {NAME_CHARS_MAX} characters, or a NUL among them")));
+        return Err(Refused::error(format!("{what} has more than {NAME_CHARS_MAX} characters, or contains a NUL")));
     }
     Ok(name)
 }
 
-/// The gid of a request about a transaction that must be there; a gid that cannot be one is not there.
+/// The gid of a request about an existing transaction. For an invalid gid the error is that there is no such
+/// transaction.
 pub(super) fn known_gid(gid: &str) -> Result<Gid, Refused> {
     Gid::new(gid).map_err(|_| Refused::error(format!("no TransGlobal with gid: {gid} found")))
 }
 
-/// A text that a row can hold.
+/// Checks a text: a row must be able to hold it.
 pub(super) fn text(name: &str, text: String) -> Result<String, Refused> {
     if text.len() > TEXT_CHARS_MAX && text.chars().count() > TEXT_CHARS_MAX {
         return Err(Refused::error(format!("{name} has more than {TEXT_CHARS_MAX} characters")));
@@ -83,7 +84,7 @@ pub(super) fn text(name: &str, text: String) -> Result<String, Refused> {
     Ok(text)
 }
 
-/// A transaction that can be carried out.
+/// Makes a definition of a transaction that can be carried out.
 pub(super) fn definition(
     transaction: Transaction,
     topics: &Topics,
@@ -97,7 +98,7 @@ pub(super) fn definition(
     let gid = Gid::new(transaction.gid).map_err(|error| Refused::error(error.to_string()))?;
     let trans_type = supported(&transaction.trans_type)?;
     if !matches!(transaction.protocol.as_str(), "" | "http") {
-        return Err(Refused::error(format!("protocol '{}' is not supported; http is", transaction.protocol)));
+        return Err(Refused::error(format!("protocol '{}' is not supported, only http", transaction.protocol)));
     }
     check_options(&transaction.options)?;
     let custom_data = text("custom_data", transaction.custom_data)?;
@@ -130,7 +131,7 @@ pub(super) fn definition(
     })
 }
 
-/// The pattern, if this coordinator can carry it out.
+/// The pattern, if it is supported.
 pub(super) fn supported(trans_type: &str) -> Result<TransType, Refused> {
     match trans_type.parse() {
         Ok(trans_type) if BUILT.contains(&trans_type) => Ok(trans_type),
@@ -155,19 +156,19 @@ fn check_options(options: &TransactionOptions) -> Result<(), Refused> {
 fn check_headers(headers: Option<&BTreeMap<String, String>>) -> Result<(), Refused> {
     for (name, value) in headers.into_iter().flatten() {
         let Ok(header) = HeaderName::try_from(name) else {
-            return Err(Refused::error(format!("'{name}' is no header name")));
+            return Err(Refused::error(format!("'{name}' is not a valid header name")));
         };
         if HEADERS_OF_THE_CALL.contains(&header.as_str()) {
-            return Err(Refused::error(format!("branch header '{name}' is the coordinator's own")));
+            return Err(Refused::error(format!("branch header '{name}' is reserved for the coordinator")));
         }
         if HeaderValue::try_from(value).is_err() {
-            return Err(Refused::error(format!("the value of branch header '{name}' is none")));
+            return Err(Refused::error(format!("branch header '{name}' has an invalid value")));
         }
     }
     Ok(())
 }
 
-/// The steps as they were given, for `query` to show, if they cannot be told from the branches.
+/// The steps as the client gave them, to be shown by `query`, if they cannot be derived from the branches.
 fn ext_data(steps: &[Step]) -> Result<String, Refused> {
     if steps.iter().all(|step| topics::name_of(&step.action).is_none()) {
         return Ok(String::new());
@@ -211,7 +212,7 @@ fn branch(branch_id: String, url: String, payload: Bytes) -> Result<Branch, Refu
     Ok(Branch { branch_id, op: Op::Action, url, payload })
 }
 
-/// An address that can be called, or none.
+/// Checks an address: it can be called, or is empty.
 pub(super) fn address(name: &str, address: String) -> Result<String, Refused> {
     let address = text(name, address)?;
     if address.is_empty() {
@@ -224,7 +225,7 @@ pub(super) fn address(name: &str, address: String) -> Result<String, Refused> {
             }
             Ok(address)
         }
-        Ok(url) => Err(Refused::error(format!("{name}: addresses of '{}' cannot be called; http can", url.scheme()))),
-        Err(error) => Err(Refused::error(format!("{name}: '{address}' is no address: {error}"))),
+        Ok(url) => Err(Refused::error(format!("{name}: addresses of '{}' cannot be called, only http", url.scheme()))),
+        Err(error) => Err(Refused::error(format!("{name}: '{address}' is not a valid address: {error}"))),
     }
 }

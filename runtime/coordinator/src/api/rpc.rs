@@ -1,4 +1,4 @@
-//! The same by JSON-RPC 2.0.
+//! The same API by JSON-RPC 2.0.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::runner::Core;
 const PARSE_ERROR: i32 = -32700;
 const METHOD_NOT_FOUND: i32 = -32601;
 const INTERNAL_ERROR: i32 = -32603;
-/// DTM's codes for a refusal, and for a run that is not through yet.
+/// DTM's codes for a refusal, and for a run that is not finished.
 const FAILURE: i32 = -32901;
 const ONGOING: i32 = -32902;
 
@@ -75,7 +75,7 @@ fn number_of(refused: &Refused) -> i32 {
     }
 }
 
-/// JSON-RPC has its own word for an error; the HTTP status is 200.
+/// JSON-RPC reports errors in the body; the HTTP status is 200.
 fn failed(id: &Value, code: i32, message: &str, result: &Value) -> Response {
     answer::json(&json!({
         "jsonrpc": "2.0",

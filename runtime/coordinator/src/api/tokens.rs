@@ -1,4 +1,4 @@
-//! Bearer tokens: who may use the API.
+//! The bearer tokens of clients that may use the API.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,21 +17,21 @@ use super::answer::Refused;
 /// The shortest token, in characters.
 const TOKEN_CHARS_MIN: usize = 32;
 
-/// The bearer tokens that the API accepts. Who has one may do everything.
+/// The bearer tokens that the API accepts. A client with one may do everything.
 ///
-/// Written one after the other, with commas or white space between them; each has at least 32 visible ASCII characters
-/// other than a comma (`openssl rand -base64 32` makes one). Several, so that one can take another's place: add the new
-/// one, give it to all clients, take the old one away. Only their hashes are kept, and `Debug` shows their number.
+/// Separated by commas or white space; each has at least 32 visible ASCII characters other than a comma (`openssl rand
+/// -base64 32` makes one). Several tokens allow a rotation: add the new one, give it to all clients, remove the old
+/// one. Only their hashes are kept, and `Debug` shows only their number.
 #[derive(Clone)]
 pub struct ApiTokens(Arc<[[u8; 32]]>);
 
-/// A text that is not a list of tokens. Says nothing of the text, which may hold a secret.
+/// A text that is not a list of tokens. The error shows nothing of the text, which may contain a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTokens {
     /// There is none.
     #[error("there is no token")]
     Empty,
-    /// The one of this number, from 1, is too short, or has characters other than visible ASCII.
+    /// The token with this number, from 1, is too short, or has characters other than visible ASCII.
     #[error("token {0}: a token has at least {TOKEN_CHARS_MIN} characters, all of them visible ASCII")]
     Token(usize),
 }
@@ -51,7 +51,7 @@ impl FromStr for ApiTokens {
 }
 
 impl ApiTokens {
-    /// Whether a request with this `Authorization` may pass. Takes the same time wherever two tokens differ.
+    /// Whether a request with this `Authorization` may pass. Compares in constant time.
     fn accept(&self, authorization: Option<&HeaderValue>) -> bool {
         let Some((scheme, token)) = authorization.and_then(|value| value.as_bytes().split_at_checked(7)) else {
             return false;
@@ -68,13 +68,13 @@ impl fmt::Debug for ApiTokens {
     }
 }
 
-/// Lets a request through if it shows a token; all of them, where no tokens are asked for.
+/// Lets a request pass if it has an accepted token, or if no tokens are required.
 pub(super) async fn check(State(tokens): State<Option<ApiTokens>>, request: Request, next: Next) -> Response {
     if tokens.is_none_or(|tokens| tokens.accept(request.headers().get(AUTHORIZATION))) {
         return next.run(request).await;
     }
-    tracing::warn!(path = request.uri().path(), "a request without a token that is accepted");
-    let mut response = Refused::unauthorized("a bearer token that is accepted here is needed").into_response();
+    tracing::warn!(path = request.uri().path(), "a request without an accepted token");
+    let mut response = Refused::unauthorized("an accepted bearer token is required").into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }

@@ -1,4 +1,4 @@
-//! What clients ask of transactions.
+//! The routes for clients.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ async fn definition(core: &Arc<Core>, transaction: Transaction) -> Result<Defini
     request::definition(transaction, &topics, payload_bytes_max, core.clock.now(), &core.settings.defaults)
 }
 
-/// What `registerBranch` and `prepareWorkflow` carry that matters to their refusal.
+/// The fields of `registerBranch` and `prepareWorkflow` that decide how they are refused.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct OtherPattern {
@@ -70,7 +70,7 @@ struct OtherPattern {
     trans_type: String,
 }
 
-/// Branches of tcc and xa: refused, with a text that says so.
+/// Refuses branches of tcc and xa, with a text that says so.
 pub(super) async fn register_branch(body: Body) -> Refused {
     match body.map_err(Refused::from).and_then(|body| request::parse::<OtherPattern>(&body)) {
         Ok(branch) => match request::supported(&branch.trans_type) {
@@ -81,7 +81,7 @@ pub(super) async fn register_branch(body: Body) -> Refused {
     }
 }
 
-/// Workflows: refused, with a text that says so.
+/// Refuses workflows, with a text that says so.
 pub(super) async fn prepare_workflow(body: Body) -> Refused {
     match body.map_err(Refused::from).and_then(|body| request::parse::<OtherPattern>(&body)) {
         Ok(workflow) if workflow.gid.is_empty() => Refused::error("key required"),

@@ -10,33 +10,33 @@ use time::format_description::well_known::Rfc3339;
 use crate::store::ext_data::{ExtData, without_records};
 use crate::store::{BranchRow, KvRow, Row};
 
-/// The answer of `query`.
+/// The response of `query`.
 #[derive(Debug, Serialize)]
 pub(super) struct QueryView<'a> {
     branches: Vec<BranchView<'a>>,
     transaction: Option<TransactionView<'a>>,
 }
 
-/// What is known of one transaction; of none if there is no row.
+/// One transaction; without a row, an empty one.
 pub(super) fn query(row: Option<&Row>) -> QueryView<'_> {
     let branches = row.map(|row| row.branches.iter().map(|branch| BranchView::new(&row.gid, branch)).collect());
     QueryView { branches: branches.unwrap_or_default(), transaction: row.map(TransactionView::new) }
 }
 
-/// The answer of `all`.
+/// The response of `all`.
 #[derive(Debug, Serialize)]
 pub(super) struct AllView<'a> {
     next_position: String,
     transactions: Vec<TransactionView<'a>>,
 }
 
-/// Some rows; where they fill the limit, the position that goes on after them.
+/// A page of rows; if it is full, with the position of the next page.
 pub(super) fn all(rows: &[Row], limit: u32) -> AllView<'_> {
     let next_position = next_position(rows.len(), limit, rows.last().map(|row| row.id));
     AllView { next_position, transactions: rows.iter().map(TransactionView::new).collect() }
 }
 
-/// The answer of `queryKV` and `scanKV`.
+/// The response of `queryKV` and `scanKV`.
 #[derive(Debug, Serialize)]
 pub(super) struct KvView<'a> {
     kv: Vec<KvRowView<'a>>,
@@ -142,19 +142,19 @@ impl<'a> TransactionView<'a> {
             ext_data: without_records(&row.ext_data),
             result: &row.result,
             rollback_reason: &row.rollback_reason,
-            // What cannot be read is still shown as the text that it is.
+            // Options that cannot be parsed are still shown as text.
             parsed_options: serde_json::from_str(&row.options).unwrap_or_default(),
         }
     }
 }
 
-/// A step's address; unlike in a request, an empty one is shown.
+/// A step's address; unlike in a request, an empty one is not left out.
 #[derive(Debug, Serialize)]
 struct StepView {
     action: String,
 }
 
-/// The steps: as they were given if a topic was among them, else one a branch.
+/// The steps: as the client gave them if they include a topic, else one for each branch.
 fn steps(row: &Row) -> Vec<StepView> {
     let given = ExtData::parse(&row.ext_data).unwrap_or_default().steps;
     if given.is_empty() {
@@ -164,7 +164,7 @@ fn steps(row: &Row) -> Vec<StepView> {
     }
 }
 
-/// One payload a step: that of its first branch.
+/// One payload for each step: that of its first branch.
 fn payloads(row: &Row) -> Vec<String> {
     let mut payloads: Vec<String> = Vec::new();
     let mut last = None;

@@ -22,7 +22,7 @@ impl FromStr for Listen {
         const FORM: &str = "expected `HOST:PORT`, such as `127.0.0.1:36789`, `localhost:36789`, `[::1]:36789` or \
                             `:36789` for all interfaces";
         let (host, port) = text.rsplit_once(':').ok_or(FORM)?;
-        // A number as `u16` takes it may have a plus sign.
+        // `u16` would also accept a plus sign.
         let port = Some(port).filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
         let port = port.and_then(|port| port.parse().ok()).ok_or(FORM)?;
         let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
@@ -45,7 +45,7 @@ impl Listen {
     /// Begins to listen; port 0 takes a free one.
     ///
     /// # Errors
-    /// What is wrong and what to do, in words.
+    /// A text for people: the problem, and what to do.
     pub(super) async fn bind(&self) -> Result<TcpListener, String> {
         let listener = async { TcpListener::bind(&self.addresses().await?[..]).await };
         listener.await.map_err(|error| {
@@ -63,14 +63,14 @@ impl Listen {
         })
     }
 
-    /// Where to listen: the first of these that is possible.
+    /// The addresses to listen on: the first possible one is used.
     async fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         if self.host.is_empty() {
-            // Most systems take IPv4 on it as well; without IPv6 it does not exist.
+            // Most systems accept IPv4 on the IPv6 address as well; without IPv6 it does not exist.
             return Ok(vec![(Ipv6Addr::UNSPECIFIED, self.port).into(), (Ipv4Addr::UNSPECIFIED, self.port).into()]);
         }
         let mut addresses: Vec<_> = lookup_host((self.host.as_str(), self.port)).await?.collect();
-        // `localhost` is both; clients that know one address only use the IPv4 one.
+        // `localhost` is both; clients that know only one address use the IPv4 one.
         addresses.sort_by_key(SocketAddr::is_ipv6);
         Ok(addresses)
     }

@@ -22,24 +22,24 @@ use crate::{ApiTokens, Coordinator};
 
 /// Runs the program with `args`, of which the first is its name, until SIGTERM or an interrupt.
 ///
-/// Prints one line to standard output once it listens: `branchwire: listening on http://ADDRESS`. It goes on if nobody
-/// reads it.
+/// Prints one line to standard output once it listens: `branchwire: listening on http://ADDRESS`. It also runs if
+/// nobody reads that line.
 pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
     let options = match Options::read(args) {
         Ok(options) => options,
         Err(error) => {
-            // Help and version are among these, and go to standard output.
+            // Help and version are reported this way too, and go to standard output.
             let code = if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
             let _ = error.print();
             return code;
         }
     };
     let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&options.log)).with_writer(std::io::stderr);
-    // Colours in a file or a journal are noise. By https://no-color.org an empty variable does not count.
+    // No colours in a file or a journal. By https://no-color.org an empty variable does not count.
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let log = log.with_ansi(std::io::stderr().is_terminal() && !no_color);
-    // A log that cannot be written, on a full disk say, would be complained of on standard error again: by a panic.
-    // An embedding program may have set up its own logging.
+    // If the log cannot be written, on a full disk for example, its internal error report to standard error would
+    // panic. An embedding program may have set up its own logging: then this has no effect.
     let _ = log.log_internal_errors(false).try_init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -82,14 +82,14 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         .await?;
     let mut stdout = std::io::stdout();
     if let Err(error) = writeln!(stdout, "branchwire: listening on http://{address}").and_then(|()| stdout.flush()) {
-        // Its reader may be gone, or its disk full: no reason to serve nobody.
+        // The reader may be gone, or the disk full: serve all the same.
         tracing::warn!(%error, "listening on http://{address}, which cannot be written to standard output");
     }
     coordinator.serve(listener, signals.any()).await?;
     Ok(())
 }
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    // `eprintln` panics where nobody reads.
+    // `eprintln` panics if nobody reads.
     let _ = writeln!(std::io::stderr(), "branchwire: {error}");
     ExitCode::FAILURE
 }

@@ -1,4 +1,4 @@
-//! The options of the program, each a variable of the environment as well.
+//! The options of the program; each can be set by an environment variable as well.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::transport::{CallLimits, Networks};
 /// A coordinator of distributed transactions: it speaks DTM's protocol, and needs nothing but a file.
 ///
 /// Clients prepare and submit global transactions at `http://LISTEN/api/dtmsvr`; the coordinator calls their branches
-/// until all have succeeded. What it acknowledged is on the disk, and goes on after any crash.
+/// until all have succeeded. Acknowledged transactions are on disk, and go on after any crash.
 #[derive(Debug, Parser)]
 #[command(name = "branchwire", version)]
 pub(super) struct Options {
@@ -25,8 +25,8 @@ pub(super) struct Options {
     #[arg(long, env = "BRANCHWIRE_LISTEN", default_value = "127.0.0.1:36789", value_name = "HOST:PORT")]
     pub(super) listen: Listen,
 
-    /// Where transactions are kept: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`. HOST may
-    /// be several, `a:5432,b:5432`: the primary among them is used.
+    /// Where transactions are kept: `sqlite://FILE`, `postgres://USER@HOST/DATABASE` or `mysql://USER@HOST/DATABASE`.
+    /// HOST can be a list, `a:5432,b:5432`: the primary among them is used.
     #[arg(
         long,
         env = "BRANCHWIRE_STORE",
@@ -36,30 +36,30 @@ pub(super) struct Options {
     )]
     pub(super) store: String,
 
-    /// The time zone of the times in a MySQL or MariaDB store, such as `+08:00`: that of the DTM server that wrote them, or
-    /// is to read them.
+    /// The time zone of the times in a MySQL or MariaDB store, such as `+08:00`: the zone of the DTM server that wrote
+    /// them, or will read them.
     #[arg(long, env = "BRANCHWIRE_TIME_ZONE", default_value = "+00:00", value_parser = time_zone, value_name = "+HH:MM",
         allow_hyphen_values = true)]
     pub(super) time_zone: i32,
 
-    /// How large a SQLite store may become, in MiB, beside its log. Past that new transactions are refused, and the disk
-    /// keeps its room for others.
+    /// The largest size of a SQLite store in MiB, without its log. At this size new transactions are refused, and the
+    /// disk keeps room for others.
     #[arg(long, env = "BRANCHWIRE_SQLITE_MIB_MAX", value_name = "N")]
     pub(super) sqlite_mib_max: Option<u32>,
 
-    /// How long a prepared transaction waits for its submit before it is asked after.
+    /// How long a prepared transaction waits for its submit before query-prepared is called.
     #[arg(long, env = "BRANCHWIRE_TIMEOUT_TO_FAIL", default_value_t = Time(Defaults::default().timeout_to_fail), value_name = "TIME")]
     pub(super) timeout_to_fail: Time,
 
-    /// How long until a call without clear answer is repeated; doubles each time.
+    /// The time before the first retry of a call without a clear answer; doubles each time.
     #[arg(long, env = "BRANCHWIRE_RETRY_INTERVAL", default_value_t = Time(Defaults::default().retry_interval), value_name = "TIME")]
     pub(super) retry_interval: Time,
 
-    /// How long one call to a branch may take.
+    /// Timeout of one call to a branch.
     #[arg(long, env = "BRANCHWIRE_REQUEST_TIMEOUT", default_value_t = Time(Defaults::default().request_timeout), value_name = "TIME")]
     pub(super) request_timeout: Time,
 
-    /// The longest time between two looks at the store for what is due.
+    /// The longest time between two looks for due transactions in the store.
     #[arg(long, env = "BRANCHWIRE_CRON_INTERVAL", default_value_t = Time(Settings::default().cron_interval), value_name = "TIME")]
     pub(super) cron_interval: Time,
 
@@ -67,55 +67,55 @@ pub(super) struct Options {
     #[arg(long, env = "BRANCHWIRE_BRANCH_PROGRESS", default_value = "group", value_enum)]
     pub(super) branch_progress: BranchProgress,
 
-    /// How many calls to branches may be under way in all.
+    /// How many calls to branches may be in flight in all.
     #[arg(long, env = "BRANCHWIRE_CALLS_MAX", default_value_t = CallLimits::default().in_all, value_name = "N")]
     pub(super) calls_max: usize,
 
-    /// How many calls may be under way to one host.
+    /// How many calls may be in flight to one host.
     #[arg(long, env = "BRANCHWIRE_CALLS_PER_HOST", default_value_t = CallLimits::default().per_host, value_name = "N")]
     pub(super) calls_per_host: usize,
 
-    /// How many transactions may be in memory; past that new ones are refused with 503.
+    /// How many transactions may be in memory; beyond that new ones are refused with 503.
     #[arg(long, env = "BRANCHWIRE_IN_MEMORY_MAX", default_value_t = Settings::default().in_memory_max, value_name = "N")]
     pub(super) in_memory_max: usize,
 
-    /// How long finished transactions are kept: a time, or `forever`. If not given: a week on SQLite, else for ever.
+    /// How long finished transactions are kept: a time, or `forever`. Default: a week on SQLite, else for ever.
     #[arg(long, env = "BRANCHWIRE_RETENTION", value_parser = retention, value_name = "TIME")]
     pub(super) retention: Option<Retention>,
 
-    /// File with the keys that calls to branches are signed with: `ID:SECRET`, the first one signs. Or the keys
-    /// themselves in the variable `BRANCHWIRE_KEYS`. Without either, calls are not signed.
+    /// File with the keys for signing calls to branches, as `ID:SECRET`; the first one signs. The variable
+    /// `BRANCHWIRE_KEYS` can hold the keys themselves. Without either, calls are not signed.
     #[arg(long, env = "BRANCHWIRE_KEYS_FILE", value_name = "FILE")]
     pub(super) keys_file: Option<PathBuf>,
 
-    /// File with the bearer tokens of which clients must show one. Or the tokens themselves in the variable
-    /// `BRANCHWIRE_API_TOKENS`. Without either, the API is open to whoever reaches it.
+    /// File with the bearer tokens; clients must send one of them. The variable `BRANCHWIRE_API_TOKENS` can hold the
+    /// tokens themselves. Without either, the API is open to every host that reaches it.
     #[arg(long, env = "BRANCHWIRE_API_TOKENS_FILE", value_name = "FILE")]
     pub(super) api_tokens_file: Option<PathBuf>,
 
-    /// Networks that branches may be in, such as `10.0.0.0/8,::1`. Without this: all but link-local addresses and those
-    /// of the clouds' metadata services.
+    /// Networks that branches may be in, such as `10.0.0.0/8,::1`. Default: all but link-local addresses and the
+    /// clouds' metadata services.
     #[arg(long, env = "BRANCHWIRE_ALLOW_NETWORKS", value_name = "LIST")]
     pub(super) allow_networks: Option<Networks>,
 
-    /// What to log, to standard error: a level, or targets with levels, such as `info,branchwire_coordinator=debug`.
+    /// What to log to standard error: a level, or targets with levels, such as `info,branchwire_coordinator=debug`.
     #[arg(long, env = "BRANCHWIRE_LOG", default_value = "info", value_parser = log_filter, value_name = "FILTER")]
     pub(super) log: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum BranchProgress {
-    /// With the commit that ends the run, or earlier.
+    /// Durable with the commit that ends the run, or earlier.
     Group,
-    /// At once, and waited for.
+    /// Durable before the next call.
     Sync,
 }
 
 impl Options {
-    /// Reads the arguments, of which the first is the program's name, and the environment.
+    /// Parses the arguments, of which the first is the program's name, and the environment.
     ///
     /// # Errors
-    /// What is wrong with them; also the texts of `--help` and `--version`.
+    /// An invalid argument; also the texts of `--help` and `--version`.
     pub(super) fn read(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
         let mut command = Self::command().mut_args(|argument| {
             let value = argument.get_env().and_then(std::env::var_os);
@@ -126,8 +126,8 @@ impl Options {
     }
 }
 
-/// Gives an argument the value of its variable. An empty one counts as not set, and white space around a value is no
-/// part of it: files of variables and of secrets often end a value with a line end.
+/// Gives an argument the value of its variable. An empty variable counts as not set, and white space around a value is
+/// removed: files with variables or secrets often end a value with a line end.
 fn with_variable(argument: Arg, value: Option<OsString>) -> Arg {
     let Some(value) = value else { return argument };
     match value.to_str().map(str::trim) {

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 
-/// A secret from a file or from a variable of the environment: on the command line everybody could read it. An empty
-/// variable counts as not set, which the log says: somebody may have meant to give one.
+/// A secret from a file or from an environment variable: on the command line other users could read it. An empty
+/// variable counts as not set, with a warning in the log: it may be a mistake.
 pub(super) fn secret<T: FromStr<Err: Display>>(variable: &str, file: Option<&Path>) -> Result<Option<T>, String> {
     let value = std::env::var_os(variable);
     let is_empty = value.as_ref().is_some_and(|value| value.to_str().is_some_and(|text| text.trim().is_empty()));
@@ -13,7 +13,7 @@ pub(super) fn secret<T: FromStr<Err: Display>>(variable: &str, file: Option<&Pat
         tracing::warn!("{variable} is empty: it counts as not set");
     }
     let (name, text) = match (value.filter(|_| !is_empty), file) {
-        (Some(_), Some(_)) => return Err(format!("{variable} and {variable}_FILE are both given: which one counts?")),
+        (Some(_), Some(_)) => return Err(format!("{variable} and {variable}_FILE are both set: remove one of them")),
         (None, None) => return Ok(None),
         (Some(text), None) => {
             (variable.to_owned(), text.into_string().map_err(|_| format!("{variable} is not UTF-8"))?)

@@ -1,6 +1,6 @@
 //! The signals that end the program.
 
-/// The signals that end the program; caught from the start on, so that none is missed.
+/// The signals that end the program; caught from the start, so that none is missed.
 pub(super) struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,

@@ -1,4 +1,4 @@
-//! Values of options that have a form of their own: times, time zones, filters of the log.
+//! Values of options with a special form: times, time zones, log filters.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,8 +11,9 @@ use crate::Retention;
 
 /// A time zone, in seconds east of UTC.
 pub(super) fn time_zone(text: &str) -> Result<i32, String> {
-    crate::time_zone::parse(text)
-        .ok_or_else(|| "expected a time zone such as `+08:00` or `-03:30`; for summer time, the present one".to_owned())
+    crate::time_zone::parse(text).ok_or_else(|| {
+        "expected a time zone such as `+08:00` or `-03:30`; with summer time, the present offset".to_owned()
+    })
 }
 
 /// How long finished transactions are kept: a time, or `forever`.
@@ -46,12 +47,13 @@ impl fmt::Display for Time {
 
 /// What to log: a level, or targets with levels.
 ///
-/// `EnvFilter` takes any word for a target, so that a misspelt level would silence the log: a word alone must be a level.
+/// `EnvFilter` accepts any word as a target, so a misspelt level would silence the log. Therefore a single word must be
+/// a level.
 pub(super) fn log_filter(text: &str) -> Result<String, String> {
     let form = "expected a level (error, warn, info, debug, trace or off) or a list such as `info,branchwire=debug`";
     for word in text.split(',').map(str::trim) {
         if word.is_empty() || !word.contains(['=', '[', ':']) && word.parse::<LevelFilter>().is_err() {
-            return Err(format!("`{word}` is no level; {form}"));
+            return Err(format!("`{word}` is not a level; {form}"));
         }
     }
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| format!("{error}; {form}"))

@@ -1,4 +1,4 @@
-//! What a transaction is: everything about it that never changes.
+//! The definition of a transaction: everything about it that never changes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use super::Time;
 /// The longest interval between two calls of one branch, however often the interval was doubled: a day.
 pub(crate) const INTERVAL_MAX: Duration = Duration::from_hours(24);
 
-/// What must be left of a lease, beyond the time that a call may take, for the call to start.
+/// A call starts only if the lease lasts this much longer than the call's timeout.
 ///
-/// Stores with whole seconds round, and clocks of coordinators differ a little.
+/// Stores with whole seconds round times, and the clocks of coordinators differ a little.
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
-/// What must be left of a lease for a call to start.
+/// The least remaining lease with which a call may start.
 fn lease_min(request_timeout: Duration) -> Duration {
     request_timeout.saturating_add(LEASE_MARGIN)
 }
 
-/// The shortest lease: it has room for a few calls, one after another.
+/// The length of a lease: it has room for a few calls, one after another.
 fn lease(request_timeout: Duration) -> Duration {
     lease_min(request_timeout).saturating_mul(3)
 }
@@ -30,17 +30,17 @@ fn lease(request_timeout: Duration) -> Duration {
 /// branch adds to the definition.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Definition {
-    /// Its name.
+    /// Its gid.
     pub gid: Gid,
     /// Its pattern.
     pub trans_type: TransType,
-    /// When it was recorded first.
+    /// When it was first recorded.
     pub created: Time,
-    /// The address that answers whether the local transaction has committed; may be empty.
+    /// The address of query-prepared, which answers whether the local transaction has committed; may be empty.
     pub query_prepared: String,
-    /// What can be asked of its branches, in the order in which it was recorded. Each branch has one or more.
+    /// The ops of its branches, in the order in which they were recorded. Each branch has one or more.
     pub branches: Vec<Branch>,
-    /// All branches at once instead of one after another.
+    /// Whether all branches are called at once instead of one after another.
     pub concurrent: bool,
     /// Its intervals and limits.
     pub timing: Timing,
@@ -50,7 +50,7 @@ pub struct Definition {
     pub options: String,
     /// The client's `custom_data`, as stored and shown.
     pub custom_data: String,
-    /// What a store keeps besides, as JSON; empty if nothing.
+    /// More data of the store, as JSON; may be empty.
     pub ext_data: String,
 }
 
@@ -59,22 +59,22 @@ pub struct Definition {
 pub struct Branch {
     /// Its id.
     pub branch_id: BranchId,
-    /// What is asked of it.
+    /// The op.
     pub op: Op,
     /// Its address; an empty one counts as done.
     pub url: String,
-    /// The body it gets.
+    /// The body of its calls.
     pub payload: Bytes,
 }
 
-/// A coordinator's own settings, for whatever a transaction leaves open.
+/// A coordinator's own settings, for options that a transaction does not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Defaults {
-    /// How long a client may take to submit what it prepared, where the pattern has such a limit. DTM's: 35 s.
+    /// How long a client may take from prepare to submit, if the pattern has such a limit. DTM's: 35 s.
     pub timeout_to_fail: Duration,
-    /// How long until a call is repeated first. DTM's: 10 s.
+    /// The time before the first retry of a call. DTM's: 10 s.
     pub retry_interval: Duration,
-    /// How long one call may take. DTM's: 3 s.
+    /// The timeout of one call. DTM's: 3 s.
     pub request_timeout: Duration,
 }
 
@@ -89,22 +89,22 @@ impl Default for Defaults {
 }
 
 impl Defaults {
-    /// How long a coordinator holds a transaction that it takes from the store, before it knows what it took.
+    /// The lease on a transaction that is taken from the store, before its own settings are known.
     pub fn lease(&self) -> Duration {
         lease(self.request_timeout)
     }
 }
 
-/// The intervals and limits of one transaction: the client's, and the coordinator's defaults for the others.
+/// The intervals and limits of one transaction: from the client, or else the coordinator's defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timing {
-    /// How long, counted from its creation, the client may take to submit it. Each pattern says what happens then.
+    /// How long, counted from its creation, the client may take to submit it. The pattern decides what happens then.
     pub timeout_to_fail: Duration,
-    /// Where the interval between calls starts, and to what progress resets it.
+    /// The first interval between calls; progress resets the interval to it.
     pub retry_interval: Duration,
-    /// How long one call may take.
+    /// The timeout of one call.
     pub request_timeout: Duration,
-    /// A message's branches are not called earlier than this after the creation.
+    /// How long after the creation a message's branches may first be called.
     pub delay: Duration,
 }
 
@@ -113,7 +113,7 @@ impl Timing {
     pub fn new(options: &TransactionOptions, delay_s: u64, defaults: &Defaults) -> Self {
         let given = |seconds: i64| u64::try_from(seconds).ok().filter(|s| *s > 0).map(Duration::from_secs);
         let timeout_to_fail = given(options.timeout_to_fail);
-        // A short timeout also makes for short intervals: so DTM has it.
+        // A short timeout also shortens the interval, as in DTM.
         let short = timeout_to_fail.filter(|timeout| *timeout < defaults.retry_interval);
         Self {
             timeout_to_fail: timeout_to_fail.unwrap_or(defaults.timeout_to_fail),
@@ -123,12 +123,12 @@ impl Timing {
         }
     }
 
-    /// How long a run holds its transaction before it has to renew the lease.
+    /// The lease of a run; the run renews it before it ends.
     pub fn lease(&self) -> Duration {
         self.retry_interval.min(INTERVAL_MAX).max(lease(self.request_timeout))
     }
 
-    /// What must be left of the lease for a call to start.
+    /// The least remaining lease with which a call may start.
     pub(crate) fn lease_min(&self) -> Duration {
         lease_min(self.request_timeout)
     }

@@ -1,10 +1,10 @@
-//! What can happen to a transaction, and what then has to be done.
+//! The events of a transaction, and the commands that follow from them.
 
 use branchwire_protocol::{Answer, BranchId, Status, TransType};
 
 use super::{Branch, LastAnswer, State, Time};
 
-/// How a transaction comes into being.
+/// How a transaction is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Opening {
     /// `prepare`: recorded, nothing is called yet.
@@ -20,7 +20,7 @@ pub enum Event {
     Prepare,
     /// A client submits it.
     Submit,
-    /// A client gives it up.
+    /// A client aborts it.
     Abort {
         /// Why, in the client's words; may be empty.
         reason: String,
@@ -29,14 +29,14 @@ pub enum Event {
     RegisterBranch {
         /// The branch's id.
         branch_id: BranchId,
-        /// What can be asked of it; each has that id.
+        /// Its ops; each row has that id.
         rows: Vec<Branch>,
     },
-    /// An administrator ends it, whatever its branches did.
+    /// An administrator ends it, whatever the state of its branches.
     ForceStop,
-    /// An administrator wants it taken up now.
+    /// An administrator makes it due now.
     ResetNextCronTime,
-    /// It was due, and the store gave it to us.
+    /// It was due, and we have taken it from the store.
     Due {
         /// When our lease ends.
         until: Time,
@@ -45,9 +45,9 @@ pub enum Event {
     Asked(CallResult),
     /// The call of a branch has ended.
     Answered {
-        /// Which one, by its place in the definition.
+        /// The branch, by its index in the definition.
         branch: usize,
-        /// How.
+        /// The result.
         result: CallResult,
     },
     /// The process is about to stop, and makes no more calls.
@@ -57,9 +57,9 @@ pub enum Event {
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CallResult {
-    /// It was made, and this came of it.
+    /// The call was made, with this answer.
     Made(LastAnswer),
-    /// It was not made: too many calls are in flight.
+    /// The call was not made: too many calls are in flight.
     NotMade,
 }
 
@@ -107,9 +107,9 @@ impl Transition {
 /// Something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// Make the new state durable. What follows is done only once it is.
+    /// Make the new state durable. The commands after this one are performed only once it is.
     Save,
-    /// Hand the new state to the store without waiting for it: losing it costs one repeated call and no more.
+    /// Hand the new state to the store without waiting. If it is lost, calls are repeated, and nothing worse.
     Record,
     /// Tell the client that its request was accepted.
     Accept,
@@ -117,7 +117,7 @@ pub enum Command {
     Ask,
     /// Call this branch.
     Call(usize),
-    /// Tell those who wait for the run how it ended.
+    /// Report the end of the run to the waiting clients.
     Report(RunEnd),
 }
 
@@ -126,11 +126,11 @@ pub enum Command {
 pub enum RunEnd {
     /// All branches are done.
     Succeed,
-    /// A branch refused or works on it still: the transaction goes on later.
+    /// A branch refused, or is still working: the transaction goes on later.
     Ongoing,
     /// A branch gave no clear answer: the transaction goes on later.
     Unknown,
-    /// It was decided to roll the transaction back, which is not finished.
+    /// The transaction is being rolled back; that is not finished.
     RollingBack,
     /// The transaction was rolled back or stopped.
     Failed,
@@ -143,7 +143,7 @@ pub enum NotAllowed {
     /// Only a prepared transaction can be prepared again.
     #[error("current status '{0}', cannot prepare. FAILURE")]
     Prepare(Status),
-    /// Only a prepared or submitted one can be submitted. The word is spelled as DTM does, on which clients may match.
+    /// Only a prepared or submitted one can be submitted. The misspelling is DTM's; clients may match it.
     #[error("current status '{0}', cannot sumbmit. FAILURE")]
     Submit(Status),
     /// The pattern or the status does not allow an abort.
@@ -155,19 +155,19 @@ pub enum NotAllowed {
     /// The branch is registered already, and differs.
     #[error("branch '{0}' is registered already, with other addresses or data. FAILURE")]
     RegisteredOtherwise(BranchId),
-    /// One that has ended cannot be stopped.
+    /// A transaction that has ended cannot be stopped.
     #[error("global transaction force stop error. status: {0}. error: FAILURE")]
     ForceStop(Status),
 }
 
-/// Why nothing follows from an event.
+/// Why an event is not possible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
-    /// The client asked for what the status does not allow; nothing has changed.
+    /// The status does not allow the client's request; nothing has changed.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
-    /// Such an event cannot happen in such a status: a stored row that makes no sense, or a fault of the program.
-    /// The transaction is to be parked and shown.
+    /// The event cannot happen in this status: the stored row is corrupt, or the program has a bug. The transaction is
+    /// to be parked and shown.
     #[error("`{event}` cannot happen to a transaction that is `{status}`")]
     Impossible {
         /// The status.

@@ -1,12 +1,12 @@
 //! The state machine of a global transaction: state + event -> state + commands.
 //!
-//! Pure: no clock (the time is an argument), no randomness, no I/O, no await. Whoever drives it makes the commands
-//! happen, in their order, and reports what came of them as further events. So it can be tested exhaustively, and
-//! simulated through every crash.
+//! Pure: no clock (the time is an argument), no randomness, no I/O, no await. The runner performs the commands in their
+//! order, and reports the results as further events. So the engine can be tested exhaustively, and simulated through
+//! every crash.
 //!
-//! A transaction is run as a sequence of ops on its branches. Which calls a status wants, what an answer means, what a
-//! client may ask for and what happens when time is up is the pattern's (`pattern`); the table in `step` is the same
-//! for all of them.
+//! A transaction is run as a sequence of ops on its branches. The pattern (`pattern`) decides which calls a status
+//! wants, what an answer means, what a client may request, and what happens to an overdue transaction. The table in
+//! `step` is the same for all patterns.
 
 mod definition;
 mod event;

@@ -1,4 +1,5 @@
-//! What the table does for patterns that a message is not: branches are added, the direction changes, calls go back.
+//! The table with a pattern that does what messages never do: it adds branches, changes direction, and calls branches
+//! to undo.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -70,7 +71,7 @@ impl Played {
         Ok(&self.commands)
     }
 
-    /// The same, of events that are possible.
+    /// Plays several events, all of which must be possible.
     fn play(mut self, events: impl IntoIterator<Item = (u64, Event)>) -> Self {
         for (second, event) in events {
             self.on(second, event).expect("it is possible");

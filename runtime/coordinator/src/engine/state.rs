@@ -1,4 +1,4 @@
-//! Where a transaction stands: everything about it that changes.
+//! The state of a transaction: everything about it that changes.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use branchwire_protocol::{Answer, Status};
 use super::definition::INTERVAL_MAX;
 use super::{Definition, Time};
 
-/// The longest reason for a rollback, in characters: what DTM's tables hold.
+/// The longest reason for a rollback, in characters: the limit of DTM's tables.
 const REASON_CHARS_MAX: usize = 1_024;
 
-/// Where a transaction stands. All but `run` is durable.
+/// The state of a transaction. All but `run` is durable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     /// Its status.
     pub status: Status,
     /// The present interval between calls.
     pub interval: Duration,
-    /// When it is taken up next; while a run is under way, when its lease ends.
+    /// When it is due next; during a run, when its lease ends.
     pub due: Time,
     /// Who holds the lease.
     pub holder: Holder,
@@ -28,13 +28,13 @@ pub struct State {
     pub question: Calls,
     /// When it ended.
     pub ended: Option<Time>,
-    /// Why it was rolled back: the first reason that was given. May be empty.
+    /// Why it was rolled back: the first given reason. May be empty.
     pub rollback_reason: String,
-    /// What is under way in this process.
+    /// Its run in this process.
     pub run: Run,
 }
 
-/// Where a transaction goes.
+/// The direction of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// Everything is to be applied.
@@ -43,10 +43,10 @@ pub enum Direction {
     Back,
 }
 
-/// Where a branch's op stands.
+/// The state of a branch's op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BranchState {
-    /// `prepared` until it is done or, where the pattern allows that, has refused.
+    /// `prepared` until it is done or, if the pattern allows that, has refused.
     pub status: Status,
     /// When it was done.
     pub finished: Option<Time>,
@@ -54,16 +54,16 @@ pub struct BranchState {
     pub calls: Calls,
 }
 
-/// The calls of one op so far, for those who watch.
+/// The calls of one op so far, for operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Calls {
     /// How many were made.
     pub attempts: u32,
-    /// What came of the last one.
+    /// The result of the last one.
     pub last: Option<LastAnswer>,
 }
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LastAnswer {
     /// What it means.
@@ -83,7 +83,7 @@ pub enum Holder {
     Other(String),
 }
 
-/// What is under way for a transaction in this process.
+/// The run of a transaction in this process.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Run {
     /// Nothing.
@@ -92,31 +92,31 @@ pub enum Run {
     Asking,
     /// Branches are being called.
     Calling {
-        /// Those whose answers are still to come.
+        /// The branches whose calls are in flight, by index.
         open: BTreeSet<usize>,
-        /// The worst answer so far that was no success.
+        /// The worst answer so far other than a success.
         setback: Option<Setback>,
-        /// Whether the transaction has turned back since these calls were made: their answers are waited for, and
-        /// then the calls of the way back begin.
+        /// Whether the transaction has turned back since these calls were made. Their answers are awaited, and then the
+        /// calls to undo begin.
         turned: bool,
     },
 }
 
-/// Why a run has to be followed by another one; a later variant is worse.
+/// Why another run has to follow; a later variant is worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Setback {
-    /// The call was not made, since too many others are in flight: the interval stays.
+    /// The call was not made, because too many are in flight: the interval stays.
     NotCalled,
-    /// A branch works on it still: the interval stays.
+    /// A branch is still working: the interval stays.
     Ongoing,
     /// A branch that must succeed in the end refused: the interval doubles.
     Refused,
-    /// No clear answer: the interval doubles.
+    /// The answer is unknown: the interval doubles.
     Unknown,
 }
 
 impl State {
-    /// A transaction that was just recorded as prepared, and is taken up at `due` if its client does nothing.
+    /// A transaction that was just prepared, and is due at `due` if its client sends nothing more.
     pub(super) fn new(definition: &Definition, due: Time) -> Self {
         Self {
             status: Status::Prepared,
@@ -131,12 +131,12 @@ impl State {
         }
     }
 
-    /// Whether this process has something under way for it.
+    /// Whether this process is running it.
     pub fn is_running(&self) -> bool {
         self.run != Run::Idle
     }
 
-    /// Where it goes; `None` while that is not decided.
+    /// Its direction; `None` while that is not decided.
     pub fn direction(&self) -> Option<Direction> {
         match self.status {
             Status::Prepared => None,
@@ -145,7 +145,7 @@ impl State {
         }
     }
 
-    /// When a branch is called next; `None` if it is in flight, done, or its turn has not come yet.
+    /// When a branch is called next; `None` if its call is in flight, it is done, or its turn has not come yet.
     pub fn next_call(&self, branch: usize) -> Option<Time> {
         let waits = self.run == Run::Idle && !self.status.is_final();
         let asked_before = |branch: &&BranchState| !branch.is_done() && branch.calls.last.is_some();
@@ -158,19 +158,19 @@ impl State {
         self.due = until;
     }
 
-    /// Ends the run without a decision: taken up again at `due`.
+    /// Ends the run without a decision; the next one begins at `due`.
     pub(super) fn wait(&mut self, due: Time) {
         self.holder = Holder::Nobody;
         self.run = Run::Idle;
         self.due = due;
     }
 
-    /// The interval that follows an unclear answer.
+    /// Doubles the interval, after an unknown answer for example.
     pub(super) fn double_interval(&mut self) {
         self.interval = self.interval.saturating_mul(2).min(INTERVAL_MAX);
     }
 
-    /// Turns the transaction back, with the reason if it is the first one.
+    /// Turns the transaction back. The reason is kept if it is the first one.
     pub(super) fn turn_back(&mut self, definition: &Definition, reason: &str) {
         self.status = Status::Aborting;
         self.interval = definition.timing.retry_interval;

@@ -63,11 +63,11 @@ pub fn step(definition: &Definition, state: &State, event: Event, now: Time) -> 
         (Event::Due { until }, Status::Prepared | Status::Submitted | Status::Aborting) => {
             due(definition, state, until, now).ok_or(impossible)?
         }
-        // It ended between the store's giving it to us and now.
+        // It has ended after we took it from the store.
         (Event::Due { .. }, Status::Succeed | Status::Failed) => nothing(state),
 
         (Event::Asked(result), Status::Prepared) => asked(definition, state, result, now),
-        // Submitted, aborted or stopped while the question was in flight: its answer has no meaning any more.
+        // Submitted, aborted or stopped while query-prepared was in flight: the answer no longer matters.
         (Event::Asked(_), Status::Submitted | Status::Aborting | Status::Succeed | Status::Failed) => nothing(state),
 
         (Event::Answered { branch, result }, Status::Submitted | Status::Aborting) => {
@@ -75,7 +75,7 @@ pub fn step(definition: &Definition, state: &State, event: Event, now: Time) -> 
         }
         // Stopped while the call was in flight.
         (Event::Answered { .. }, Status::Failed) => nothing(state),
-        // Before a decision no branch is called, and success comes after the last answer.
+        // No branch is called before a decision, and success comes only after the last answer.
         (Event::Answered { .. }, Status::Prepared | Status::Succeed) => return Err(impossible),
 
         (Event::Stop, Status::Prepared | Status::Submitted | Status::Aborting) => stop(state, now),
@@ -91,7 +91,7 @@ fn accept(state: State) -> Transition {
     Transition::new(state, vec![Command::Accept])
 }
 
-/// `prepared` -> `submitted`, and on to its branches.
+/// `prepared` -> `submitted`; then its branches are called.
 fn submit(definition: &Definition, mut state: State, now: Time) -> Transition {
     state.status = Status::Submitted;
     let mut commands = vec![Command::Save, Command::Accept];
@@ -99,7 +99,7 @@ fn submit(definition: &Definition, mut state: State, now: Time) -> Transition {
     Transition::new(state, commands)
 }
 
-/// Adds a branch. The same branch again is acknowledged, one of the same id that differs is refused.
+/// Adds a branch. The same branch again is acknowledged; a different one with the same id is refused.
 fn register(
     definition: &Definition,
     mut state: State,
@@ -115,20 +115,20 @@ fn register(
     Ok(Transition { state, appended: rows, commands: vec![Command::Save, Command::Accept] })
 }
 
-/// Turns the transaction back, and on to the calls of that way, or to its end if the pattern has none. The commands that
-/// make this durable go first.
+/// Turns the transaction back, and begins the calls to undo; ends it if the pattern has none. The commands in `first`
+/// make this durable before.
 fn roll_back(definition: &Definition, mut state: State, reason: &str, first: &[Command], now: Time) -> Transition {
     state.turn_back(definition, reason);
     let mut commands = first.to_vec();
     if let Run::Calling { turned, .. } = &mut state.run {
-        // What is in flight is waited for: nothing may be undone before it is done.
+        // Wait for the calls in flight: a branch must not be undone before its call has ended.
         *turned = true;
         commands.push(Command::Report(RunEnd::RollingBack));
         return Transition::new(state, commands);
     }
     state.run = Run::Idle;
     let calls = begin(definition, &mut state, now).unwrap_or_else(|| {
-        // The pattern has no way back: nothing was called, so nothing is to be undone.
+        // The pattern undoes nothing: no branch was called in this status.
         state.end(Status::Failed, now);
         Vec::new()
     });
@@ -138,11 +138,11 @@ fn roll_back(definition: &Definition, mut state: State, reason: &str, first: &[C
     Transition::new(state, commands)
 }
 
-/// Begins the first run after a decision, under a new lease; the caller saves. Gives the calls to make then; `None` if
-/// the pattern does not use this status.
+/// Begins the first run after a decision, under a new lease; the caller adds the save. Returns the calls to make after
+/// it; `None` if the pattern does not use this status.
 fn begin(definition: &Definition, state: &mut State, now: Time) -> Option<Vec<Command>> {
     if appends(pattern::of(definition.trans_type)) {
-        // The decision closes the registration. The store gives the transaction back with all branches.
+        // The decision ends the registration of branches. The next run reads all of them from the store.
         state.wait(now);
         return Some(Vec::new());
     }
@@ -150,8 +150,8 @@ fn begin(definition: &Definition, state: &mut State, now: Time) -> Option<Vec<Co
     advance(definition, state, now)
 }
 
-/// Goes on under the present lease: to the next calls, to a later time, or to the end. `None` if the pattern does not use
-/// this status.
+/// Goes on under the present lease: makes the next calls, waits, or ends the transaction. `None` if the pattern does
+/// not use this status.
 fn advance(definition: &Definition, state: &mut State, now: Time) -> Option<Vec<Command>> {
     loop {
         match pattern::of(definition.trans_type).next(definition, state, now) {
@@ -166,7 +166,7 @@ fn advance(definition: &Definition, state: &mut State, now: Time) -> Option<Vec<
                 return Some(Vec::new());
             }
             Next::Calls(mut calls) => {
-                // An op without an address is done.
+                // An op without an address counts as done.
                 for index in calls.extract_if(.., |index| definition.branches[*index].url.is_empty()) {
                     state.branches[index].end(Status::Succeed, now);
                 }
@@ -180,7 +180,7 @@ fn advance(definition: &Definition, state: &mut State, now: Time) -> Option<Vec<
     }
 }
 
-/// A transaction that the store gave to us. `None` if the pattern does not use its status.
+/// Begins the run of a transaction that was taken from the store. `None` if the pattern does not use its status.
 fn due(definition: &Definition, mut state: State, until: Time, now: Time) -> Option<Transition> {
     state.hold(until);
     if state.is_running() {
@@ -202,11 +202,11 @@ fn due(definition: &Definition, mut state: State, until: Time, now: Time) -> Opt
     }
 }
 
-/// Goes on with the calls of a transaction that the store gave to us.
+/// Goes on with the calls of a transaction that was taken from the store.
 fn resume(definition: &Definition, mut state: State, until: Time, now: Time) -> Option<Transition> {
     let calls = advance(definition, &mut state, now)?;
     let mut commands = Vec::new();
-    // The lease under which the store gave it to us is durable. Only another lease, or a wait, needs another commit.
+    // The lease from taking it is durable. Only another lease, or a wait, needs another commit.
     if calls.is_empty() {
         commands.push(Command::Save);
     } else if !covers(definition, until, now) {
@@ -224,7 +224,8 @@ fn covers(definition: &Definition, until: Time, now: Time) -> bool {
 
 fn ask(definition: &Definition, mut state: State, until: Time, now: Time) -> Transition {
     if definition.query_prepared.is_empty() {
-        // Nobody to ask: neither outcome may be assumed. It waits for a submit, an abort, or an administrator.
+        // There is no query-prepared address, and neither outcome may be assumed. It waits for a submit, an abort, or
+        // an administrator.
         state.double_interval();
         wait_interval(definition, &mut state, now);
         return Transition::new(state, vec![Command::Save]);
@@ -247,7 +248,7 @@ fn overdue_at(definition: &Definition, status: Status) -> Option<Time> {
     }
 }
 
-/// Ends the run without a decision: taken up again after the interval, or when it becomes overdue.
+/// Ends the run without a decision; the next one begins after the interval, or when it becomes overdue.
 fn wait_interval(definition: &Definition, state: &mut State, now: Time) {
     let due = now.after(state.interval);
     let overdue = overdue_at(definition, state.status).filter(|time| now < *time);
@@ -322,7 +323,7 @@ fn answered(definition: &Definition, mut state: State, branch: usize, result: Ca
     }
 }
 
-/// The run ends with something left to do.
+/// Ends the run before the transaction is finished.
 fn pause(definition: &Definition, mut state: State, setback: Setback, now: Time) -> Transition {
     let end = match setback {
         Setback::NotCalled | Setback::Ongoing | Setback::Refused => RunEnd::Ongoing,
@@ -337,7 +338,7 @@ fn pause(definition: &Definition, mut state: State, setback: Setback, now: Time)
     Transition::new(state, vec![Command::Save, Command::Report(end)])
 }
 
-/// All that was called has answered, and nothing is to be called again: the next calls, or the end.
+/// All calls have been answered, and none is to be repeated: makes the next calls, or ends.
 fn go_on(definition: &Definition, mut state: State, turned: bool, now: Time) -> Transition {
     let calls = advance(definition, &mut state, now).unwrap_or_default();
     if calls.is_empty() {
@@ -363,7 +364,7 @@ fn force_stop(mut state: State, now: Time) -> Transition {
     Transition::new(state, vec![Command::Save, Command::Accept, Command::Report(RunEnd::Failed)])
 }
 
-/// Makes it due; what is running is on its way already.
+/// Makes it due now, unless it is running.
 fn due_now(mut state: State, now: Time) -> Transition {
     if state.is_running() {
         return accept(state);
@@ -372,7 +373,7 @@ fn due_now(mut state: State, now: Time) -> Transition {
     Transition::new(state, vec![Command::Save, Command::Accept])
 }
 
-/// Gives the lease back, so that the next process need not wait for its end.
+/// Gives up the lease, so that the next process need not wait for its end.
 fn stop(mut state: State, now: Time) -> Transition {
     if !state.is_running() {
         return nothing(state);

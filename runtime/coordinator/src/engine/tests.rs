@@ -42,7 +42,7 @@ fn answered(branch: usize, answer: Answer) -> Event {
     Event::Answered { branch, result: answer.into() }
 }
 
-/// Plays events at the second each comes with; gives the last step.
+/// Plays events, each at its second; returns the last transition.
 fn play(definition: &Definition, opening: Opening, events: &[(u64, Event)]) -> Transition {
     let first = create(definition, opening, START);
     events.iter().fold(first, |before, (second, event)| {
@@ -161,7 +161,7 @@ fn a_repeated_submit_is_acknowledged_and_runs_nothing() {
     let waiting = play(&definition, Opening::Submit, &[(1, answered(0, Answer::Unknown))]).state;
     let elsewhere = State { run: Run::Idle, holder: Holder::Other("another".to_owned()), ..running.clone() };
     for state in [running, waiting, elsewhere] {
-        // Also when its time has come: then the store gives it to whoever asks first.
+        // Even when it is due: then the first coordinator that asks takes it from the store.
         for second in [1, 60] {
             let again = step(&definition, &state, Event::Submit, at(second)).unwrap();
             assert_eq!((again.commands, again.state), (vec![Command::Accept], state.clone()));
@@ -270,7 +270,7 @@ proptest! {
                     state = next.state;
                 }
                 Err(EngineError::NotAllowed(_)) => {}
-                // Only answers of branches that were never called, since nobody makes those up but this test.
+                // Only answers of branches that were never called; only this test invents those.
                 Err(EngineError::Impossible { event, .. }) => prop_assert_eq!(event, "answered"),
             }
         }
@@ -313,7 +313,7 @@ fn check_step(definition: &Definition, before: Option<&State>, step: &Transition
             let recorded = saves || commands.first() == Some(&Command::Record);
             for (branch, (before, after)) in definition.branches.iter().zip(before.branches.iter().zip(&state.branches))
             {
-                // Branches without an address are done without a call, and ride with the next save.
+                // Branches without an address are done without a call, and are written with the next save.
                 assert!(
                     recorded || before.status == after.status || branch.url.is_empty(),
                     "progress goes to the store"
@@ -328,7 +328,7 @@ fn check_step(definition: &Definition, before: Option<&State>, step: &Transition
     assert!(state.interval > Duration::ZERO, "no hot loop");
 }
 
-/// Lets a transaction come to its end with branches that do what they are asked.
+/// Runs a transaction to its end; all its branches succeed.
 fn ends(definition: &Definition, mut state: State, mut now: Time) -> bool {
     if state.is_running() {
         state = step(definition, &state, Event::Stop, now).expect("a run can be stopped").state;

@@ -1,16 +1,16 @@
-//! A moment, as a value.
+//! A point in time, as a value.
 
 use std::time::Duration;
 
-/// A moment: whole milliseconds since the Unix epoch, up to the end of the year 9999.
+/// A point in time: whole milliseconds since the Unix epoch, up to the end of the year 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Time(i64);
 
 impl Time {
-    /// The last moment that every store and every RFC 3339 reader can express: the end of the year 9999.
+    /// The last time that every store and every RFC 3339 reader can express: the end of the year 9999.
     pub const MAX: Self = Self(253_402_300_799_000);
 
-    /// The moment `millis` milliseconds after the Unix epoch, cut to what can be expressed (1970 to [`Time::MAX`]).
+    /// The time `millis` milliseconds after the Unix epoch, clamped to 1970 and [`Time::MAX`].
     pub const fn from_millis(millis: i64) -> Self {
         if millis < 0 {
             Self(0)
@@ -26,19 +26,19 @@ impl Time {
         self.0
     }
 
-    /// Seconds since the Unix epoch, rounded up: for stores with whole seconds, in which nothing may come too early.
+    /// Seconds since the Unix epoch, rounded up: for stores with whole seconds, where a time must not become earlier.
     pub const fn whole_seconds(self) -> i64 {
         (self.0 + 999) / 1000
     }
 
-    /// This moment plus `wait`; [`Time::MAX`] if that is later than it.
+    /// This time plus `wait`, at most [`Time::MAX`].
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         Self::from_millis(self.0.saturating_add(wait))
     }
 
-    /// How long it is from this moment until `later`; zero if that has passed.
+    /// The duration from this time until `later`; zero if `later` has passed.
     pub fn until(self, later: Self) -> Duration {
         Duration::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
     }

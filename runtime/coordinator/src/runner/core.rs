@@ -1,4 +1,4 @@
-//! What all parts of a running coordinator share, and what happens to one transaction at a time.
+//! The shared data of a running coordinator, and the handling of events, one at a time for each transaction.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +19,13 @@ use crate::metrics::Metrics;
 use crate::store::{CorruptRow, Journal, JournalError, ResetDue, Row, Store, StoreError, Write, new_owner};
 use crate::transport::Transport;
 
-/// How often a request is tried again that met a row which others had changed.
+/// How often a request is tried if other coordinators keep changing its row.
 const ATTEMPTS: usize = 8;
 
-/// How often a transaction is looked at that another coordinator runs, and whose end somebody waits for.
+/// How often to read a transaction that another coordinator runs, while a client waits for its end.
 const LOOK_ELSEWHERE: Duration = Duration::from_millis(250);
 
-/// What all parts of a running coordinator share.
+/// The shared data of a running coordinator.
 pub(crate) struct Core {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Clock,
@@ -33,7 +33,7 @@ pub(crate) struct Core {
     pub(super) metrics: Arc<Metrics>,
     pub(super) journal: Journal,
     pub(super) transport: Arc<dyn Transport>,
-    /// The name of this coordinator in the rows it holds; another one at each start.
+    /// The name of this coordinator in the rows that it has a lease on; a new one at each start.
     pub(super) owner: String,
     pub(super) slots: Slots,
     pub(crate) schedule: Schedule,
@@ -50,41 +50,41 @@ pub(crate) enum RequestError {
     NotAllowed(#[from] NotAllowed),
     #[error("no TransGlobal with gid: {0} found")]
     NotFound(Gid),
-    #[error("the stored transaction makes no sense: {0}")]
+    #[error("the stored transaction is corrupt: {0}")]
     Corrupt(#[from] CorruptRow),
-    #[error("the stored transaction makes no sense: {0}")]
+    #[error("the stored transaction is corrupt: {0}")]
     Impossible(EngineError),
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("too many transactions are under way")]
+    #[error("too many transactions are in memory")]
     Busy,
-    #[error("the transaction was changed by others again and again")]
+    #[error("other coordinators kept changing the transaction")]
     Contended,
-    #[error("the coordinator failed inside")]
+    #[error("an internal error of the coordinator")]
     Panicked,
 }
 
-/// What is left to do after an event: the calls.
+/// The calls to make after an event.
 pub(super) struct Calls {
     pub(super) slot: Arc<Slot>,
     pub(super) definition: Arc<Definition>,
     pub(super) commands: Vec<Command>,
-    /// When the lease ends under which they are made.
+    /// When the lease ends; they are made before that.
     pub(super) lease: Time,
 }
 
-/// Why a transition was not performed. What the slot knows is then of no use any more.
+/// Why a transition was not performed. The slot's content is then out of date.
 #[derive(Debug)]
 pub(super) enum Failed {
-    /// Somebody else has changed the row.
+    /// Another coordinator has changed the row.
     Stale,
-    /// The store could not, or may not have.
+    /// The store did not write, or it is unknown whether it did.
     Journal(JournalError),
 }
 
-/// How a run ended, or where its end will be known.
+/// How a run ended, or where to wait for its end.
 enum Ending {
     Known(Ended),
     /// It runs here.
@@ -93,12 +93,12 @@ enum Ending {
     Elsewhere,
 }
 
-/// What is known of a transaction that an event is about, beside what is in memory.
+/// What the source of an event knows about the transaction.
 enum Known {
     Nothing,
-    /// What the client says, who may be the first to speak of it.
+    /// The client's definition; the transaction may be new.
     Definition(Arc<Definition>),
-    /// Its row: the store has just given it to us.
+    /// Its row, just taken from the store.
     Row(Box<Row>),
 }
 
@@ -127,7 +127,7 @@ impl Core {
         })
     }
 
-    /// Gives back what a former process held, and starts looking for what is due.
+    /// Ends the leases of former processes, and starts to look for due transactions.
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), StoreError> {
         self.store.release_all(self.clock.now()).await?;
         let others = self.store.left_to_others().await?;
@@ -141,14 +141,14 @@ impl Core {
         Ok(())
     }
 
-    /// Makes no more calls, waits for the answers of those under way and puts down how far it came; at most for `grace`.
+    /// Makes no more calls, waits at most `grace` for the calls in flight, and records the progress.
     pub(crate) async fn stop(&self, grace: Duration) {
         self.stopping.cancel();
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
             tracing::warn!(
                 runs = self.tasks.len(),
-                "stopped with calls under way; they are repeated at the next start"
+                "stopped with calls in flight; they are repeated at the next start"
             );
         }
     }
@@ -166,13 +166,13 @@ impl Core {
         let gid = definition.gid.clone();
         match self.request(gid.clone(), Event::Submit, Known::Definition(Arc::new(definition)), true).await? {
             Ending::Known(end) => Ok(end),
-            // A run that lost its transaction does not report.
+            // A run that lost its transaction sends no report.
             Ending::Here(end) => Ok(end.await.unwrap_or(RunEnd::Unknown.into())),
             Ending::Elsewhere => self.ended_elsewhere(&gid).await,
         }
     }
 
-    /// Looks at a row until the coordinator that holds it has ended its run.
+    /// Polls a row until the coordinator with the lease has ended its run.
     async fn ended_elsewhere(&self, gid: &Gid) -> Result<Ended, RequestError> {
         loop {
             let row = self.store.load(gid.as_str()).await?.ok_or_else(|| RequestError::NotFound(gid.clone()))?;
@@ -194,7 +194,7 @@ impl Core {
         }
     }
 
-    /// Anything that is asked of a transaction which must be there.
+    /// Handles an event of a transaction that must exist.
     pub(crate) async fn tell(self: &Arc<Self>, gid: Gid, event: Event) -> Result<(), RequestError> {
         self.request(gid, event, Known::Nothing, false).await.map(drop)
     }
@@ -206,7 +206,7 @@ impl Core {
         known: Known,
         wait: bool,
     ) -> Result<Ending, RequestError> {
-        // Promptly, and before anything is recorded.
+        // Checked first, so that a refused request does not wait and records nothing.
         if matches!(known, Known::Definition(_))
             && self.slots.len() >= self.settings.in_memory_max
             && !self.slots.has(&gid)
@@ -224,7 +224,7 @@ impl Core {
         task.await.unwrap_or(Err(RequestError::Panicked))
     }
 
-    /// A transaction that the store gave to us; returns when its run has ended.
+    /// Runs a transaction that was taken from the store; returns when its run has ended.
     pub(crate) async fn due(self: Arc<Self>, row: Row, until: Time) {
         let gid = row.gid.clone();
         let reason = match Gid::new(gid.as_str()) {
@@ -233,16 +233,16 @@ impl Core {
                 Ok((calls, _)) if calls.commands.is_empty() => return,
                 Ok((calls, _)) => return self.drive(calls).await,
                 Err(error @ (RequestError::Corrupt(_) | RequestError::Impossible(_))) => error.to_string(),
-                Err(error) => return tracing::warn!(gid, %error, "a due transaction was not taken up"),
+                Err(error) => return tracing::warn!(gid, %error, "a due transaction was not resumed"),
             },
         };
-        tracing::error!(gid, reason, "a transaction that makes no sense is parked");
+        tracing::error!(gid, reason, "a corrupt transaction is parked");
         if let Err(error) = self.journal.write(Write::Park { gid: gid.clone(), reason }).await {
             tracing::error!(gid, %error, "it could not be parked");
         }
     }
 
-    /// One event of a transaction, from the look at its state to the durable change.
+    /// Handles one event of a transaction, from reading its state to the durable change.
     async fn act(
         &self,
         gid: &Gid,
@@ -290,7 +290,7 @@ impl Core {
         Err(RequestError::Contended)
     }
 
-    /// What follows from the event; `None` if the slot is out of date. The slot is loaded then.
+    /// Loads the slot, and decides what follows from the event; `None` if the slot is out of date.
     async fn decide(
         &self,
         gid: &Gid,
@@ -303,14 +303,14 @@ impl Core {
             Event::Submit => Some(Opening::Submit),
             _ => None,
         };
-        // Prepared by another coordinator, probably. To find that out by trying to create it would cost a commit.
+        // Another coordinator has probably prepared it: read it. An attempt to create it would cost a commit.
         if matches!((&*held, known, opening), (Held::Empty, Known::Definition(_), Some(Opening::Submit)))
             && self.store.is_shared()
             && let Some(row) = self.store.load(gid.as_str()).await?
         {
             *held = self.loaded(&row)?;
         }
-        // What others may have changed meanwhile: whether it is prepared still, and its branches.
+        // Other coordinators may have changed its status or its branches in the meantime.
         let may_differ = matches!(event, Event::Prepare | Event::RegisterBranch { .. });
         let running = matches!(&*held, Held::Loaded(loaded) if loaded.state.is_running());
         match (&*held, known, opening) {
@@ -330,7 +330,7 @@ impl Core {
         if let Event::Due { until } = event
             && !loaded.state.is_running()
         {
-            // The store made us the holder when it gave the transaction to us.
+            // The store made us the owner when we took the transaction.
             loaded.state.holder = Holder::Us;
             loaded.state.due = *until;
         }
@@ -351,7 +351,7 @@ impl Core {
         Ok(Held::Loaded(Box::new(Loaded::new(Arc::new(definition), state, true))))
     }
 
-    /// Makes what is due later than after `timeout` due now.
+    /// Makes transactions due now that are due later than after `timeout`.
     pub(crate) async fn reset_due(&self, timeout: Duration, limit: u32) -> Result<ResetDue, StoreError> {
         let now = self.clock.now();
         let done = self.store.reset_due(now, now.after(timeout), limit).await?;
@@ -359,7 +359,7 @@ impl Core {
         Ok(done)
     }
 
-    /// Whether this process can do its work.
+    /// Checks that this process can do its work.
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {
         if self.stopping.is_cancelled() {
             return Err(StoreError::Unavailable("the coordinator is stopping".to_owned()));
@@ -387,7 +387,7 @@ fn event_of(opening: Opening) -> Event {
     }
 }
 
-/// The end of the run, if it has ended, or where it will be heard of.
+/// The end of the run if it has ended, or else where to wait for it.
 fn wait_for(loaded: &mut Loaded, wait: bool) -> Ending {
     if wait && loaded.state.is_running() {
         let (end, run) = oneshot::channel();
@@ -400,7 +400,7 @@ fn wait_for(loaded: &mut Loaded, wait: bool) -> Ending {
     }
 }
 
-/// How the last run of a transaction ended, as far as its state says that.
+/// How the last run of a transaction ended, as far as its state shows.
 fn end_so_far(state: &State) -> Ended {
     let end = match state.status {
         Status::Prepared | Status::Submitted => RunEnd::Ongoing,

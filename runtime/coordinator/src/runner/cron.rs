@@ -1,4 +1,4 @@
-//! When to look at the store for what is due: neither late, nor without need.
+//! Looks in the store for due transactions: in time, but no more often than necessary.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ const TAKE_MAX: usize = 256;
 /// How long to wait after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
-/// How often what is in memory is looked through for what others have carried on with.
+/// How often to remove transactions from memory that other coordinators have taken over.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 
 impl Core {
-    /// Takes up whatever is due, until the process stops.
+    /// Runs due transactions, until the process stops.
     pub(crate) async fn schedule(self: Arc<Self>) {
         let mut expired = self.clock.now();
         while !self.stopping.is_cancelled() {
@@ -28,7 +28,7 @@ impl Core {
                 Ok(true) => {}
                 Ok(false) => self.rest().await,
                 Err(error) => {
-                    tracing::error!(%error, "the store cannot be asked for what is due");
+                    tracing::error!(%error, "due transactions cannot be read from the store");
                     tokio::select! {
                         biased;
                         () = tokio::time::sleep(STORE_PAUSE) => {}
@@ -39,8 +39,8 @@ impl Core {
         }
     }
 
-    /// Waits until something may be due. Several coordinators may share the store: others' rows are seen at the cron's
-    /// pace.
+    /// Waits until a transaction may be due. Rows of other coordinators on the same store are noticed only at the cron
+    /// interval.
     async fn rest(&self) {
         let cron = tokio::time::sleep(self.settings.cron_interval);
         tokio::pin!(cron);
@@ -52,16 +52,16 @@ impl Core {
                 () = tokio::time::sleep(wait) => return,
                 () = &mut cron => return,
                 () = self.stopping.cancelled() => return,
-                // Something is due earlier than what was known, which is no reason to ask the store before that time: where
-                // one message comes after the other, each would cost a question.
+                // A transaction will be due earlier than was known. Wait for its time instead of asking the store at
+                // once: otherwise each message of a sequence would cost a query.
                 () = self.schedule.earlier.notified() => {}
             }
         }
     }
 
-    /// Whether there may be more to take at once.
+    /// Takes due transactions; returns whether there may be more to take at once.
     async fn take_due(self: &Arc<Self>) -> Result<bool, crate::store::StoreError> {
-        // A place first, then the work: what is taken can be run.
+        // First get a permit, then take: so each taken transaction can run.
         let Ok(first) = self.runs.clone().acquire_owned().await else { return Ok(false) };
         let limit = TAKE_MAX.min(self.runs.available_permits() + 1);
         self.schedule.forget();

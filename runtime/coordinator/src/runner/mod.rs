@@ -1,8 +1,8 @@
-//! Drives the engine: performs its commands, in their order, and tells it what came of them.
+//! Drives the engine: performs its commands in their order, and reports the results as events.
 //!
-//! Each transaction has a slot; whoever acts on it has the slot's lock, and keeps it until what was decided is durable.
-//! Branches are called without the lock. No task that may be cancelled acts on a slot: a client that hangs up does not
-//! stop what it asked for.
+//! Each transaction has a slot. A task that acts on it takes the slot's lock, and keeps it until the decision is
+//! durable. Branches are called without the lock. No task that can be cancelled acts on a slot: a client that
+//! disconnects does not stop its request.
 
 mod core;
 mod cron;

@@ -15,7 +15,7 @@ use crate::store::{BranchChange, Change, Outcome, Write, calls};
 use crate::transport::{Call, CallError, Response};
 
 impl Core {
-    /// Performs a transition's commands up to its calls, which the caller makes. Only then does the new state count.
+    /// Performs a transition's commands up to its calls, and then replaces the state. The caller makes the calls.
     pub(super) async fn perform(&self, loaded: &mut Loaded, next: Transition) -> Result<Vec<Command>, Failed> {
         let Transition { state, appended, commands } = next;
         let newly_done = newly_done(&loaded.state, &state);
@@ -28,12 +28,12 @@ impl Core {
                 Command::Record if self.settings.branch_progress_sync => self.save(loaded, &state, &appended).await?,
                 Command::Record => {
                     let change = self.change(loaded, &state, &newly_done);
-                    // If the queue is full the progress is lost for now: the end of the run writes it again.
+                    // If the queue is full this progress is not written; the end of the run writes it again.
                     drop(self.journal.push(Write::Change(change)));
                 }
                 Command::Ask | Command::Call(_) => calls.push(command),
                 Command::Report(end) => ends.push(end),
-                // Who asked is told by the return.
+                // The return of this function is the acknowledgement.
                 Command::Accept => {}
             }
         }
@@ -54,7 +54,7 @@ impl Core {
         let write = if loaded.stored {
             let mut change = self.change(loaded, state, &loaded.unsaved);
             change.appended = appended.to_vec();
-            // Once a run, and only if there was trouble.
+            // Once a run, and only if a call did not succeed at the first attempt.
             change.ext_data = if state.is_running() { None } else { calls::ext_data(&loaded.definition, state) };
             Write::Change(change)
         } else {
@@ -75,7 +75,7 @@ impl Core {
         }
     }
 
-    /// No call starts unless what is left of the lease has room for it; the store may have taken long to say so.
+    /// Renews the lease if it has no room for a call any more: the store may have been slow.
     async fn renew_if_short(&self, loaded: &mut Loaded) -> Result<(), Failed> {
         let timing = loaded.definition.timing;
         while self.clock.now().until(loaded.state.due) <= timing.lease_min() {
@@ -113,7 +113,7 @@ impl Core {
         }
     }
 
-    /// Makes the calls, and those that follow from their answers, until the run has ended.
+    /// Makes the calls, and those that follow from the answers, until the run has ended.
     pub(super) async fn drive(self: Arc<Self>, calls: Calls) {
         let Calls { slot, definition, mut commands, mut lease } = calls;
         let mut calls = FuturesUnordered::new();
@@ -125,14 +125,14 @@ impl Core {
             let event = match calls.next().await {
                 Some(event) => event,
                 None if commands.is_empty() => return,
-                // Held back, and now given up.
+                // The call was delayed, and is now given up.
                 None => {
                     commands.clear();
                     Event::Stop
                 }
             };
             let mut held = slot.lock().await;
-            // Taken from us, or stopped by somebody: the answers that are still to come mean nothing.
+            // Another coordinator took the transaction, or a request ended it: the remaining answers have no effect.
             let Held::Loaded(loaded) = &mut *held else { return };
             let gid = definition.gid.as_str();
             let next = match step(&loaded.definition, &loaded.state, event, self.clock.now()) {
@@ -148,7 +148,7 @@ impl Core {
                     lease = loaded.state.due;
                 }
                 Err(error) => {
-                    // Whoever holds it now goes on; if that is still us, it is due when the lease ends.
+                    // The present owner goes on; if that is still us, it is due again when the lease ends.
                     tracing::warn!(gid, ?error, "a run lost its transaction");
                     return self.slots.remove(&slot, &mut held);
                 }
@@ -157,7 +157,7 @@ impl Core {
         }
     }
 
-    /// Makes one call, if its turn comes while the lease has room for it.
+    /// Makes one call, if it gets its turn while the lease has room for it.
     async fn call(&self, definition: &Arc<Definition>, command: Command, lease: Time) -> Event {
         let (call, branch) = match command {
             Command::Call(index) => (Call::branch(definition, index), Some(index)),
@@ -168,7 +168,7 @@ impl Core {
         let start = tokio::time::Instant::now();
         let response = match call {
             Ok(mut call) => {
-                // Another coordinator may take the transaction when the lease ends.
+                // Another coordinator may take the transaction when the lease ends, so a late call is not made.
                 let room = self.clock.now().until(lease).saturating_sub(definition.timing.lease_min());
                 call.turn_timeout = call.turn_timeout.min(room);
                 self.transport.call(call).await
@@ -213,7 +213,7 @@ fn log(definition: &Definition, branch: Option<usize>, result: CallResult, error
     }
 }
 
-/// Tells those who wait; they may have gone.
+/// Reports to the waiting clients; some may have disconnected.
 fn report(loaded: &mut Loaded, end: RunEnd) {
     for waiter in loaded.waiters.drain(..) {
         let _ = waiter.send(Ended { end, reason: loaded.state.rollback_reason.clone() });

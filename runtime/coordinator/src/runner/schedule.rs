@@ -1,4 +1,4 @@
-//! The time at which something is due next.
+//! The time at which the next transaction is due.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use crate::engine::Time;
 
-/// The time at which something is due next, as far as this process knows.
+/// The time at which the next transaction is due, as far as this process knows.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     next: AtomicI64,
@@ -18,21 +18,21 @@ impl Schedule {
         Self { next: AtomicI64::new(0), earlier: Notify::new() }
     }
 
-    /// Something is due at this time.
+    /// A transaction is due at this time.
     pub(crate) fn due_at(&self, due: Time) {
         if self.next.fetch_min(due.as_millis(), Ordering::AcqRel) > due.as_millis() {
             self.earlier.notify_one();
         }
     }
 
-    /// The time may have moved: look at the store now.
+    /// The clock may have jumped: look at the store now.
     #[cfg(feature = "testing")]
     pub(crate) fn look_now(&self) {
         self.next.store(0, Ordering::Release);
         self.earlier.notify_one();
     }
 
-    /// Forgets what is known: it is about to be asked of the store. What is saved from now on counts.
+    /// Forgets the known time, before the store is asked. Times that are saved from now on count.
     pub(super) fn forget(&self) {
         self.next.store(Time::MAX.as_millis(), Ordering::Release);
     }

@@ -1,24 +1,24 @@
-//! How a runner works, with the coordinator's defaults.
+//! The settings of a runner, with the coordinator's defaults.
 
 use std::time::Duration;
 
 use crate::engine::Defaults;
 
-/// How a runner works.
+/// The settings of a runner.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) defaults: Defaults,
-    /// The longest time between two looks at the store.
+    /// The longest time between two looks for due transactions in the store.
     pub(crate) cron_interval: Duration,
     /// How many transactions taken from the store run at once.
     pub(crate) runs_max: usize,
-    /// How many transactions with nothing under way stay in memory.
+    /// How many idle transactions stay in memory.
     pub(crate) idle_max: usize,
     /// How many transactions may be in memory before new ones are refused.
     pub(crate) in_memory_max: usize,
     /// How long finished transactions are kept; `None`: for ever.
     pub(crate) retention: Option<Duration>,
-    /// Whether the progress of branches is waited for.
+    /// Whether each branch's progress is durable before the next call.
     pub(crate) branch_progress_sync: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The transactions in memory: one slot a gid, so that what happens to one transaction happens in turn.
+//! The transactions in memory: one slot for each gid, so that the events of one transaction are handled in turn.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,36 +8,36 @@ use tokio::sync::oneshot;
 
 use crate::engine::{Definition, RunEnd, State, Time};
 
-/// A place for one transaction. Whoever has the lock may act on it.
+/// The slot of one transaction. Only the task with its lock may act on the transaction.
 #[derive(Debug)]
 pub(crate) struct Slot {
     gid: Gid,
     held: tokio::sync::Mutex<Held>,
 }
 
-/// What is known of the transaction.
+/// The content of a slot.
 #[derive(Debug)]
 pub(crate) enum Held {
     /// Nothing yet.
     Empty,
-    /// What the store has, and what is under way.
+    /// The stored transaction, and its run.
     Loaded(Box<Loaded>),
-    /// The slot is out of the map: look it up again.
+    /// The slot was removed from the map: look it up again.
     Gone,
 }
 
 /// A transaction in memory.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    /// What it is.
+    /// The transaction.
     pub(crate) definition: Arc<Definition>,
-    /// Where it stands; but for branches in `unsaved`, as the store has it.
+    /// Its state, as the store has it except for the branches in `unsaved`.
     pub(crate) state: State,
     /// Whether the store has it.
     pub(crate) stored: bool,
     /// Branches whose status the store may not have yet.
     pub(crate) unsaved: Vec<usize>,
-    /// Who waits for the end of the run.
+    /// The clients that wait for the end of the run.
     pub(crate) waiters: Vec<oneshot::Sender<Ended>>,
 }
 
@@ -56,14 +56,14 @@ impl From<RunEnd> for Ended {
 }
 
 impl Loaded {
-    /// A transaction that the store has or, if `stored` is false, is about to get.
+    /// A transaction that is in the store or, if `stored` is false, is about to be written.
     pub(crate) fn new(definition: Arc<Definition>, state: State, stored: bool) -> Self {
         Self { definition, state, stored, unsaved: Vec::new(), waiters: Vec::new() }
     }
 }
 
 impl Slot {
-    /// Waits for the turn.
+    /// Waits for the lock.
     pub(crate) async fn lock(&self) -> tokio::sync::MutexGuard<'_, Held> {
         self.held.lock().await
     }
@@ -73,7 +73,7 @@ impl Slot {
 #[derive(Debug)]
 pub(crate) struct Slots {
     map: Mutex<HashMap<Gid, Arc<Slot>>>,
-    /// So many transactions at most stay in memory with nothing under way.
+    /// How many idle transactions stay in memory.
     idle_max: usize,
 }
 
@@ -98,10 +98,10 @@ impl Slots {
         self.map().contains_key(gid)
     }
 
-    /// Takes a slot out of the map if nothing is under way in it and nothing soon will be.
+    /// Removes a slot from the map if it is idle and no event is expected soon.
     ///
-    /// A prepared transaction stays until it is overdue, since its submit is expected; one that waits comes back by its
-    /// due time.
+    /// A prepared transaction stays until it is overdue, since its submit is expected. A waiting one is read again when
+    /// it is due.
     pub(crate) fn release(&self, slot: &Arc<Slot>, held: &mut Held) {
         let keep = match held {
             Held::Empty | Held::Gone => false,
@@ -116,7 +116,7 @@ impl Slots {
         }
     }
 
-    /// Takes prepared transactions out of the map that were due before `now`: another coordinator has them by now.
+    /// Removes prepared transactions from the map that were due before `now`: another coordinator has taken them.
     pub(crate) fn expire(&self, now: Time) {
         let slots: Vec<_> = self.map().values().cloned().collect();
         for slot in slots {
@@ -130,7 +130,7 @@ impl Slots {
         }
     }
 
-    /// Takes a slot out of the map: what it knows is of no use any more.
+    /// Removes a slot from the map: its content is out of date.
     pub(crate) fn remove(&self, slot: &Arc<Slot>, held: &mut Held) {
         *held = Held::Gone;
         let mut map = self.map();

@@ -24,7 +24,7 @@ pub(super) enum Address {
     },
     /// A PostgreSQL database: an address for each of its hosts, to be given to sqlx.
     Postgres(Vec<String>),
-    /// A MySQL or MariaDB database, likewise.
+    /// A MySQL or MariaDB database: an address for each of its hosts, to be given to sqlx.
     Mysql(Vec<String>),
 }
 
@@ -130,7 +130,7 @@ fn sqlite(rest: &str) -> Result<Address, String> {
 
 const IN_MEMORY: &str = "a store in memory would forget what it acknowledged: name a file";
 
-/// `//USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?PARAMETERS`: the same with each of the hosts.
+/// Splits `//USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?PARAMETERS` into one address for each host.
 fn server(scheme: &str, rest: &str, known: &[&str]) -> Result<Vec<String>, String> {
     let rest = rest.strip_prefix("//").ok_or("expected `//` after the first colon")?;
     let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -168,7 +168,7 @@ fn server(scheme: &str, rest: &str, known: &[&str]) -> Result<Vec<String>, Strin
         matches!(&**name, "host" | "hostaddr" | "port" | "socket") && (hosts.len() > 1 || value.contains(','))
     };
     if let Some((name, _)) = parameters.iter().find(|parameter| names_place(parameter)) {
-        return Err(format!("several hosts stand before the database, as in `//a:1,b:1/d`, and not in `{name}`"));
+        return Err(format!("write several hosts before the database, as in `//a:1,b:1/d`, and not in `{name}`"));
     }
     tls(&parameters)?;
     Ok(hosts.iter().map(|host| format!("{scheme}://{login}{host}{tail}")).collect())

@@ -46,7 +46,7 @@ impl Failure {
         }
     }
 
-    /// The error of a question, which has changed nothing.
+    /// The error of a read: a read changes nothing, so it is never in doubt.
     pub(super) fn into_unread(self) -> StoreError {
         match self.into_error() {
             StoreError::Data(text) | StoreError::Unavailable(text) | StoreError::Unknown(text) => {

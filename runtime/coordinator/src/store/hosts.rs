@@ -1,6 +1,6 @@
 //! The hosts of a database, one of which is the primary.
 //!
-//! Who is the primary, the cluster decides. Here each host is asked, one after the other.
+//! The cluster decides which host is the primary. This module only asks the hosts, one after the other.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,15 +9,15 @@ use tokio::time::timeout;
 
 use super::server::CONNECT_TIMEOUT;
 
-/// How long a connection may take where there is another host to ask.
+/// Timeout of a connection if there is another host to ask.
 const HOST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The hosts of one database.
 #[derive(Debug)]
 pub(super) struct Hosts<O> {
-    /// How each is reached, and how it is called in errors. There is at least one.
+    /// The options of each host, and its name in errors. There is at least one.
     hosts: Vec<(O, String)>,
-    /// The one that was the primary last; before the first walk the last one.
+    /// The index of the last known primary; before the first walk that of the last host.
     primary: AtomicUsize,
 }
 
@@ -28,7 +28,7 @@ impl<O: Clone> Hosts<O> {
         Self { hosts, primary }
     }
 
-    /// How the one that was the primary last is reached.
+    /// The options of the last known primary.
     pub(super) fn primary(&self) -> &O {
         &self.hosts[self.primary.load(Ordering::Relaxed)].0
     }
@@ -41,10 +41,10 @@ impl<O: Clone> Hosts<O> {
 
     /// Asks one host after the other, until `connect` succeeds for one: that one is the primary.
     ///
-    /// It begins behind the one that was the primary last. That one may still say that it is the primary, and hang.
+    /// Starts after the last known primary: that host may still claim to be the primary, and hang.
     ///
     /// # Errors
-    /// In words: why each of them was passed by.
+    /// A text for people: why each host was passed over.
     pub(super) async fn connect<C, F>(&self, connect: impl Fn(O) -> F) -> Result<C, String>
     where
         F: Future<Output = Result<C, String>>,

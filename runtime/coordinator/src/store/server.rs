@@ -22,7 +22,7 @@ pub(super) const READERS: u32 = 8;
 /// How long a connection may take.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a turn on the writing connection is waited for: as long as a few hosts and statements that hang take.
+/// How long to wait for a turn on the writing connection: enough for a few hosts and statements that hang.
 const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Timeout of a response: longer than the database's own timeout of a statement.
@@ -171,7 +171,7 @@ impl<D: Dialect> ServerStore<D> {
             connection
         } else {
             let connection = self.dialect.connect().await.map_err(Failure::Unreachable)?;
-            // It may lead to another host than before.
+            // The new connection may lead to another host.
             self.renew_readers();
             connection
         };
@@ -205,7 +205,8 @@ impl<D: Dialect> ServerStore<D> {
         Err(failure)
     }
 
-    /// Asks the readers. If their server is gone, the writing connection finds the primary, and they are asked once more.
+    /// Reads on the readers. If their server is gone, the writing connection finds the primary, and the read is
+    /// repeated once.
     async fn read<T, F>(&self, ask: impl Fn(Readers<D>) -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, sqlx::Error>>,

@@ -1,7 +1,8 @@
-//! Calls by HTTP, over connections that are kept.
+//! Calls by HTTP, over kept-alive connections.
 //!
-//! A 307 or 308 is followed: such a redirect asks for the same request at another address, as frameworks and proxies do
-//! about a slash at the end. Other redirects ask for a GET, which would not be the same call: they are no answer.
+//! A 307 or 308 is followed: it asks for the same request at another address, as frameworks and proxies do for a
+//! missing slash at the end. Other redirects ask for a GET, which would not be the same call: they are not followed,
+//! and count as an unknown answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +17,13 @@ use reqwest::redirect::{Attempt, Policy};
 use super::networks::{Networks, Refused, Resolver};
 use super::{Call, CallError, Response, Transport};
 
-/// How much of an answer is read. The words that count stand in it, or it is no answer of a branch.
+/// The longest response that is read, in bytes. A branch's response has the deciding words within it.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// How many redirects of one call are followed.
 const REDIRECTS_MAX: usize = 5;
 
-/// How long a connection without calls is kept. Shorter than the five seconds after which some servers close it.
+/// How long an idle connection is kept. Less than the five seconds after which some servers close it.
 const IDLE: Duration = Duration::from_secs(4);
 
 /// The real network.
@@ -36,7 +37,7 @@ impl HttpTransport {
     /// A transport that keeps connections open between calls, and calls only what these networks allow.
     ///
     /// # Errors
-    /// If the system gives no HTTP client (no store of certificates, say).
+    /// If no HTTP client can be created (because there is no store of certificates, for example).
     pub fn new(networks: Networks) -> Result<Self, CallError> {
         let allowed = networks.clone();
         let client = reqwest::Client::builder()
@@ -48,7 +49,7 @@ impl HttpTransport {
             .referer(false)
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
-            // Branches are inside the network; a proxy meant for going outside would only be in the way.
+            // Branches are inside the network; the system's proxy is meant for outside.
             .no_proxy()
             .dns_resolver(Arc::new(Resolver(networks.clone())))
             .build()
@@ -60,7 +61,7 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     fn call(&self, call: Call) -> BoxFuture<'static, Result<Response, CallError>> {
         let client = self.client.clone();
-        // An address that needs no resolver does not meet ours.
+        // A literal IP address does not pass through our resolver, so it is checked here.
         let allowed = self.networks.allow_url(&call.url);
         async move {
             if !allowed {
@@ -86,8 +87,8 @@ impl Transport for HttpTransport {
     }
 }
 
-/// Whether a redirect is followed: it keeps the method and the body, leads where calls are allowed, and not from `https`
-/// to `http`.
+/// Whether a redirect is followed: only if it keeps the method and the body, its address is allowed, and it does not
+/// lead from `https` to `http`.
 fn follows(attempt: &Attempt<'_>, networks: &Networks) -> bool {
     let [.., from] = attempt.previous() else { return false };
     matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
@@ -109,7 +110,7 @@ async fn rest(response: &mut reqwest::Response, first: Bytes) -> Result<Bytes, C
     Ok(all.map_or(first, BytesMut::freeze))
 }
 
-/// What cannot be a header is left out: it was checked when it came in, and a stored row must not stop for it.
+/// An invalid header is left out: the API refuses those, and one in a stored row must not stop the transaction.
 fn headers(pairs: Vec<(String, String)>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(pairs.len() + 1);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -117,13 +118,13 @@ fn headers(pairs: Vec<(String, String)>) -> HeaderMap {
         if let (Ok(header), Ok(value)) = (HeaderName::try_from(&name), HeaderValue::try_from(value)) {
             headers.insert(header, value);
         } else {
-            tracing::warn!(name, "a branch header that is none was left out");
+            tracing::warn!(name, "an invalid branch header was left out");
         }
     }
     headers
 }
 
-/// The error with what caused it: reqwest's own text says little more than that there was one.
+/// The error with its causes: reqwest's own text alone says very little.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

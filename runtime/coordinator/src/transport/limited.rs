@@ -1,4 +1,4 @@
-//! Bounds on calls: so many at once in all, and so many to one host, with fair turns for the paths of a host.
+//! Limits on calls in flight, in all and to one host, with fair turns for the paths of a host.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +27,7 @@ impl Default for CallLimits {
     }
 }
 
-/// How many hosts are remembered before those without calls are forgotten.
+/// How many hosts are kept before those without calls are removed.
 const HOSTS_MAX: usize = 1_000;
 
 /// A transport within limits.

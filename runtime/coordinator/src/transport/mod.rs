@@ -1,6 +1,6 @@
 //! Calls to branches, and their responses.
 //!
-//! The trait is where a simulated network takes the place of the real one. What a response means is said in
+//! The trait lets a simulated network take the place of the real one. The meaning of a response is in
 //! `branchwire_protocol`, not here.
 
 mod http;
@@ -24,7 +24,7 @@ pub use signing::SigningTransport;
 
 use crate::engine::{Definition, pattern};
 
-/// How calls get to branches.
+/// Carries calls to branches.
 pub trait Transport: std::fmt::Debug + Send + Sync + 'static {
     /// Makes one call, within [`Call::timeout`].
     ///
@@ -46,7 +46,7 @@ pub struct Call {
     pub body: Bytes,
     /// How long it may take, from its start to the end of the response.
     pub timeout: Duration,
-    /// How long it may wait for its turn. It must not start later: another coordinator may be about to make it.
+    /// How long it may wait for its turn. It must not start later: another coordinator may make the same call by then.
     pub turn_timeout: Duration,
 }
 
@@ -70,7 +70,7 @@ impl Response {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The call was not made: too many others are in flight. It says nothing about the branch.
+    /// The call was not made: too many others are in flight. Nothing is known about the branch.
     #[error("not called: {0}")]
     NotMade(String),
     /// The call was made, or was tried: the branch may have done its work all the same.
@@ -79,22 +79,22 @@ pub enum CallError {
 }
 
 impl Call {
-    /// The call to a transaction's branch, by its place in the definition.
+    /// The call to a transaction's branch, by its index in the definition.
     ///
     /// # Errors
-    /// [`CallError`] if its address is none.
+    /// [`CallError`] if its address is invalid.
     pub fn branch(definition: &Definition, index: usize) -> Result<Self, CallError> {
         let branch = &definition.branches[index];
         let url = address(definition, &branch.url, branch.branch_id.as_str(), &branch.op)?;
-        // A branch without payload is called by GET.
+        // A branch without a payload is called by GET.
         let method = if branch.payload.is_empty() { ::http::Method::GET } else { ::http::Method::POST };
         Ok(Self::new(definition, method, url, branch.payload.clone()))
     }
 
-    /// The question whether a transaction's local part has committed.
+    /// The call to query-prepared: has the local transaction committed?
     ///
     /// # Errors
-    /// [`CallError`] if its address is none.
+    /// [`CallError`] if its address is invalid.
     pub fn query_prepared(definition: &Definition) -> Result<Self, CallError> {
         let pattern::Question { method, op, body } = pattern::of(definition.trans_type).question(definition);
         let url = address(definition, &definition.query_prepared, LOCAL_BRANCH, &op)?;
@@ -114,7 +114,8 @@ impl Call {
 }
 
 fn address(definition: &Definition, url: &str, branch_id: &str, op: &Op) -> Result<Url, CallError> {
-    let mut url = Url::parse(url).map_err(|error| CallError::NoResponse(format!("`{url}` is no address: {error}")))?;
+    let mut url =
+        Url::parse(url).map_err(|error| CallError::NoResponse(format!("`{url}` is not a valid address: {error}")))?;
     url.query_pairs_mut()
         .append_pair("gid", definition.gid.as_str())
         .append_pair("trans_type", definition.trans_type.as_str())

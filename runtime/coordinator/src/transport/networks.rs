@@ -1,7 +1,7 @@
-//! Where calls may go.
+//! The networks that calls may go to.
 //!
-//! Who may send transactions names addresses that the coordinator then calls from inside the network. They are checked
-//! where it counts: on what a name resolves to, when a connection is made.
+//! A client can name any address, and the coordinator then calls it from inside the network. So addresses are checked
+//! when a connection is made, on the IP addresses that a name resolves to.
 
 use std::error::Error as StdError;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,7 +11,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// Link-local addresses, and those at which clouds hand out credentials to whoever asks from inside.
+/// Link-local addresses, and those at which clouds give credentials to any caller from inside.
 const REFUSED: [IpNet; 7] = [
     v4(Ipv4Addr::new(169, 254, 0, 0), 16),
     v4(Ipv4Addr::new(100, 100, 100, 200), 32),
@@ -32,9 +32,9 @@ const fn v6(address: Ipv6Addr, prefix: u8) -> IpNet {
 
 /// The networks that branches may be in.
 ///
-/// By default all but link-local addresses and those of the clouds' metadata services. Written as a list, `10.0.0.0/8,
-/// 192.168.7.0/24, ::1`, only those in it, and of the ones above only where an entry is that very range or lies in it:
-/// `0.0.0.0/0` does not open them, `169.254.7.0/24` does.
+/// By default all but link-local addresses and those of the clouds' metadata services. A list such as `10.0.0.0/8,
+/// 192.168.7.0/24, ::1` allows only the networks in it. It allows the refused ranges above only by an entry that is
+/// such a range or part of one: `0.0.0.0/0` does not open them, `169.254.7.0/24` does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Networks {
     allowed: Option<Vec<IpNet>>,
@@ -42,7 +42,7 @@ pub struct Networks {
 
 /// A text that is not a list of networks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no network: write `10.0.0.0/8` or `::1`, several separated by commas")]
+#[error("`{0}` is not a network: write `10.0.0.0/8` or `::1`, several separated by commas")]
 pub struct InvalidNetwork(String);
 
 impl FromStr for Networks {
@@ -62,7 +62,7 @@ impl FromStr for Networks {
 impl Networks {
     /// Whether a call may go to this address.
     pub fn allow(&self, address: IpAddr) -> bool {
-        // One address has several forms, and each leads to the same place.
+        // One address can have several forms, all of which lead to the same host.
         forms(address).into_iter().flatten().all(|address| self.allow_form(address))
     }
 
@@ -77,7 +77,7 @@ impl Networks {
         }
     }
 
-    /// Whether a call may go to this URL, as far as that can be said before its name is resolved.
+    /// Whether a call may go to this URL, as far as that is known before its name is resolved.
     pub(super) fn allow_url(&self, url: &Url) -> bool {
         match url.host() {
             Some(Host::Ipv4(address)) => self.allow(address.into()),
@@ -87,15 +87,15 @@ impl Networks {
     }
 }
 
-/// What is to be checked of an address: the IPv4 address that an IPv6 one stands for, and where it only leads there
-/// through a gateway, the IPv6 address too.
+/// The addresses to check: for an IPv6 address that stands for an IPv4 one, the IPv4 address; also the IPv6 address
+/// itself, if it leads there through a gateway.
 fn forms(address: IpAddr) -> [Option<IpAddr>; 2] {
     let IpAddr::V6(v6) = address else { return [Some(address), None] };
     let v4 = |octets: [u8; 4]| Some(IpAddr::from(octets));
     match v6.octets() {
         // IPv4-mapped: the system makes an IPv4 connection.
         [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, octets @ ..] => [v4(octets), None],
-        // IPv4-compatible, but for `::` and `::1`.
+        // IPv4-compatible, except `::` and `::1`.
         [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, octets @ ..] if octets[..2] != [0, 0] => [v4(octets), Some(address)],
         // NAT64, and 6to4.
         [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, octets @ ..] => [v4(octets), Some(address)],
@@ -104,7 +104,7 @@ fn forms(address: IpAddr) -> [Option<IpAddr>; 2] {
     }
 }
 
-/// The system's resolver, which gives out only addresses that may be called.
+/// The system's resolver; returns only addresses that may be called.
 #[derive(Debug)]
 pub(super) struct Resolver(pub(super) Networks);
 
@@ -112,7 +112,7 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let networks = self.0.clone();
         Box::pin(async move {
-            // The port is the caller's matter.
+            // The caller sets the port.
             let all = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let allowed: Vec<SocketAddr> = all.filter(|address| networks.allow(address.ip())).collect();
             if allowed.is_empty() {
@@ -124,7 +124,7 @@ impl Resolve for Resolver {
     }
 }
 
-/// A call that was not made because of where it would have gone.
+/// A call that was not made because its address is not allowed.
 #[derive(Debug, thiserror::Error)]
 #[error("calls to this address are not allowed")]
 pub(super) struct Refused;

@@ -1,4 +1,4 @@
-//! Calls that are signed on their way out.
+//! Signs outgoing calls.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use super::{Call, CallError, Response, Transport};
 use crate::clock::Clock;
 
-/// A transport that signs each call, with the time at which it is made, and hands it on to another one.
+/// A transport that signs each call with the time of the call, and passes it to another transport.
 ///
 /// A service verifies with `branchwire::auth::Verify::calls`.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct SigningTransport {
 }
 
 impl SigningTransport {
-    /// Signs with the first of these keys what `inner` is then to carry.
+    /// Signs calls with the first of these keys; `inner` makes them.
     pub fn new(inner: Arc<dyn Transport>, keys: Keys, clock: Clock) -> Self {
         Self { inner, keys, clock }
     }
@@ -27,7 +27,7 @@ impl SigningTransport {
 
 impl Transport for SigningTransport {
     fn call(&self, mut call: Call) -> BoxFuture<'static, Result<Response, CallError>> {
-        // A client's header of this name is not ours.
+        // A client's header of this name must not pass as our signature.
         call.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(CALL_HEADER));
         let time_s = self.clock.now().as_millis().unsigned_abs() / 1000;
         if let Some(signature) = self.keys.sign_call(&call.url, &call.body, time_s) {

@@ -1,4 +1,4 @@
-//! Turns of the calls to one host: round robin by path, so that a path which hangs holds up only its own calls.
+//! Turns of the calls to one host: round robin by path, so that a hanging path delays only its own calls.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// How many calls may wait for each one that may be in flight. One more is not made: it comes back after its interval, and
-/// holds nothing up meanwhile.
+/// How many calls may wait, for each call that may be in flight. A further call is not made: it is retried after its
+/// interval.
 const WAITING_PER_CALL: usize = 4;
 
-/// One in so many places is kept for paths that have no call in flight.
+/// One in this many places is reserved for paths that have no call in flight.
 const RESERVED_OF: usize = 8;
 
 /// The calls to one host that are in flight, and those that wait.
@@ -25,7 +25,7 @@ pub(super) struct Host {
 struct Turns {
     in_flight: usize,
     waiting: usize,
-    /// The paths that have calls. The first one that can take a turn gets the next, and then goes to the end.
+    /// The paths that have calls. The first one that can take a turn gets the next turn, and then moves to the end.
     paths: VecDeque<Path>,
 }
 
@@ -41,17 +41,17 @@ struct Path {
 pub(super) struct Turn {
     host: Arc<Host>,
     path: Arc<str>,
-    /// Whether anybody has it.
+    /// Whether a caller has it.
     taken: bool,
 }
 
 /// Why a call got no turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoTurn {
-    /// Too many wait already.
+    /// Too many calls are already waiting.
     #[error("too many calls to this host are waiting")]
     Full,
-    /// It has waited as long as it may.
+    /// The call has waited for its `turn_timeout`.
     #[error("no turn came while other calls to this host were in flight")]
     Timeout,
 }
@@ -69,7 +69,7 @@ impl Host {
         let turn = self.enter(path)?;
         match tokio::time::timeout_at(until, turn).await {
             Ok(Ok(turn)) => Ok(turn),
-            // Its place in the queue went to a path with fewer calls.
+            // A path with fewer calls got its place in the queue.
             Ok(Err(_)) => Err(NoTurn::Full),
             Err(_) => {
                 self.turns().forget_gone();
@@ -97,7 +97,7 @@ impl Host {
         Ok(turn)
     }
 
-    /// Gives turns as long as there are places.
+    /// Gives turns while there are places.
     fn give(self: &Arc<Self>, turns: &mut Turns) {
         while let Some(index) = turns.next(self.calls_max) {
             let Some(mut path) = turns.paths.remove(index) else { return };
@@ -109,7 +109,7 @@ impl Host {
                         path.in_flight += 1;
                         turns.in_flight += 1;
                     }
-                    // Whoever waited has gone. Nothing is to be given back.
+                    // The caller has gone; this turn was never used.
                     Err(mut turn) => turn.taken = false,
                 }
             }
@@ -146,7 +146,7 @@ impl Turns {
         self.paths.iter().position(can)
     }
 
-    /// Makes the newest call of the path with most of them give up its place, if `path` has fewer.
+    /// Removes the newest waiting call of the path with the most waiting calls, if `path` has fewer.
     fn make_room_for(&mut self, path: &str) -> Result<(), NoTurn> {
         let own = self.paths.iter().find(|other| *other.name == *path).map_or(0, |path| path.waiting.len());
         let longest = self.paths.iter_mut().max_by_key(|path| path.waiting.len()).ok_or(NoTurn::Full)?;
@@ -158,7 +158,7 @@ impl Turns {
         Ok(())
     }
 
-    /// Takes out the calls that nobody waits for any more.
+    /// Removes calls whose callers have gone.
     fn forget_gone(&mut self) {
         for path in &mut self.paths {
             path.waiting.retain(|sender| !sender.is_closed());
@@ -184,7 +184,7 @@ mod tests {
 
     use super::*;
 
-    /// A turn if it comes without a wait.
+    /// A turn, if there is one without a wait.
     fn at_once(host: &Arc<Host>, path: &str) -> Option<Turn> {
         host.turn(path, Instant::now() + Duration::from_secs(3)).now_or_never().and_then(Result::ok)
     }

@@ -1,7 +1,7 @@
-//! What distinguishes the patterns: four questions, which each pattern answers by pure functions in a file of its own.
+//! The patterns: each answers the same few questions by pure functions in a file of its own.
 //!
-//! The table in `step` asks them, and knows no pattern. How calls are made and repeated, leases, intervals and reports
-//! are the same for all patterns.
+//! The table in `step` asks the questions, and knows no pattern. Calls, retries, leases, intervals and reports are the
+//! same for all patterns.
 
 mod msg;
 mod not_built;
@@ -30,8 +30,8 @@ pub(crate) fn of(trans_type: TransType) -> &'static dyn Pattern {
 
 /// Whether branches may be added to a prepared transaction.
 ///
-/// Several coordinators may add some. So the one that closes the registration does not know them all: it runs the
-/// transaction only after it has read the branches again.
+/// Several coordinators may add branches, so the one that ends the registration may not know them all: it reads the
+/// branches again before it runs the transaction.
 pub(super) fn appends(pattern: &dyn Pattern) -> bool {
     pattern.allows(Status::Prepared, Request::RegisterBranch) == Permission::Act
 }

@@ -1,4 +1,4 @@
-//! The two-phase message: branches that must succeed in the end, after a local transaction that may not.
+//! The two-phase message: a local transaction that may fail, then branches that must succeed in the end.
 
 use branchwire_protocol::{Answer, Op, Status};
 use bytes::Bytes;
@@ -39,7 +39,7 @@ impl Pattern for Msg {
         match (answer, op) {
             (Answer::Success, _) => Verdict::Done,
             (Answer::Failure, Op::Msg) => Verdict::RollBack,
-            // A branch must succeed in the end.
+            // A branch must succeed in the end, so a refusal is only a setback.
             (Answer::Failure, _) => Verdict::Setback(Setback::Refused),
             (Answer::Ongoing, _) => Verdict::Setback(Setback::Ongoing),
             (Answer::Unknown, _) => Verdict::Setback(Setback::Unknown),

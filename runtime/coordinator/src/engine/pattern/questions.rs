@@ -1,4 +1,4 @@
-//! The four questions to a pattern, and their answers.
+//! The questions to a pattern, and their answers.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::engine::{Definition, Setback, State, Time};
 
 /// What a pattern decides.
 pub(crate) trait Pattern: fmt::Debug + Sync {
-    /// What becomes of a transaction that stays in this status for too long.
+    /// What happens to a transaction that stays in this status for too long.
     fn overdue(&self, definition: &Definition, status: Status) -> Overdue;
 
-    /// Which calls the present status wants.
+    /// Which calls to make in the present status.
     fn next(&self, definition: &Definition, state: &State, now: Time) -> Next;
 
     /// What an answer to this op means. Also asked of the answers of query-prepared, with the op of [`Pattern::question`].
@@ -23,11 +23,11 @@ pub(crate) trait Pattern: fmt::Debug + Sync {
     /// Whether a client may ask for this in this status.
     fn allows(&self, status: Status, request: Request) -> Permission;
 
-    /// What query-prepared is sent.
+    /// The request that query-prepared gets.
     fn question(&self, definition: &Definition) -> Question;
 }
 
-/// What becomes of a transaction that is overdue. Times count from its creation.
+/// What happens to an overdue transaction. Times count from its creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Overdue {
     /// After this time query-prepared is asked.
@@ -39,16 +39,16 @@ pub(crate) enum Overdue {
     Wait,
 }
 
-/// Which calls a status wants.
+/// Which calls to make in a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// These now, by their places in the definition. At least one.
+    /// These now, by their indexes in the definition. At least one.
     Calls(Vec<usize>),
     /// None before this time.
     NotBefore(Time),
     /// No more: the transaction ends in its direction.
     Done,
-    /// None, ever: the pattern does not use this status. A stored row that has it makes no sense.
+    /// None, ever: the pattern does not use this status. A stored row with it is corrupt.
     Never,
 }
 
@@ -57,13 +57,13 @@ pub(crate) enum Next {
 pub(crate) enum Verdict {
     /// The op is done. Of query-prepared: the local transaction has committed.
     Done,
-    /// The call is to be repeated later.
+    /// The call must be repeated later.
     Setback(Setback),
     /// The transaction is rolled back.
     RollBack,
 }
 
-/// What a client may ask of a transaction.
+/// A client's request to a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
     /// Record it (again).
@@ -76,18 +76,18 @@ pub(crate) enum Request {
     RegisterBranch,
 }
 
-/// Whether a request is carried out.
+/// What to do with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Permission {
-    /// It is.
+    /// Carry it out.
     Act,
-    /// It was already: it is acknowledged, and nothing runs because of it.
+    /// Acknowledge it: it was carried out before, and nothing runs because of it.
     Acknowledge,
-    /// It is not, and cannot be in this status.
+    /// Refuse it: the status does not allow it.
     Refuse,
 }
 
-/// What query-prepared is sent.
+/// The request that query-prepared gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Question {
     pub(crate) method: Method,

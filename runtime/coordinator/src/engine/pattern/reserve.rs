@@ -1,8 +1,8 @@
-//! A pattern for tests only, of which each branch has two rows, `cancel` and `confirm`, that are added while the
+//! A pattern for tests only. Each of its branches has two rows, `cancel` and `confirm`, which are added while the
 //! transaction is prepared.
 //!
-//! It uses what a message does not: registration, a timeout that rolls back, a refusal that turns a transaction round
-//! while calls are in flight, and calls on the way back.
+//! It uses what a message does not: registration, a timeout that rolls back, a refusal that turns a transaction back
+//! while calls are in flight, and calls that undo.
 
 use branchwire_protocol::{Answer, Op, Status};
 use bytes::Bytes;

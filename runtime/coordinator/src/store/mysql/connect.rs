@@ -45,7 +45,8 @@ impl Target {
         format!("mysql://{}/{}", self.hosts.shown(), self.hosts.primary().get_database().unwrap_or_default())
     }
 
-    /// The first connection to the primary, with the settings of every connection. `check` is asked before they are made.
+    /// The first connection to the primary, with the settings of every connection. `check` runs before the settings are
+    /// made.
     pub(super) async fn first(
         &self,
         check: impl AsyncFn(&mut MySqlConnection, &str) -> Result<(), String>,

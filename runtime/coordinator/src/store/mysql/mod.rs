@@ -34,8 +34,8 @@ pub(super) struct MySql {
 /// A MySQL or MariaDB database as a store.
 pub(super) type MySqlStore = ServerStore<MySql>;
 
-/// Connects to the database, at an address for each of its hosts, and creates the tables that are not there. `time_zone_s` is that of their times,
-/// in seconds east of UTC.
+/// Connects to the database, at an address for each of its hosts, and creates missing tables. `time_zone_s` is the zone
+/// of their times, in seconds east of UTC.
 ///
 /// # Errors
 /// [`OpenError`] if it cannot be reached, used or written, or is another database than MySQL or MariaDB.

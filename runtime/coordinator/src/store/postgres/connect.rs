@@ -53,7 +53,7 @@ impl Target {
             let (options, settings) = parse(address).map_err(|reason| OpenError::new(&"postgres", reason))?;
             let name = format!("{}:{}", options.get_host(), options.get_port());
             hosts.push((options, name));
-            // The addresses differ in their host alone.
+            // The addresses differ only in their host.
             own = settings;
         }
         let names_search_path = own.iter().any(|(name, _)| name.eq_ignore_ascii_case("search_path"));
@@ -72,7 +72,8 @@ impl Target {
         self.settings.push(("search_path".to_owned(), quoted));
     }
 
-    /// The first connection to the primary, with the settings of every connection. `check` is asked before they are made.
+    /// The first connection to the primary, with the settings of every connection. `check` runs before the settings are
+    /// made.
     pub(super) async fn first(
         &self,
         check: impl AsyncFn(&mut PgConnection, &str) -> Result<(), String>,

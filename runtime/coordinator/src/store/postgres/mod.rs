@@ -30,7 +30,7 @@ pub(super) struct Postgres {
 /// A PostgreSQL database as a store.
 pub(super) type PostgresStore = ServerStore<Postgres>;
 
-/// Connects to the database, at an address for each of its hosts, and creates the tables that are not there.
+/// Connects to the database, at an address for each of its hosts, and creates missing tables.
 ///
 /// # Errors
 /// [`OpenError`] if it cannot be reached, used or written, is not PostgreSQL, or is behind a pooler that does not keep
