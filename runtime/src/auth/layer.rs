@@ -1,4 +1,4 @@
-//! The layer of tower that [`Verify`] is.
+//! [`Verify`] as a tower layer.
 
 use std::mem;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl<S> Layer<S> for Verify {
     }
 }
 
-/// A service that only verified calls reach. Made by [`Verify`].
+/// A service that gets only verified calls. Made by [`Verify`].
 #[derive(Debug, Clone)]
 pub struct Verified<S> {
     inner: S,
@@ -47,7 +47,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        // `poll_ready` was called on `self.inner`, so that one takes the call, and its clone stays for the next.
+        // `poll_ready` was called on `self.inner`, so `self.inner` must take this call; its clone stays for the next.
         let inner = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, inner);
         let verify = self.verify.clone();
@@ -61,19 +61,22 @@ where
 }
 
 impl Verify {
-    /// The request again, if it is signed.
+    /// Returns the request, if it is signed.
     async fn pass(&self, request: Request) -> Result<Request, Reply> {
         let (parts, body) = request.into_parts();
-        // A nested router cuts the path of the request; the signature is over the whole one.
+        // A nested router strips its prefix from the path; the signature is of the whole path.
         let uri = parts.extensions.get().map_or(&parts.uri, |OriginalUri(uri)| uri);
         let refused = |refusal: NotVerified| {
-            tracing::warn!(path = uri.path(), reason = %refusal, "a call was not let through");
+            tracing::warn!(path = uri.path(), reason = %refusal, "a call was refused");
             refusal.reply()
         };
         // Checked before the body is read: a caller without a key must not make the service read it.
         let claims = self.claims(&parts.headers, now_s()).map_err(refused)?;
         let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await.map_err(|rejection| {
-            tracing::warn!(error = &rejection as &dyn std::error::Error, "the body of a call did not arrive whole");
+            tracing::warn!(
+                error = &rejection as &dyn std::error::Error,
+                "the body of a call did not arrive completely"
+            );
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Reply::TooLong } else { Reply::Retry }
         })?;
         self.hold(&claims, uri, &parts.headers, &body).map_err(refused)?;

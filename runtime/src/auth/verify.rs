@@ -1,4 +1,4 @@
-//! Verifying: is this a call that someone with a key has promised?
+//! Verifies that a call was signed with a known key.
 
 use branchwire_protocol::signature::canonical::{Address, Parts, Promise, Which, canonical_host, read_query, sha256};
 use branchwire_protocol::signature::header::{CALL_TAG_BYTES, Header, MESSAGE_TAG_BYTES};
@@ -8,10 +8,10 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::Reply;
 
-/// How far apart the clocks of a coordinator and a service may be, unless set otherwise, in seconds.
+/// How far apart the clocks of a coordinator and a service may be by default, in seconds.
 pub const CLOCK_SKEW_S: u64 = 300;
 
-/// Lets only signed calls through to the branches behind it: a layer for an axum router.
+/// A layer for an axum router that passes only signed calls to its branches.
 ///
 /// ```
 /// # use axum::Router;
@@ -24,12 +24,12 @@ pub const CLOCK_SKEW_S: u64 = 300;
 /// # }
 /// ```
 ///
-/// A call without a signature is answered with [`Reply::Unsigned`], one whose signature does not hold with
-/// [`Reply::BadSignature`]; the branch does not run, and the reason goes to `tracing`. A coordinator takes either for no
-/// clear answer and calls again: a mistake in the keys delays a message and loses nothing.
+/// The reply to a call without a signature is [`Reply::Unsigned`], with an invalid signature [`Reply::BadSignature`].
+/// The branch does not run, and the reason goes to `tracing`. For a coordinator both are unknown answers, so it calls
+/// again: a mistake in the keys delays a message and loses nothing.
 ///
 /// The whole body is read before the branch sees it, so axum's `DefaultBodyLimit` has to be a layer outside of this one
-/// (added after it). Every request that passes the layer has to be a signed call: routes for others stay outside.
+/// (added after it). Every request through the layer has to be a signed call: keep other routes outside of it.
 #[derive(Debug, Clone)]
 pub struct Verify {
     keys: Keys,
@@ -41,36 +41,36 @@ pub struct Verify {
     message_age_max_s: Option<u64>,
 }
 
-/// Why a call is not let through. For logs: the caller is told no more than [`reply`](Self::reply).
+/// Why a call is refused. For logs: the caller gets only the [`reply`](Self::reply).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotVerified {
-    /// It carries no signature of a kind that is accepted.
-    #[error("no signature of a kind that is accepted here")]
+    /// It has no signature of an accepted kind.
+    #[error("no signature of an accepted kind")]
     Unsigned,
-    /// The header comes twice, or is written in another way than a signature.
-    #[error("the signature cannot be read")]
+    /// The header is given twice, or is malformed.
+    #[error("the signature header is malformed")]
     Malformed,
-    /// The key is none of those that are accepted.
-    #[error("signed with a key that is not known here")]
+    /// The key is not an accepted one.
+    #[error("signed with an unknown key")]
     UnknownKey,
-    /// Signed too long ago, or in the future: the clocks differ, or this is an old call sent again.
-    #[error("signed too long ago or in the future: {time_s}, by the clock here {now_s} seconds since 1970")]
+    /// Signed too long ago, or in the future: the clocks differ, or an old call was sent again.
+    #[error("signed too long ago or in the future: at {time_s}, and now it is {now_s} (seconds since 1970)")]
     Stale {
-        /// When it was signed, as it says.
+        /// The time of signing according to the header.
         time_s: u64,
-        /// The time here.
+        /// This service's time.
         now_s: u64,
     },
     /// gid, `trans_type`, `branch_id` or op is missing or given twice, or there is no host.
     #[error("not a call of a branch")]
     NoCall,
-    /// Another call was signed than this one, or with another secret.
-    #[error("the signature is that of another call or of another secret")]
+    /// The signature is for another call, or was made with another secret.
+    #[error("the signature is for another call, or was made with another secret")]
     Forged,
 }
 
 impl NotVerified {
-    /// What the caller is told.
+    /// The reply to the caller.
     pub const fn reply(self) -> Reply {
         match self {
             Self::Unsigned => Reply::Unsigned,
@@ -80,7 +80,7 @@ impl NotVerified {
 }
 
 impl Verify {
-    /// Accepts calls that a coordinator has signed, each for itself: Branchwire's own does, given a key.
+    /// Accepts calls that were each signed by the coordinator: Branchwire's coordinator does that if it has a key.
     pub fn calls(keys: Keys) -> Self {
         Self {
             keys,
@@ -93,49 +93,51 @@ impl Verify {
         }
     }
 
-    /// Accepts calls of messages that a client has signed, see
-    /// [`Client::sign_messages`](crate::Client::sign_messages): for services under a DTM server.
+    /// Accepts calls of messages that a client has signed ([`Client::sign_messages`](crate::Client::sign_messages)):
+    /// for services under a DTM server.
     pub fn messages(keys: Keys) -> Self {
         Self { calls: false, messages: true, ..Self::calls(keys) }
     }
 
-    /// Accepts both, as while one coordinator takes over from the other.
+    /// Accepts both, for example while one coordinator replaces the other.
     #[must_use]
     pub fn or_messages(self) -> Self {
         Self { messages: true, ..self }
     }
 
-    /// Also accepts, of signed messages, the calls to a topic's subscribers.
+    /// Also accepts the calls of signed messages to a topic's subscribers.
     ///
-    /// Whoever sees one such call can have the same payload applied again, at any service that accepts it and under any
-    /// branch id of the topic: the signature is from before the subscribers were known. So this is off unless asked for.
+    /// An attacker who sees one such call can have the same payload applied again, at any service that accepts it and
+    /// under any branch id of the topic: when the message was signed, the subscribers were unknown. So this is off by
+    /// default.
     #[must_use]
     pub fn or_topics(self) -> Self {
         Self { messages: true, topics: true, ..self }
     }
 
-    /// Accepts only what was signed for this host, written as in the address that callers use: `bank-b:8080`. May be
-    /// given several times, for several names.
+    /// Accepts only calls signed for this host, written as in the address that callers use: `bank-b:8080`. Can be
+    /// called several times, for several names.
     ///
-    /// Without it, a call that someone recorded can be sent to another service with the same keys and the same path;
-    /// and behind a proxy that changes the `Host` header no call is accepted.
+    /// Without it, an attacker can send a recorded call to another service with the same keys and the same path. And
+    /// behind a proxy that changes the `Host` header no call is accepted.
     #[must_use]
     pub fn host(mut self, host: &str) -> Self {
         self.hosts.push(canonical_host(host).into_owned());
         self
     }
 
-    /// How far a call's time may be from that here, in seconds, in either direction: [`CLOCK_SKEW_S`] unless set.
+    /// How far a call's time may be from this service's time, in seconds, in either direction. Default:
+    /// [`CLOCK_SKEW_S`].
     #[must_use]
     pub fn clock_skew_s(mut self, seconds: u64) -> Self {
         self.clock_skew_s = seconds;
         self
     }
 
-    /// How long the calls of a signed message are accepted, in seconds since it was signed. Without this: for ever.
+    /// How long the calls of a signed message are accepted, in seconds since it was signed. Default: for ever.
     ///
-    /// Choose more than the longest outage that a message has to live through, and less than the time for which barrier
-    /// rows are kept: the rows make a repeated call harmless.
+    /// Choose more than the longest outage that a message has to survive, and less than the time for which barrier rows
+    /// are kept: these rows make a repeated call harmless.
     #[must_use]
     pub fn message_age_max_s(mut self, seconds: u64) -> Self {
         self.message_age_max_s = Some(seconds);
@@ -179,7 +181,7 @@ impl Verify {
         Ok(Claim { promise, key, time_s, tags: header.tags })
     }
 
-    /// Whether one of the claims is for this very call.
+    /// Checks that one of the claims is for this call.
     pub(super) fn hold(
         &self,
         claims: &[Claim<'_>],
@@ -205,7 +207,7 @@ impl Verify {
                 let parts = Parts { call: call.clone(), address: Some(address), body_sha256 };
                 holds |= claim.is_for(&parts, claim.promise);
             }
-            // A subscriber of the topic that is branch `01` is branch `01-01`, `01-02`, and so on.
+            // The subscribers of a topic at step `01` are the branches `01-01`, `01-02`, and so on.
             if let (true, Promise::Message, Some((branch_id, _))) =
                 (self.topics, claim.promise, call.branch_id.rsplit_once('-'))
             {
@@ -226,7 +228,7 @@ pub(super) struct Claim<'a> {
 }
 
 impl Claim<'_> {
-    /// Whether a tag is that of this call. Compares in constant time.
+    /// Whether a tag is for this call. Compares in constant time.
     fn is_for(&self, parts: &Parts<'_>, promise: Promise) -> Choice {
         let tag = self.key.tag(&parts.text(promise, &self.key.id, self.time_s));
         self.tags.iter().fold(Choice::from(0), |holds, claimed| holds | tag[..claimed.len()].ct_eq(claimed))
@@ -294,7 +296,7 @@ mod tests {
             keys.sign_call(&self.url(), &self.body, NOW_S).unwrap()
         }
 
-        /// As the second branch of a message, so that the list has others before and behind.
+        /// Signs it as the second branch of a message, so that the list has others before and after it.
         fn signed_as_message(&self) -> String {
             let Self { scheme_and_host, path, query, which: [gid, trans_type, ..], body } = self;
             let step = |action: String| Step { action, ..Step::default() };
@@ -367,7 +369,7 @@ mod tests {
                 (Verify::calls(keys()), CALL_HEADER, call.signed(&keys())),
                 (Verify::messages(keys()), MESSAGE_HEADER, call.signed_as_message()),
             ] {
-                // Of a list, only what concerns this call: version, key, time, and the second signature.
+                // In a list, only the parts that concern this call: version, key, time, and the second signature.
                 let places: Vec<usize> = if header == CALL_HEADER {
                     (0..value.len()).collect()
                 } else {
