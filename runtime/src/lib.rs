@@ -66,10 +66,15 @@ extern crate self as branchwire;
 
 #[cfg(feature = "auth")]
 pub mod auth;
+#[cfg(feature = "service")]
 pub mod barrier;
+#[cfg_attr(not(feature = "service"), allow(dead_code, reason = "what sends a payload"))]
 mod branch;
+#[cfg(feature = "service")]
 mod call;
+#[cfg(feature = "service")]
 pub mod client;
+#[cfg(feature = "service")]
 mod database;
 pub mod guide {
     #![doc = include_str!("../docs/guide.md")]
@@ -79,7 +84,9 @@ mod literals;
 pub mod openapi;
 mod outcome;
 mod paths;
+#[cfg(feature = "service")]
 mod pattern;
+#[cfg(feature = "service")]
 mod serve;
 pub mod wiring;
 
@@ -90,20 +97,30 @@ pub use branch::{
 pub use branchwire_macros::{Database, msg_branch, query_prepared, service};
 pub use branchwire_protocol as protocol;
 pub use branchwire_protocol::{Gid, InvalidUrl, ServiceUrl};
+#[cfg(feature = "service")]
 pub use client::Client;
+#[cfg(feature = "service")]
 pub use database::{CommitError, Database, DatabasePool, EndedEarly, Fault, Holds, Isolation, Tx};
 pub use outcome::{BranchError, Decides, MustSucceed, OrRefuse, OrRetry, Prepared, Reply, Retry};
+#[cfg(feature = "service")]
 pub use pattern::msg;
+#[cfg(feature = "service")]
 pub use pattern::msg::{Done, NotDone};
+#[cfg(feature = "service")]
 pub use pattern::{BusinessError, NotStarted};
+#[cfg(feature = "service")]
 pub use serve::{BranchContext, BranchRouter, Extracts, ExtractsAll, Hosted};
+/// The axum of this crate's routes and extractors, and the sqlx of its pools: a service uses these very versions.
+#[cfg(feature = "service")]
+pub use {axum, sqlx};
 
-/// What a service needs in scope.
+/// What a service needs in scope: what its functions are made of, what sends, and what a `match` on the outcome names.
 pub mod prelude {
+    #[cfg(feature = "service")]
     pub use crate::{
-        BranchContext, BranchError, BranchRouter, Client, Database, Done, Gid, NotDone, OrRetry, Prepared,
-        QueryPrepared, Retry, Tx, msg_branch, query_prepared,
+        BranchContext, BranchRouter, Client, CommitError, Database, Done, NotDone, NotStarted, Tx, client::Outcome,
     };
+    pub use crate::{BranchError, Gid, OrRetry, Prepared, QueryPrepared, Retry, msg_branch, query_prepared};
 }
 
 /// What a simulator runs on databases of its own: the algorithms, without a real database. It changes without notice.
@@ -120,17 +137,27 @@ pub mod simulation {
 /// What generated code names. Not for use by hand: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use axum::Router;
     pub use branchwire_macros::in_service;
-    pub use futures_core::future::BoxFuture;
-    pub use sqlx::Pool;
 
-    pub use crate::barrier::query_prepared::AskBarrier;
-    pub use crate::branch::ReadBack;
-    pub use crate::literals::{checked_gid, checked_url, merged, url_mistake};
+    pub use crate::branch::{NotSo, Probe, ReadBack};
+    pub use crate::literals::{checked_gid, checked_url, url_mistake};
     pub use crate::paths::{HostsContract, Text, join, path_in, paths_mistake, slots};
-    pub use crate::serve::{
-        Absent, BranchFn, NoDatabase, NotSo, Probe, QueryPreparedFn, no_payload, serve_branch, serve_query_prepared,
-    };
     pub use crate::{__branchwire_check_paths as check_paths, __branchwire_join_path as join_path};
+
+    #[cfg(feature = "service")]
+    pub use self::service::*;
+
+    /// What only the code of hosts and of senders names.
+    #[cfg(feature = "service")]
+    mod service {
+        pub use axum::Router;
+        pub use futures_core::future::BoxFuture;
+        pub use sqlx::Pool;
+
+        pub use crate::barrier::query_prepared::AskBarrier;
+        pub use crate::literals::merged;
+        pub use crate::serve::{
+            Absent, BranchFn, NoDatabase, QueryPreparedFn, no_payload, serve_branch, serve_query_prepared,
+        };
+    }
 }

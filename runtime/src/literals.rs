@@ -86,6 +86,7 @@ macro_rules! services {
 }
 
 /// The routers of several services as one.
+#[cfg(feature = "service")]
 pub fn merged<S, const SERVICES: usize>(routers: [axum::Router<S>; SERVICES]) -> axum::Router<S>
 where
     S: Clone + Send + Sync + 'static,

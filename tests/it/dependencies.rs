@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// The crates that a manifest depends on, whatever for; our own left out.
 fn named(manifest: &str) -> BTreeSet<String> {
@@ -37,4 +38,38 @@ fn each_direct_dependency_has_its_reason_and_no_other() {
     let named: BTreeSet<_> = members.flat_map(|member| named(&read(&format!("{member}/Cargo.toml")))).collect();
     assert!(named.contains("axum") && named.contains("trybuild"), "the manifests are read: {named:?}");
     assert_eq!(explained(&read("runtime/docs/dependencies.md")), named);
+}
+
+/// A crate of contracts is compiled by everyone who sends: it must not bring a server, a client and the databases.
+#[test]
+fn a_crate_that_only_declares_contracts_does_without_axum_reqwest_and_sqlx() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let tree = |features: &[&str]| {
+        let tree = Command::new(env!("CARGO"))
+            .args([
+                "tree",
+                "--offline",
+                "--locked",
+                "-p",
+                "branchwire",
+                "-e",
+                "normal",
+                "--prefix",
+                "none",
+                "-f",
+                "{p}",
+            ])
+            .args(features)
+            .current_dir(&root)
+            .output()
+            .expect("cargo runs");
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        let tree = String::from_utf8(tree.stdout).expect("names");
+        tree.lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect::<BTreeSet<_>>()
+    };
+    let (service, contract) = (tree(&[]), tree(&["--no-default-features"]));
+    for heavy in ["axum", "reqwest", "sqlx", "tokio", "hyper"] {
+        assert!(service.contains(heavy), "the tree is read: {service:?}");
+        assert!(!contract.contains(heavy), "{heavy}: {contract:?}");
+    }
 }

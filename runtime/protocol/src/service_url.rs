@@ -14,6 +14,7 @@ pub struct InvalidUrl {
 }
 
 impl InvalidUrl {
+    #[cfg(feature = "client")]
     pub(crate) const fn new(reason: &'static str) -> Self {
         Self { reason }
     }

@@ -3,12 +3,14 @@
 mod address;
 mod finite;
 mod payload;
+mod probe;
 mod role;
 
 use crate::protocol::{InvalidUrl, ServiceUrl};
 
 pub use address::{Address, MsgAddress, MsgBranch, QueryPrepared};
 pub use payload::{PAYLOAD_BYTES_MAX, Payload, PayloadError, ReadBack, SendPayload};
+pub use probe::{NotSo, Probe};
 pub use role::{Role, Route};
 
 /// An annotated function, as a type: the attribute makes one of the function's name.

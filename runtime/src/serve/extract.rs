@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
-use crate::branch::{Payload, ReadBack};
+use crate::branch::Probe;
 
 /// A router's state with which the extractor `X` can be used in a branch.
 ///
@@ -60,27 +60,7 @@ extracts_all!(A B C D E F);
 extracts_all!(A B C D E F G);
 extracts_all!(A B C D E F G H);
 
-/// Tells at compile time what a concrete type is: `Probe::<T>::IS_PAYLOAD`, with [`NotSo`] in scope.
-#[derive(Debug)]
-pub struct Probe<T>(std::marker::PhantomData<T>);
-
-#[doc(hidden)]
-impl<T: Payload> Probe<T> {
-    pub const IS_PAYLOAD: bool = true;
-    pub const READ_BACK: ReadBack = |json| T::from_json(json.as_bytes()).map(drop);
-}
-
 #[doc(hidden)]
 impl<T: FromRequestParts<()>> Probe<T> {
     pub const IS_EXTRACTOR: bool = true;
 }
-
-/// The constants for a type that lacks those of [`Probe`] itself.
-#[doc(hidden)]
-pub trait NotSo {
-    const IS_PAYLOAD: bool = false;
-    const READ_BACK: ReadBack = |_| Ok(());
-    const IS_EXTRACTOR: bool = false;
-}
-
-impl<T> NotSo for Probe<T> {}
