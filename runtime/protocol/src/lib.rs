@@ -6,6 +6,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
+mod barrier_table;
+#[cfg(feature = "client")]
 pub mod client;
 mod gid;
 mod op;
@@ -17,6 +19,7 @@ mod transaction;
 mod words;
 
 pub use answer::{Answer, DtmResult};
+pub use barrier_table::BarrierTable;
 #[doc(hidden)]
 pub use gid::name_is_valid;
 pub use gid::{BranchId, Gid, InvalidName, NAME_CHARS_MAX};
@@ -34,6 +37,12 @@ pub const DEFAULT_PORT: u16 = 36789;
 
 /// The prefix of a step's address that names a topic: `topic://NAME` fans out to the topic's subscribers.
 pub const TOPIC_PREFIX: &str = "topic://";
+
+/// The header that a coordinator adds to each call: one signature of that call.
+pub const CALL_HEADER: &str = "branchwire-call-signature";
+
+/// The header that a client puts among a message's `branch_headers`: a list of signatures, one for each call to come.
+pub const MESSAGE_HEADER: &str = "branchwire-message-signature";
 
 /// The branch that stands for the local transaction of a message: `00`, asked with op `msg`.
 pub const LOCAL_BRANCH: &str = "00";

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use super::row::BarrierRow;
 use crate::database::{Driver, Isolation, Wait, WeakSetting};
+use crate::protocol::BarrierTable;
 
 /// The next rows of a sweep.
 #[doc(hidden)]
@@ -98,11 +99,11 @@ pub trait BarrierDialect: Driver {
         cached: bool,
     ) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
 
-    /// The right that a sweep needs beside [`GRANT`](Self::GRANT).
+    /// The table as SQL, with the rights on it.
     #[doc(hidden)]
-    const GRANT_SWEEP: &'static str;
+    const TABLE: BarrierTable;
 
-    /// The rights that the barrier needs, as a statement for the administrator.
+    /// What the program `branchwire` calls this kind of database.
     #[doc(hidden)]
-    const GRANT: &'static str;
+    const DATABASE: &'static str;
 }

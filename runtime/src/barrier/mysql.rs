@@ -7,6 +7,7 @@ use super::dialect::{BarrierDialect, Bite};
 use super::row::BarrierRow;
 use crate::database::WeakSetting;
 use crate::database::mysql::number;
+use crate::protocol::BarrierTable;
 
 /// Whether a row is so many seconds old. DATETIME has no zone, and services in other languages may write another one than
 /// ours: so a row counts as up to 14 hours younger than it is.
@@ -110,27 +111,7 @@ impl BarrierDialect for MySql {
     }
 
     async fn create_table(conn: &mut MySqlConnection) -> Result<(), sqlx::Error> {
-        // utf8mb4_bin: two gids are equal only if their bytes are.
-        sqlx::raw_sql(
-            "CREATE DATABASE IF NOT EXISTS dtm_barrier DEFAULT CHARACTER SET utf8mb4;
-             CREATE TABLE IF NOT EXISTS dtm_barrier.barrier (
-                id BIGINT PRIMARY KEY AUTO_INCREMENT,
-                trans_type VARCHAR(45) DEFAULT '',
-                gid VARCHAR(128) DEFAULT '',
-                branch_id VARCHAR(128) DEFAULT '',
-                op VARCHAR(45) DEFAULT '',
-                barrier_id VARCHAR(45) DEFAULT '',
-                reason VARCHAR(45) DEFAULT '',
-                create_time DATETIME DEFAULT NOW(),
-                update_time DATETIME DEFAULT NOW(),
-                KEY (create_time),
-                KEY (update_time),
-                UNIQUE KEY uniq_barrier (gid, branch_id, op, barrier_id)
-             ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-        )
-        .execute(conn)
-        .await
-        .map(drop)
+        sqlx::raw_sql(BarrierTable::MYSQL.create).execute(conn).await.map(drop)
     }
 
     async fn table_settings(conn: &mut MySqlConnection) -> Result<Vec<WeakSetting>, sqlx::Error> {
@@ -189,9 +170,8 @@ impl BarrierDialect for MySql {
             .map(|removed| removed.rows_affected())
     }
 
-    const GRANT_SWEEP: &'static str = "GRANT DELETE ON dtm_barrier.barrier TO <user>";
-
-    const GRANT: &'static str = "GRANT SELECT, INSERT, UPDATE ON dtm_barrier.barrier TO <user>";
+    const TABLE: BarrierTable = BarrierTable::MYSQL;
+    const DATABASE: &'static str = "mysql";
 }
 
 fn is_duplicate(error: &sqlx::Error) -> bool {

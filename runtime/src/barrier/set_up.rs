@@ -1,29 +1,40 @@
 //! The start of a service: the barrier table, the rights on it, the settings of its database.
 
+use std::error::Error;
+use std::fmt;
+
 use super::db::BarrierDb;
 use super::dialect::BarrierDialect;
 use super::row::{BarrierKey, REASON_ROLLBACK};
 use crate::database::{Database, Driver, Fault, Wait, WeakSetting};
 use crate::protocol::Gid;
 
-/// Why a database is not ready for branches. The text says what to do.
-#[derive(Debug, thiserror::Error)]
+/// Why a database is not ready for branches. The text says what to do; `Debug` writes it as well, with the causes, since
+/// that is what a `main` prints that returns this error.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SetUpError {
     /// The table does not exist, and the user may not create it.
     #[error(
-        "the barrier table does not exist, and this user may not create it: let an administrator call \
-         `branchwire::barrier::set_up(&db)` once, or create DTM's `barrier` table; then {grant}"
+        "the barrier table does not exist, and this user may not create it: let an administrator run what \
+         `branchwire schema barrier --database {database} --user <user>` prints"
     )]
     MayNotCreate {
-        /// The rights that the user needs after that.
+        /// What the program `branchwire` calls this kind of database.
+        database: &'static str,
+        /// The rights that the user needs after that; they are in what the program prints.
         grant: &'static str,
         /// The database's error.
         source: sqlx::Error,
     },
     /// The user may not use the table.
-    #[error("the user's rights on the barrier table are not enough: {grant}")]
+    #[error(
+        "the user's rights on the barrier table are not enough: {grant} \
+         (`branchwire schema barrier --database {database} --user <user>` prints this)"
+    )]
     NoRight {
+        /// What the program `branchwire` calls this kind of database.
+        database: &'static str,
         /// The statement that an administrator has to run.
         grant: &'static str,
         /// The database's error.
@@ -41,8 +52,24 @@ pub enum SetUpError {
     #[error("the database cannot be reached: check its address, and that it runs")]
     Unreachable(#[source] sqlx::Error),
     /// Any other error of the database; the table may have other columns than DTM's.
-    #[error("the barrier table cannot be used: compare its columns with those of DTM's `barrier` table")]
+    #[error("the barrier table cannot be used: compare its columns with those that `branchwire schema barrier` prints")]
     Unusable(#[source] sqlx::Error),
+}
+
+impl fmt::Debug for SetUpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            // The text of sqlx has a line of PostgreSQL's own sources at its end.
+            match error.downcast_ref() {
+                Some(sqlx::Error::Database(error)) => return write!(f, ": {}", error.message()),
+                _ => write!(f, ": {error}")?,
+            }
+            cause = error.source();
+        }
+        Ok(())
+    }
 }
 
 impl SetUpError {
@@ -54,7 +81,7 @@ impl SetUpError {
         }
         match &error {
             sqlx::Error::Database(cause) if DB::is_missing_right(cause.as_ref()) => {
-                Self::NoRight { grant: DB::GRANT, source: error }
+                Self::NoRight { database: DB::DATABASE, grant: DB::TABLE.grant, source: error }
             }
             _ if Fault::of::<DB>(&error) == Fault::Lost => Self::Unreachable(error),
             _ => Self::Unusable(error),
@@ -108,7 +135,7 @@ async fn create_table<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(),
         conn.close_on_drop();
     }
     created.map_err(|error| match error {
-        SetUpError::NoRight { grant, source } => SetUpError::MayNotCreate { grant, source },
+        SetUpError::NoRight { database, grant, source } => SetUpError::MayNotCreate { database, grant, source },
         other => other,
     })
 }

@@ -7,6 +7,7 @@ use super::dialect::{BarrierDialect, Bite};
 use super::row::BarrierRow;
 use crate::database::sqlite::begin;
 use crate::database::{Isolation, Wait};
+use crate::protocol::BarrierTable;
 
 /// DO NOTHING for this key only: `OR IGNORE` would hide other errors as well. No RETURNING: it costs half as much again.
 macro_rules! insert {
@@ -90,21 +91,7 @@ impl BarrierDialect for Sqlite {
     }
 
     async fn create_table(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        // WITHOUT ROWID: one tree instead of two, so each commit writes one page less.
-        conn.execute(
-            "CREATE TABLE IF NOT EXISTS dtm_barrier_barrier (
-                trans_type TEXT NOT NULL DEFAULT '',
-                gid TEXT NOT NULL,
-                branch_id TEXT NOT NULL,
-                op TEXT NOT NULL,
-                barrier_id TEXT NOT NULL,
-                reason TEXT NOT NULL DEFAULT '',
-                create_time TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
-                PRIMARY KEY (gid, branch_id, op, barrier_id)
-            ) WITHOUT ROWID",
-        )
-        .await
-        .map(drop)
+        conn.execute(BarrierTable::SQLITE.create).await.map(drop)
     }
 
     /// A gid. The key has no order of time, and an index of times would cost each commit a page: so a sweep reads all.
@@ -146,7 +133,6 @@ impl BarrierDialect for Sqlite {
             .map(|removed| removed.rows_affected())
     }
 
-    const GRANT_SWEEP: &'static str = Self::GRANT;
-
-    const GRANT: &'static str = "make the file and its directory writable for this process";
+    const TABLE: BarrierTable = BarrierTable::SQLITE;
+    const DATABASE: &'static str = "sqlite";
 }

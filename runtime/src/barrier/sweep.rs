@@ -51,7 +51,7 @@ impl SweepError {
     fn of<DB: BarrierDialect>(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(cause) if DB::is_missing_right(cause.as_ref()) => {
-                Self::NoRight { grant: DB::GRANT_SWEEP, source: error }
+                Self::NoRight { grant: DB::TABLE.grant_removal, source: error }
             }
             _ => Self::Database(error),
         }

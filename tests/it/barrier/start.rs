@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use branchwire::Database;
 use branchwire::barrier::{SetUpError, set_up};
+use branchwire::protocol::BarrierTable;
 use branchwire_tests::bank::{Bank, BankDriver};
 use branchwire_tests::database::TestDatabase;
 use branchwire_tests::server;
@@ -117,8 +118,8 @@ async fn missing_rights_are_named_on_sqlite() {
     let options = SqliteConnectOptions::from_str(bank.url()).unwrap().create_if_missing(false).read_only(true);
     let reader = AnyPool(SqlitePool::connect_with(options).await.unwrap());
     let error = set_up(&reader).await.unwrap_err();
-    assert!(matches!(error, SetUpError::NoRight { .. }), "{error:?}");
-    assert!(error.to_string().contains("make the file and its directory writable"), "{error}");
+    assert!(matches!(error, SetUpError::Unfit { .. }), "{error:?}");
+    assert!(error.to_string().contains("check the rights on the file and on its folder"), "{error}");
 }
 
 #[tokio::test]
@@ -131,9 +132,68 @@ async fn a_user_who_may_not_create_the_table_is_told_so() {
     let user = AnyPool(PgPool::connect_with(options).await.unwrap());
     let error = set_up(&user).await.unwrap_err();
     assert!(matches!(error, SetUpError::MayNotCreate { .. }), "{error:?}");
-    assert!(error.to_string().contains("an administrator"), "{error}");
+    // As a `main` prints it that returns this error; without the line in PostgreSQL's own sources.
+    let printed = format!("{error:?}");
+    assert!(
+        printed.contains("let an administrator run what `branchwire schema barrier --database postgres"),
+        "{printed}"
+    );
+    assert!(printed.contains("permission denied") && !printed.contains(" at line "), "{printed}");
+    // What the program prints is enough, and the user is told of nothing else.
+    let script = BarrierTable::POSTGRES.script(Some(&format!("\"{name}\"")));
+    Postgres::execute_outside(&administrator, &script).await.unwrap();
+    assert_eq!(set_up(&user).await.unwrap(), []);
     user.pool().close().await;
-    Postgres::execute_outside(&administrator, &format!("DROP ROLE {name}")).await.unwrap();
+    Postgres::execute_outside(&administrator, &format!("DROP OWNED BY {name}; DROP ROLE {name}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_program_prints_for_an_administrator_is_enough_on_mysql() {
+    let Some(server) = server::own_mysql().await else { return };
+    let database = TestDatabase::on(&server).await;
+    let administrator = MySqlPool::connect(database.url()).await.unwrap();
+    MySql::execute_outside(&administrator, "CREATE USER 'shop'@'%' IDENTIFIED BY 'secret'").await.unwrap();
+    let options = MySqlConnectOptions::from_str(database.url()).unwrap().username("shop").password("secret");
+    let options = options.database("information_schema");
+    let user = AnyPool(MySqlPool::connect_with(options).await.unwrap());
+    let error = set_up(&user).await.unwrap_err();
+    assert!(format!("{error:?}").contains("`branchwire schema barrier --database mysql"), "{error:?}");
+    MySql::execute_outside(&administrator, &BarrierTable::MYSQL.script(Some("'shop'@'%'"))).await.unwrap();
+    assert_eq!(set_up(&user).await.unwrap(), []);
+}
+
+/// The statement that an administrator runs against old rows removes these and no others.
+async fn old_rows_are_removed_by_the_printed_statement<DB: BankDriver>(
+    bank: &Bank<DB>,
+    table: BarrierTable,
+    age: &str,
+) {
+    let (old, young) = (branchwire::Gid::random(), branchwire::Gid::random());
+    let name = if table == BarrierTable::SQLITE { "dtm_barrier_barrier" } else { "dtm_barrier.barrier" };
+    for (gid, time) in [(&old, age), (&young, "CURRENT_TIMESTAMP")] {
+        let insert = format!(
+            "INSERT INTO {name} (trans_type, gid, branch_id, op, barrier_id, reason, create_time) \
+             VALUES ('msg', '{gid}', '01', 'action', '01', 'action', {time})"
+        );
+        DB::execute_outside(bank.pool(), &insert).await.unwrap();
+    }
+    DB::execute_outside(bank.pool(), table.remove_old).await.unwrap();
+    assert_eq!(bank.barrier_rows(&old).await, []);
+    assert_eq!(bank.barrier_rows(&young).await.len(), 1);
+}
+
+#[tokio::test]
+async fn old_rows_are_removed_by_the_printed_statement_on_each_database() {
+    let bank = Bank::<Sqlite>::open().await.unwrap();
+    old_rows_are_removed_by_the_printed_statement(&bank, BarrierTable::SQLITE, "datetime('now', '-31 days')").await;
+    if let Some(bank) = Bank::<Postgres>::open().await {
+        let age = "now() - interval '31 days'";
+        old_rows_are_removed_by_the_printed_statement(&bank, BarrierTable::POSTGRES, age).await;
+    }
+    if let Some(bank) = Bank::<MySql>::open().await {
+        let age = "NOW() - INTERVAL 32 DAY";
+        old_rows_are_removed_by_the_printed_statement(&bank, BarrierTable::MYSQL, age).await;
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::net::{Ipv6Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use branchwire::protocol::BarrierTable;
 use tempfile::TempDir;
 
 /// The program, with no variable of this process, in a directory of its own.
@@ -193,4 +194,57 @@ fn what_goes_to_a_file_has_no_colours() {
     assert_eq!(code, Some(1));
     assert!(said.contains("TRACE") || said.contains("DEBUG") || said.contains("INFO"), "it logs something: {said}");
     assert!(!said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
+fn it_prints_the_barrier_table_for_an_administrator() {
+    let directory = tempfile::tempdir().unwrap();
+    let prints = |arguments: &[&str]| ends(program(&directory).args(["schema", "barrier"]).args(arguments));
+    let (code, said) = prints(&["--database", "postgres", "--user", "shop"]);
+    assert_eq!((code, said), (Some(0), BarrierTable::POSTGRES.script(Some("\"shop\""))));
+    let (code, said) = prints(&["--database", "mysql", "--user", "shop@10.0.0.%"]);
+    assert_eq!((code, said), (Some(0), BarrierTable::MYSQL.script(Some("'shop'@'10.0.0.%'"))));
+    let (code, said) = prints(&["--database", "sqlite"]);
+    assert_eq!((code, said), (Some(0), BarrierTable::SQLITE.script(None)));
+    let (code, said) = prints(&["--database", "postgres", "--user", "a\"; DROP TABLE x; --"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0, "no store is made for it");
+}
+
+/// One line of the log says who answered what: host, path and status.
+#[tokio::test]
+async fn the_log_says_which_host_and_path_gave_which_status() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap();
+    let branch = axum::Router::new().route("/in", axum::routing::post(async || axum::http::StatusCode::UNAUTHORIZED));
+    tokio::spawn(axum::serve(listener, branch).into_future());
+    let directory = tempfile::tempdir().unwrap();
+    let mut serving = program(&directory).args(["--listen=127.0.0.1:0"]).spawn().unwrap();
+    let (stdout, stderr) = (serving.stdout.take().unwrap(), serving.stderr.take().unwrap());
+    let serving = Serving::read(serving, stdout);
+    let client = branchwire::Client::new(&serving.url).unwrap();
+    for path in ["in", "none"] {
+        let branch = branchwire::MsgBranch::url(&format!("http://{host}/{path}?secret=1"), &30).unwrap();
+        let _ = client.msg(branch).wait_result().submit().await.unwrap();
+    }
+    drop(serving);
+    let log: Vec<String> = BufReader::new(stderr).lines().map_while(Result::ok).collect();
+    for (path, status) in [("/in", "401"), ("/none", "404")] {
+        let said = [format!("host=\"{host}\""), format!("path=\"{path}\""), format!("http_status={status}")];
+        assert!(log.iter().any(|line| said.iter().all(|word| line.contains(word))), "{said:?}: {log:#?}");
+    }
+    assert!(log.iter().all(|line| !line.contains("secret")), "{log:#?}");
+}
+
+#[tokio::test]
+async fn health_asks_the_coordinator_on_this_machine() {
+    let directory = tempfile::tempdir().unwrap();
+    let serving = Serving::start(program(&directory).args(["--listen=0.0.0.0:0"]));
+    let port = serving.url.rsplit(':').next().unwrap().to_owned();
+    let health = || ends(program(&directory).args(["health", &format!("--listen=0.0.0.0:{port}")]));
+    assert_eq!(health(), (Some(0), String::new()));
+    drop(serving);
+    let (code, said) = health();
+    assert_eq!(code, Some(1));
+    assert!(said.contains("nothing answers at http://127.0.0.1:"), "{said}");
 }

@@ -42,6 +42,16 @@ impl fmt::Display for Listen {
 }
 
 impl Listen {
+    /// Where a process of this machine reaches it.
+    pub(super) fn reached_from_here(&self) -> Self {
+        let host = match self.host.as_str() {
+            "" | "0.0.0.0" => "127.0.0.1",
+            "::" => "::1",
+            host => host,
+        };
+        Self { host: host.to_owned(), port: self.port }
+    }
+
     /// Begins to listen; port 0 takes a free one.
     ///
     /// # Errors

@@ -1,7 +1,9 @@
 //! The program `branchwire`, as a function: for `main`, and for programs that start it as a child of their own.
 
+mod health;
 mod listen;
 mod options;
+mod schema;
 mod secret;
 mod signals;
 mod value;
@@ -13,7 +15,7 @@ use std::process::ExitCode;
 use branchwire_protocol::signature::Keys;
 use tracing_subscriber::EnvFilter;
 
-use self::options::{BranchProgress, Options};
+use self::options::{BranchProgress, Command, Health, Options};
 use self::secret::secret;
 use self::signals::Signals;
 use crate::store;
@@ -34,6 +36,14 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
             return code;
         }
     };
+    match &options.command {
+        Some(Command::Schema { of }) => return ended(std::io::stdout().write_all(schema::script(of).as_bytes())),
+        Some(Command::Health(Health { listen })) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            return ended(runtime.map_err(|error| error.to_string()).and_then(|it| it.block_on(health::ask(listen))));
+        }
+        None => {}
+    }
     let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&options.log)).with_writer(std::io::stderr);
     // No colours in a file or a journal. By https://no-color.org an empty variable does not count.
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -43,12 +53,9 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
     let _ = log.log_internal_errors(false).try_init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&error),
+        Err(error) => return ended(Err(error)),
     };
-    match runtime.block_on(serve(options)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(error.as_ref()),
-    }
+    ended(runtime.block_on(serve(options)))
 }
 
 async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
@@ -88,8 +95,44 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     coordinator.serve(listener, signals.any()).await?;
     Ok(())
 }
-fn failed(error: &dyn std::error::Error) -> ExitCode {
-    // `eprintln` panics if nobody reads.
-    let _ = writeln!(std::io::stderr(), "branchwire: {error}");
-    ExitCode::FAILURE
+
+fn ended(result: Result<(), impl std::fmt::Display>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // `eprintln` panics if nobody reads.
+            let _ = writeln!(std::io::stderr(), "branchwire: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::options::Options;
+
+    /// What the files in `deploy` set: as the program reads it, and open to others only with tokens and keys.
+    #[test]
+    fn what_is_deployed_is_open_to_others_only_with_tokens_and_keys() {
+        let (unit, image) = (include_str!("../../deploy/branchwire.service"), include_str!("../../deploy/Dockerfile"));
+        for file in [unit, image] {
+            let set: Vec<(&str, &str)> = file
+                .lines()
+                .filter(|line| !line.trim_start().starts_with('#'))
+                .flat_map(|line| line.split(' '))
+                .filter_map(|word| word.trim_start_matches("Environment=").split_once('='))
+                .filter(|(name, _)| name.starts_with("BRANCHWIRE_"))
+                .collect();
+            let value = |variable: &str| set.iter().find(|(name, _)| *name == variable).map(|(_, value)| *value);
+            let option = |(name, value): &(&str, &str)| {
+                format!("--{}={value}", name.trim_start_matches("BRANCHWIRE_").to_lowercase().replace('_', "-"))
+            };
+            let arguments = ["branchwire".to_owned()].into_iter().chain(set.iter().map(option));
+            let options = Options::read(arguments).unwrap_or_else(|error| panic!("{set:?}: {error}"));
+            assert!(value("BRANCHWIRE_STORE").is_some(), "the file is read: {set:?}");
+            let is_open = !options.listen.to_string().starts_with("127.0.0.1:");
+            assert_eq!(is_open, value("BRANCHWIRE_API_TOKENS_FILE").is_some(), "{set:?}");
+            assert_eq!(is_open, value("BRANCHWIRE_KEYS_FILE").is_some(), "{set:?}");
+        }
+    }
 }

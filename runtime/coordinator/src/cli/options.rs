@@ -7,7 +7,7 @@ use clap::builder::Resettable;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser};
 
 use super::listen::Listen;
-use super::value::{Time, log_filter, retention, time_zone};
+use super::value::{Time, log_filter, retention, time_zone, user};
 use crate::Retention;
 use crate::engine::Defaults;
 use crate::runner::Settings;
@@ -18,8 +18,11 @@ use crate::transport::{CallLimits, Networks};
 /// Clients prepare and submit global transactions at `http://LISTEN/api/dtmsvr`; the coordinator calls their branches
 /// until all have succeeded. Acknowledged transactions are on disk, and go on after any crash.
 #[derive(Debug, Parser)]
-#[command(name = "branchwire", version)]
+#[command(name = "branchwire", version, args_conflicts_with_subcommands = true)]
 pub(super) struct Options {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+
     /// Address to listen on, such as `127.0.0.1:36789`, `localhost:36789`, `[::1]:36789`, or `:36789` for all interfaces;
     /// port 0 takes a free one. The address is printed once it is bound.
     #[arg(long, env = "BRANCHWIRE_LISTEN", default_value = "127.0.0.1:36789", value_name = "HOST:PORT")]
@@ -101,6 +104,52 @@ pub(super) struct Options {
     /// What to log to standard error: a level, or targets with levels, such as `info,branchwire_coordinator=debug`.
     #[arg(long, env = "BRANCHWIRE_LOG", default_value = "info", value_parser = log_filter, value_name = "FILTER")]
     pub(super) log: String,
+}
+
+/// What the program does instead of serving.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Asks the coordinator on this machine whether it can take messages. Status 0: it can; 1: it cannot, and why.
+    Health(Health),
+    /// Prints tables as SQL, for an administrator to run.
+    Schema {
+        #[command(subcommand)]
+        of: Schema,
+    },
+}
+
+/// How a coordinator on this machine can be asked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Health {
+    /// The address that it listens on, as it was given to it.
+    #[arg(long, env = "BRANCHWIRE_LISTEN", default_value = "127.0.0.1:36789", value_name = "HOST:PORT")]
+    pub(super) listen: Listen,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Schema {
+    /// The barrier table that each service's database needs, the rights on it, and what removes old rows.
+    ///
+    /// A service whose user may create tables does this by itself when it starts.
+    Barrier {
+        /// The kind of database.
+        #[arg(long, value_enum)]
+        database: Database,
+
+        /// The service's user, on MySQL also `NAME@HOST`. Without it the rights are printed as comments.
+        #[arg(long, value_parser = user, value_name = "NAME")]
+        user: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Database {
+    /// `SQLite`
+    Sqlite,
+    /// `PostgreSQL`
+    Postgres,
+    /// `MySQL` and `MariaDB`
+    Mysql,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

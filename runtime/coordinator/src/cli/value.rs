@@ -16,6 +16,16 @@ pub(super) fn time_zone(text: &str) -> Result<i32, String> {
     })
 }
 
+/// The name of a user, with characters that need no escape in quotes.
+pub(super) fn user(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '%');
+    if !text.is_empty() && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected letters, digits, and `_`, `-`, `.`, `@`, `%`".to_owned())
+    }
+}
+
 /// How long finished transactions are kept: a time, or `forever`.
 pub(super) fn retention(text: &str) -> Result<Retention, String> {
     if text == "forever" { Ok(Retention::ForEver) } else { text.parse().map(|Time(time)| Retention::For(time)) }

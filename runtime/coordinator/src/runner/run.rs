@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use branchwire_protocol::Answer;
+use branchwire_protocol::{Answer, LOCAL_BRANCH, Op};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -198,19 +198,33 @@ fn result_of(response: &Result<Response, CallError>) -> CallResult {
 
 fn log(definition: &Definition, branch: Option<usize>, result: CallResult, error: Option<&CallError>) {
     let gid = definition.gid.as_str();
-    let (branch_id, op) = branch
+    let (branch_id, op, url) = branch
         .map(|index| &definition.branches[index])
-        .map_or(("00", "msg"), |branch| (branch.branch_id.as_str(), branch.op.as_str()));
+        .map_or((LOCAL_BRANCH, Op::Msg.as_str(), definition.query_prepared.as_str()), |branch| {
+            (branch.branch_id.as_str(), branch.op.as_str(), branch.url.as_str())
+        });
     let error = error.map(tracing::field::display);
     match result {
         CallResult::Made(LastAnswer { answer: Answer::Success, .. }) => {
             tracing::debug!(gid, branch_id, op, "done");
         }
         CallResult::Made(LastAnswer { answer, http_status }) => {
-            tracing::info!(gid, branch_id, op, ?answer, http_status, error, "to be called again");
+            let (host, path) = host_and_path(url);
+            tracing::info!(gid, branch_id, op, host, path, http_status, ?answer, error, "to be called again");
         }
-        CallResult::NotMade => tracing::info!(gid, branch_id, op, error, "to be called later"),
+        CallResult::NotMade => {
+            let (host, path) = host_and_path(url);
+            tracing::info!(gid, branch_id, op, host, path, error, "to be called later");
+        }
     }
+}
+
+/// Where a call goes, for the log: without the query, in which a client may have put anything.
+fn host_and_path(url: &str) -> (String, String) {
+    url::Url::parse(url).map_or_else(
+        |_| (String::new(), String::new()),
+        |url| (url[url::Position::BeforeHost..url::Position::AfterPort].to_owned(), url.path().to_owned()),
+    )
 }
 
 /// Reports to the waiting clients; some may have disconnected.

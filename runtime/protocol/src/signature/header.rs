@@ -5,12 +5,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::keys::is_key_id;
 
-/// The header that a coordinator adds to each call: one signature of that call.
-pub const CALL_HEADER: &str = "branchwire-call-signature";
-
-/// The header that a client puts among a message's `branch_headers`: a list of signatures, one for each call to come.
-pub const MESSAGE_HEADER: &str = "branchwire-message-signature";
-
 /// The longest value of either header, in characters.
 pub const HEADER_CHARS_MAX: usize = 1024;
 

@@ -10,10 +10,12 @@ pub mod header;
 mod keys;
 mod sign;
 
-pub use header::{CALL_HEADER, HEADER_CHARS_MAX, MESSAGE_HEADER};
+pub use header::HEADER_CHARS_MAX;
 #[doc(hidden)]
 pub use keys::Key;
 pub use keys::{InvalidKeys, Keys};
 pub use sign::CannotSign;
+
+pub use crate::{CALL_HEADER, MESSAGE_HEADER};
 #[doc(hidden)]
 pub use sign::now_s;

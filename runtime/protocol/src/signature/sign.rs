@@ -7,7 +7,8 @@ use url::Url;
 
 use super::Keys;
 use super::canonical::{Address, Parts, Promise, Which, host_of, own_query, read_query, sha256};
-use super::header::{HEADER_CHARS_MAX, Header, MESSAGE_HEADER, MESSAGE_TAG_BYTES};
+use super::header::{HEADER_CHARS_MAX, Header, MESSAGE_TAG_BYTES};
+use crate::MESSAGE_HEADER;
 use crate::client::Client;
 use crate::{LOCAL_BRANCH, Op, TOPIC_PREFIX, Transaction};
 

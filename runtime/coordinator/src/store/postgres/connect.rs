@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Row};
 
+use super::error::text as text_of;
 use crate::store::OpenError;
 use crate::store::hosts::Hosts;
 use crate::store::server::{CONNECT_TIMEOUT, READERS};
@@ -213,8 +214,8 @@ fn literal(text: &str) -> String {
 pub(super) fn in_words(error: &sqlx::Error) -> String {
     match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
         // A prepared statement does not exist, or exists already: this is another session.
-        Some("26000" | "42P05") => format!("{error}: {NO_SESSIONS}"),
-        _ => error.to_string(),
+        Some("26000" | "42P05") => format!("{}: {NO_SESSIONS}", text_of(error)),
+        _ => text_of(error),
     }
 }
 

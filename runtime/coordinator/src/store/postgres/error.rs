@@ -3,9 +3,20 @@
 use crate::store::StoreError;
 use crate::store::attempt::Failure;
 
+/// The error in words. sqlx adds to a message of the server the line in PostgreSQL's own C sources; here stands its code.
+pub(super) fn text(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(cause) => match cause.code() {
+            Some(code) => format!("the database says: {} ({code})", cause.message()),
+            None => format!("the database says: {}", cause.message()),
+        },
+        _ => error.to_string(),
+    }
+}
+
 /// Classifies the error of a statement, which includes its commit.
 pub(super) fn classify(error: &sqlx::Error) -> Failure {
-    let text = error.to_string();
+    let text = text(error);
     match error {
         // Nothing was sent.
         sqlx::Error::Encode(_) => Failure::Refused(StoreError::Data(text)),

@@ -2,6 +2,7 @@
 
 use sqlx::{Connection, PgConnection};
 
+use super::error::text;
 use crate::store::meta;
 
 /// Finds due transactions in any unfinished status, earliest first.
@@ -57,17 +58,23 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), String>
     .persistent(false)
     .fetch_one(&mut *connection)
     .await
-    .map_err(|error| format!("its tables cannot be looked for: {error}"))?;
-    let failed = |error: &sqlx::Error| format!("its tables cannot be created: {error}");
+    .map_err(|error| format!("its tables cannot be looked for: {}", text(&error)))?;
+    let failed = |error: &sqlx::Error| format!("its tables cannot be created: {}", text(error));
     if !tables {
         create(connection, include_str!("schema.sql")).await.map_err(|error| failed(&error))?;
     }
     // In a DTM server's database we may have no permission to create anything.
     if !index && let Err(error) = create(connection, INDEX_OF_DUE).await {
-        tracing::warn!(%error, "there is no index for due transactions: with very many unfinished ones the search for them is slow");
+        tracing::warn!(
+            error = text(&error),
+            "there is no index for due transactions: with very many unfinished ones the search for them is slow"
+        );
     }
     if !meta && let Err(error) = create(connection, META).await {
-        tracing::warn!(%error, "the table `branchwire_meta` cannot be created: the tables' version is not kept");
+        tracing::warn!(
+            error = text(&error),
+            "the table `branchwire_meta` cannot be created: the tables' version is not kept"
+        );
         return Ok(());
     }
     meta::check(&version(connection).await.map_err(|error| failed(&error))?)
