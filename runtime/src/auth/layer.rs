@@ -17,6 +17,7 @@ use branchwire_protocol::signature::now_s;
 
 use super::{NotVerified, Verify};
 use crate::Reply;
+use crate::serve::SignatureHolds;
 
 impl<S> Layer<S> for Verify {
     type Service = Verified<S>;
@@ -63,7 +64,7 @@ where
 impl Verify {
     /// Returns the request, if it is signed.
     async fn pass(&self, request: Request) -> Result<Request, Reply> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         // A nested router strips its prefix from the path; the signature is of the whole path.
         let uri = parts.extensions.get().map_or(&parts.uri, |OriginalUri(uri)| uri);
         let refused = |refusal: NotVerified| {
@@ -81,6 +82,7 @@ impl Verify {
         })?;
         self.hold(&claims, uri, &parts.headers, &body).map_err(refused)?;
         drop(claims);
+        parts.extensions.insert(SignatureHolds);
         Ok(Request::from_parts(parts, Body::from(body)))
     }
 }

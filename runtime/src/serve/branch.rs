@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use super::context::BranchContext;
 use super::extract::ExtractsAll;
-use super::request::{bad_call, report_nesting};
+use super::request::{bad_call, report_nesting, report_unverified};
 use crate::barrier::BarrierDialect;
 use crate::branch::Route;
 use crate::call::{self, Arrived, Business};
@@ -74,6 +74,7 @@ where
 {
     let (mut parts, body) = request.into_parts();
     report_nesting(route, &parts);
+    report_unverified(route, &parts);
     let context = match BranchContext::read(&parts) {
         Some(context) if route.role.ops().contains(&context.op) => context,
         _ => return bad_call(route, &parts),

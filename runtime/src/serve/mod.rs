@@ -13,6 +13,8 @@ mod request;
 
 pub use branch::{BranchFn, no_payload, serve_branch};
 pub use context::BranchContext;
-pub use extract::{Extracts, ExtractsAll, NotSo, Probe};
+pub use extract::{Extracts, ExtractsAll};
 pub use hosted::{Absent, BranchRouter, Hosted, NoDatabase};
 pub use query_prepared::{QueryPreparedFn, serve_query_prepared};
+#[cfg(feature = "auth")]
+pub(crate) use request::SignatureHolds;

@@ -7,7 +7,7 @@ use futures_core::future::BoxFuture;
 use tracing::Instrument;
 
 use super::context::BranchContext;
-use super::request::{bad_call, report_nesting};
+use super::request::{bad_call, report_nesting, report_unverified};
 use crate::branch::Route;
 use crate::call;
 use crate::database::Holds;
@@ -51,6 +51,7 @@ where
 {
     let parts = request.into_parts().0;
     report_nesting(route, &parts);
+    report_unverified(route, &parts);
     let (gid, branch_id, op) = match BranchContext::read(&parts) {
         Some(BranchContext { gid, branch_id, op, .. })
             if route.role.ops().contains(&op) && branch_id.as_str() == LOCAL_BRANCH =>
