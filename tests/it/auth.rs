@@ -1,6 +1,7 @@
 //! Who may call, over real sockets: a call that is not signed, or not as it is, never runs the function.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -12,9 +13,10 @@ use branchwire::client::ClientError;
 use branchwire::msg::NotStarted;
 use branchwire::protocol::Transaction;
 use branchwire::{Client, Done, Gid, MsgBranch, NotDone, Reply};
+use branchwire_coordinator::testing::{Services, TestCoordinator};
 use branchwire_coordinator::{Builder, Coordinator};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
-use branchwire_tests::service::Service;
+use branchwire_tests::service::{Service, read};
 use sqlx::Sqlite;
 use tokio::net::TcpListener;
 
@@ -310,4 +312,70 @@ async fn a_coordinator_does_not_call_outside_of_its_networks() {
     let coordinator = start(signing().networks("127.0.0.0/8".parse().unwrap())).await;
     assert!(finished(&coordinator.client, &Gid::random(), MsgBranch::url(&by_name, &30).unwrap()).await);
     assert_eq!(target.runs(), 1);
+}
+
+#[tokio::test]
+async fn a_test_coordinator_signs_as_the_program_does_whatever_its_clock_says() {
+    let bank: Bank<Sqlite> = Bank::open().await.expect("SQLite is always there");
+    let service =
+        Service::new(&bank, |tx, amount| Box::pin(async move { Ok(Sqlite::credit(tx, ACCOUNT, amount).await?) }));
+    let services = Services::default();
+    services.host("http://bank", service.router().layer(Verify::calls(keys("a")).host("bank")));
+    for (signs, balance) in [(keys("b"), 0), (keys("a"), 30)] {
+        let coordinator =
+            TestCoordinator::start_with(services.clone(), move |builder| builder.sign_calls(signs.clone())).await;
+        coordinator.advance(Duration::from_hours(24));
+        let branch = MsgBranch::url("http://bank/branch", &30).unwrap();
+        assert_eq!(finished(&coordinator.client(), &Gid::random(), branch).await, balance == 30);
+        assert_eq!(bank.balance(ACCOUNT).await, balance);
+        coordinator.stop().await;
+    }
+}
+
+/// What was logged on this thread.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_route_that_verifies_nothing_while_calls_are_signed_is_named_once() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let warnings = || {
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        log.lines().filter(|line| line.contains("this route verifies nothing")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let bank: Bank<Sqlite> = Bank::open().await.expect("SQLite is always there");
+    let service =
+        Service::new(&bank, |tx, amount| Box::pin(async move { Ok(Sqlite::credit(tx, ACCOUNT, amount).await?) }));
+    let ask = |headers: Option<String>| {
+        let mut request = Request::get("/prepared?gid=g&trans_type=msg&branch_id=00&op=msg");
+        if let Some(signature) = headers {
+            request = request.header(CALL_HEADER, signature);
+        }
+        request.header("host", "bank").body(Body::empty()).unwrap()
+    };
+    let url = "http://bank/prepared?gid=g&trans_type=msg&branch_id=00&op=msg".parse().unwrap();
+    let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let signature = keys("a").sign_call(&url, b"", now_s);
+    service.send(ask(None)).await;
+    let verified = service.router().layer(Verify::calls(keys("a")));
+    let reply = read(tower::ServiceExt::oneshot(verified, ask(signature.clone())).await.unwrap()).await;
+    assert_eq!(reply, Reply::Refused, "it was let through");
+    assert_eq!(warnings(), [""; 0]);
+    service.send(ask(signature.clone())).await;
+    service.send(ask(signature)).await;
+    let warnings = warnings();
+    assert!(warnings.len() == 1 && warnings[0].contains("path=\"/prepared\""), "{warnings:?}");
 }

@@ -39,6 +39,34 @@ async fn two_mysql_databases_are_not_one() {
     sqlx::query("SELECT * FROM t").execute(&mut two).await.unwrap_err();
 }
 
+/// What users' tests have: two empty databases in one line, gone afterwards.
+#[tokio::test]
+async fn two_databases_of_a_users_test_are_not_one_and_go_away_with_it() {
+    use branchwire_coordinator::testing::TestDatabase;
+
+    let create = "CREATE TABLE t (a INTEGER)";
+    let [one, two] = TestDatabase::sqlite().await;
+    sqlx::raw_sql(create).execute(&one.pool()).await.unwrap();
+    sqlx::raw_sql("SELECT * FROM t").execute(&two.pool()).await.unwrap_err();
+
+    if let Some(server) = server::postgres().await {
+        let [one, two] = TestDatabase::postgres(server.url().as_str()).await;
+        sqlx::raw_sql(create).execute(&one.pool()).await.unwrap();
+        sqlx::raw_sql("SELECT * FROM t").execute(&two.pool()).await.unwrap_err();
+        let options = (*one.pool().connect_options()).clone();
+        drop((one, two));
+        sqlx::PgPool::connect_with(options).await.unwrap_err();
+    }
+    if let Some(server) = server::mysql().await {
+        let [one, two] = TestDatabase::mysql(server.url().as_str()).await;
+        sqlx::raw_sql(create).execute(&one.pool()).await.unwrap();
+        sqlx::raw_sql("SELECT * FROM t").execute(&two.pool()).await.unwrap_err();
+        let options = (*one.pool().connect_options()).clone();
+        drop((one, two));
+        sqlx::MySqlPool::connect_with(options).await.unwrap_err();
+    }
+}
+
 #[tokio::test]
 async fn a_test_server_keeps_what_it_acknowledged() {
     let Some(postgres) = TestDatabase::postgres().await else { return };

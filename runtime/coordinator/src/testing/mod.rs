@@ -1,59 +1,116 @@
 //! A coordinator for tests of a service: in the test's own process, with a clock that the test moves.
 //!
-//! It is the real coordinator, on a SQLite file of its own. Routers take the place of the network, and the test moves
-//! the time itself.
+//! It is the real coordinator, on a SQLite file of its own. Routers take the place of the network ([`Services`]), the test moves
+//! the time itself, and [`TestDatabase`] gives each service an empty database. A test can do to a message what a network and a
+//! crash do: a service is down, an answer is lost, a submit is lost, the coordinator starts again.
 //!
 //! ```
+//! use branchwire::{barrier, prelude::*};
+//! use branchwire_coordinator::testing::{Services, TestCoordinator, TestDatabase};
+//! use branchwire::protocol::Status;
+//!
+//! #[derive(Clone, Database)]
+//! pub struct Orders(sqlx::SqlitePool);
+//! #[derive(Clone, Database)]
+//! pub struct Stock(sqlx::SqlitePool);
+//!
+//! #[derive(serde::Serialize, serde::Deserialize)]
+//! pub struct Reserve {
+//!     pub pieces: i64,
+//! }
+//!
+//! #[branchwire::service("/api/stock")]
+//! pub mod stock {
+//!     use super::*;
+//!
+//!     /// Takes pieces off the shelf.
+//!     #[msg_branch]
+//!     pub async fn reserve(tx: &mut Tx<Stock>, req: Reserve) -> Result<(), Retry> {
+//!         sqlx::query("UPDATE shelf SET pieces = pieces - ?").bind(req.pieces).execute(&mut *tx).await?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! #[branchwire::service("/api/orders")]
+//! pub mod orders {
+//!     use super::*;
+//!
+//!     /// Has the order been placed?
+//!     #[query_prepared]
+//!     pub fn placed(db: Orders);
+//! }
+//!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use axum::{Router, routing::post};
-//! use branchwire_protocol::client::Client;
-//! use branchwire_protocol::{Gid, Status, Step, Transaction};
-//! use branchwire_coordinator::testing::{Services, TestCoordinator};
+//! let [orders_db, stock_db] = TestDatabase::sqlite().await;
+//! let (orders_db, stock_db) = (Orders(orders_db.pool()), Stock(stock_db.pool()));
+//! barrier::set_up(&orders_db).await?;
+//! barrier::set_up(&stock_db).await?;
+//! sqlx::raw_sql("CREATE TABLE placed (pieces INTEGER)").execute(&orders_db.0).await?;
+//! sqlx::raw_sql("CREATE TABLE shelf (pieces INTEGER); INSERT INTO shelf VALUES (10)").execute(&stock_db.0).await?;
 //!
 //! let services = Services::default();
-//! services.host("http://bank-b", Router::new().route("/in", post(async || "")));
-//! let mut coordinator = TestCoordinator::start(services.clone()).await;
+//! services.host("http://orders", orders::router().with_state(orders_db.clone()));
+//! services.host("http://stock", stock::router().with_state(stock_db.clone()));
+//! let coordinator = TestCoordinator::start(services.clone()).await;
+//! let client: Client = coordinator.client();
+//! let (orders, stock) = (orders::at("http://orders")?, stock::at("http://stock")?);
 //!
-//! let gid = Gid::random();
-//! let message = Transaction {
-//!     gid: gid.to_string(),
-//!     trans_type: "msg".to_owned(),
-//!     steps: Some(vec![Step { action: "http://bank-b/in".to_owned(), ..Step::default() }]),
-//!     payloads: Some(vec!["{}".to_owned()]),
-//!     ..Transaction::default()
-//! };
-//! services.down("http://bank-b", true);
-//! coordinator.client::<Client>().submit(&message).await?;
-//! coordinator.restart().await;
-//! services.down("http://bank-b", false);
-//! coordinator.ask_now(&gid).await;
-//! assert_eq!(coordinator.wait(&gid).await, Status::Succeed);
+//! // The stock is reserved, and its answer is lost on the way. The coordinator calls again.
+//! services.lose_answers("http://stock", true);
+//! let placed = client
+//!     .msg(stock.reserve(&Reserve { pieces: 3 }))
+//!     .wait_result()
+//!     .do_and_submit(orders.placed(), &orders_db, async |tx| {
+//!         sqlx::query("INSERT INTO placed VALUES (3)").execute(&mut *tx).await.map(drop)
+//!     })
+//!     .await?;
+//! assert!(matches!(placed, Done::Submitted { finished: false, .. }));
+//! services.lose_answers("http://stock", false);
+//! coordinator.ask_now(placed.gid()).await;
+//! assert_eq!(coordinator.wait(placed.gid()).await, Status::Succeed);
+//!
+//! // It was called twice, and has reserved once.
+//! assert_eq!(sqlx::query_scalar::<_, i64>("SELECT pieces FROM shelf").fetch_one(&stock_db.0).await?, 7);
 //! # coordinator.stop().await;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Whoever signs starts it as the program is started with keys:
+//!
+//! ```
+//! # use branchwire_coordinator::testing::{Services, TestCoordinator};
+//! # async fn start(services: Services) -> Result<(), Box<dyn std::error::Error>> {
+//! let keys: branchwire::auth::Keys = "2026-12:0123456789abcdef0123456789abcdef".parse()?;
+//! let coordinator = TestCoordinator::start_with(services, move |builder| builder.sign_calls(keys.clone())).await;
+//! # Ok(())
+//! # }
+//! ```
 
-use std::collections::HashMap;
+mod database;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod server;
+mod services;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
 use branchwire_protocol::client::{Channel, ChannelError, Client};
 use branchwire_protocol::{Gid, Status};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use tower::ServiceExt as _;
 
+pub use self::database::TestDatabase;
+pub use self::services::Services;
 use crate::Coordinator;
 use crate::clock::Clock;
+use crate::coordinator::Builder;
 use crate::in_process::InProcess;
-use crate::transport::{Call, CallError, Response as BranchResponse, Transport};
 
 /// How long a test waits in real time: only a faulty test takes longer.
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -61,69 +118,7 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How often a status is read.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// The services that a test coordinator calls, by their origins. Clones are the same services.
-#[derive(Debug, Clone, Default)]
-pub struct Services {
-    hosts: Arc<Mutex<HashMap<String, Host>>>,
-}
-
-#[derive(Debug, Clone)]
-struct Host {
-    router: Router,
-    down: bool,
-}
-
-impl Services {
-    /// Lets `router` answer the calls to `origin`, such as `http://bank-b` or `http://bank-b:8080`.
-    pub fn host(&self, origin: &str, router: Router) {
-        self.lock().insert(origin.trim_end_matches('/').to_owned(), Host { router, down: false });
-    }
-
-    /// Takes the services at `origin` down, or up again. No effect if there are none.
-    pub fn down(&self, origin: &str, down: bool) {
-        if let Some(host) = self.lock().get_mut(origin.trim_end_matches('/')) {
-            host.down = down;
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Host>> {
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Transport for Services {
-    fn call(&self, call: Call) -> BoxFuture<'static, Result<BranchResponse, CallError>> {
-        let origin = call.url.origin().ascii_serialization();
-        let host = self.lock().get(&origin).cloned();
-        async move {
-            let host =
-                host.filter(|host| !host.down).ok_or_else(|| CallError::NoResponse(format!("{origin} is down")))?;
-            let mut request = Request::builder().method(call.method).uri(call.url.as_str());
-            request = request.header("content-type", "application/json");
-            for (name, value) in call.headers {
-                request = request.header(name, value);
-            }
-            let request =
-                request.body(Body::from(call.body)).map_err(|error| CallError::NoResponse(error.to_string()))?;
-            let answer = async {
-                let response = match host.router.oneshot(request).await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
-                };
-                let (parts, body) = response.into_parts();
-                let body =
-                    to_bytes(body, usize::MAX).await.map_err(|error| CallError::NoResponse(error.to_string()))?;
-                Ok(BranchResponse { status: parts.status.as_u16(), body })
-            };
-            tokio::time::timeout(call.timeout, answer)
-                .await
-                .map_err(|_| CallError::NoResponse("too slow".to_owned()))?
-        }
-        .boxed()
-    }
-}
-
-/// Sends requests to the present coordinator, unless the test wants to lose them.
+/// Requests to whichever coordinator runs at present, unless they are to be lost.
 #[derive(Debug, Clone)]
 struct Line {
     coordinator: Arc<Mutex<InProcess>>,
@@ -146,10 +141,16 @@ impl Channel for Line {
 pub struct TestCoordinator {
     /// `None` only while it is replaced.
     coordinator: Option<Coordinator>,
+    world: World,
+    line: Line,
+}
+
+/// What a coordinator finds again when it is restarted.
+struct World {
     services: Services,
+    configure: Box<dyn Fn(Builder) -> Builder + Send + Sync>,
     clock: Clock,
     file: PathBuf,
-    line: Line,
 }
 
 impl TestCoordinator {
@@ -158,12 +159,27 @@ impl TestCoordinator {
     /// # Panics
     /// If the directory for temporary files cannot be used.
     pub async fn start(services: Services) -> Self {
+        Self::start_with(services, |builder| builder).await
+    }
+
+    /// Starts one that is set up as `configure` says: with keys that sign its calls, with tokens, with other times.
+    ///
+    /// The store, the clock and the network stay those of the test. A signature has the real time, which is what services
+    /// compare it with.
+    ///
+    /// # Panics
+    /// If the directory for temporary files cannot be used, or the settings cannot.
+    pub async fn start_with(
+        services: Services,
+        configure: impl Fn(Builder) -> Builder + Send + Sync + 'static,
+    ) -> Self {
         let file = std::env::temp_dir().join(format!("branchwire-test-{}.db", Gid::random()));
         let clock = Clock::manual(Clock::System.now());
-        let coordinator = start(&file, &services, &clock).await;
+        let world = World { services, configure: Box::new(configure), clock, file };
+        let coordinator = world.start().await;
         let line =
             Line { coordinator: Arc::new(Mutex::new(InProcess(coordinator.router()))), lose_submits: Arc::default() };
-        Self { coordinator: Some(coordinator), services, clock, file, line }
+        Self { coordinator: Some(coordinator), world, line }
     }
 
     /// A client; it also works after restarts.
@@ -180,7 +196,7 @@ impl TestCoordinator {
 
     /// Lets time pass. Transactions that become due run.
     pub fn advance(&self, time: Duration) {
-        self.clock.advance(time);
+        self.world.clock.advance(time);
         self.running().look_now();
     }
 
@@ -200,7 +216,7 @@ impl TestCoordinator {
         if let Some(coordinator) = self.coordinator.take() {
             coordinator.stop().await;
         }
-        let coordinator = start(&self.file, &self.services, &self.clock).await;
+        let coordinator = self.world.start().await;
         *self.line.coordinator.lock().unwrap_or_else(PoisonError::into_inner) = InProcess(coordinator.router());
         self.coordinator = Some(coordinator);
     }
@@ -241,7 +257,7 @@ impl TestCoordinator {
             coordinator.stop().await;
         }
         for suffix in ["", "-wal", "-shm", ".lock"] {
-            let mut file = self.file.clone().into_os_string();
+            let mut file = self.world.file.clone().into_os_string();
             file.push(suffix);
             // A file that does not exist need not be removed.
             let _ = std::fs::remove_file(file);
@@ -249,9 +265,12 @@ impl TestCoordinator {
     }
 }
 
-async fn start(file: &std::path::Path, services: &Services, clock: &Clock) -> Coordinator {
-    let mut builder = Coordinator::builder().store(format!("sqlite://{}", file.display()));
-    builder.transport = Some(Arc::new(services.clone()));
-    builder.clock = clock.clone();
-    builder.start().await.expect("a coordinator on a new file")
+impl World {
+    async fn start(&self) -> Coordinator {
+        let store = format!("sqlite://{}", self.file.display());
+        let mut builder = (self.configure)(Coordinator::builder()).store(store);
+        builder.transport = Some(Arc::new(self.services.clone()));
+        builder.clock = self.clock.clone();
+        builder.start().await.expect("a coordinator on a new file")
+    }
 }
