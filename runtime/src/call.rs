@@ -14,13 +14,13 @@ use crate::outcome::{BranchError, Prepared, Reply, Retry};
 /// How often a branch's transaction is tried within one call, if the error is transient.
 pub const ATTEMPTS_MAX: u32 = 3;
 
-/// After this time the call is not tried again: DTM's coordinator has stopped waiting, and will call again.
+/// After this time there is no more retry within the call: DTM's coordinator has stopped waiting, and will call again.
 const RETRY_WITHIN: Duration = Duration::from_secs(3);
 
 /// An annotated function with the arguments of one call, waiting for its transaction.
 pub type Business<T> = Box<dyn for<'t> FnOnce(&'t mut T) -> BoxFuture<'t, Result<(), BranchError>> + Send>;
 
-/// A call that has arrived, and from which its business can be made for each attempt.
+/// A received call, from which the business of each attempt is made.
 pub(crate) trait Arrived<T>: Send + Sync {
     /// Reads the arguments of the business.
     ///
@@ -34,7 +34,7 @@ pub(crate) trait Arrived<T>: Send + Sync {
 pub enum AttemptError {
     /// A retry of the whole transaction may succeed.
     Transient(Retry),
-    /// It would fail again now.
+    /// A retry would fail now.
     Permanent(Retry),
 }
 
@@ -76,7 +76,7 @@ pub(crate) async fn run<B: BarrierDb>(db: &B, key: &BarrierKey, call: &dyn Arriv
                 return Reply::Retry;
             }
             Err(_panic) => {
-                tracing::error!("a panic: rolled back; the coordinator will call again");
+                tracing::error!("a panic; rolled back; the coordinator will call again");
                 return Reply::Retry;
             }
         }
@@ -87,7 +87,7 @@ pub(crate) async fn run<B: BarrierDb>(db: &B, key: &BarrierKey, call: &dyn Arriv
 /// Applies a branch, unless it was applied before: one attempt.
 ///
 /// # Errors
-/// [`AttemptError`]: it is rolled back, or the barrier row tells the next attempt that it was not.
+/// [`AttemptError`]: it is rolled back; or it has committed, and the next attempt sees that in the barrier row.
 pub async fn apply<B: BarrierDb>(db: &B, key: &BarrierKey, business: Business<B::Tx>) -> Result<Reply, AttemptError> {
     let (mut tx, entry) = barrier::enter(db, key).await.map_err(AttemptError::database::<B>)?;
     match entry {
@@ -110,7 +110,7 @@ pub async fn apply<B: BarrierDb>(db: &B, key: &BarrierKey, business: Business<B:
             }
             match error {
                 BranchError::Retry(retry) => Err(AttemptError::new(fault, retry)),
-                // A lost connection or a deadlock is no reason to refuse for good, even if the business made one of it.
+                // A lost connection or a deadlock is never a refusal, even if the business turns its error into one.
                 BranchError::Refused(reason) if fault.is_some_and(Fault::is_transient) => {
                     Err(AttemptError::Transient(Retry::new(reason)))
                 }
@@ -132,13 +132,13 @@ async fn commit<B: BarrierDb>(tx: B::Tx, db: &B, key: &BarrierKey) -> Result<Rep
     let fault = match &error {
         CommitError::Failed(fault) => *fault,
         CommitError::Refused(source) => B::fault(source),
-        // The next attempt finds out from the barrier row.
+        // The next attempt learns from the barrier row whether it has committed.
         CommitError::Unknown(_) | CommitError::EndedEarly(_) => Fault::Lost,
     };
     Err(AttemptError::new(Some(fault), error))
 }
 
-/// The business ended its transaction: a part of its work may be committed, and must not be taken for the whole.
+/// The business ended its transaction: a part of its work may be committed, and must not count as the whole.
 async fn ended_early<B: BarrierDb>(early: EndedEarly, db: &B, key: &BarrierKey) -> AttemptError {
     for number in 1..=ATTEMPTS_MAX {
         match barrier::mark_incomplete(db, key).await {
@@ -157,7 +157,7 @@ async fn ended_early<B: BarrierDb>(early: EndedEarly, db: &B, key: &BarrierKey) 
     AttemptError::Permanent(early.into())
 }
 
-/// The reply to a query-prepared, from its answer.
+/// The reply of a query-prepared, from its answer.
 pub(crate) async fn reply_to_query_prepared(answer: impl Future<Output = Result<Prepared, Retry>>) -> Reply {
     match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(Prepared::Committed)) => Reply::Success,

@@ -1,4 +1,4 @@
-//! The coordinator's client: its HTTP API, and where every pattern starts.
+//! The coordinator's client: its HTTP API, and the start of every pattern.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -27,30 +27,30 @@ impl Client {
     /// A client of the coordinator at this address: `http://127.0.0.1:36789`, with or without `/api/dtmsvr`.
     ///
     /// # Errors
-    /// [`InvalidUrl`] if it is not an http or https address, or TLS cannot be had for an https one.
+    /// [`InvalidUrl`] if it is not an http or https address, or is an https address and TLS is not available.
     pub fn new(url: impl AsRef<str>) -> Result<Self, InvalidUrl> {
         api::Client::new(url).map(Self::from)
     }
 
-    /// The same, with the time that one call may take. With `wait_result` that covers a run over all branches.
+    /// The same, with a timeout for one call. With `wait_result` a call includes a run over all branches.
     ///
     /// # Errors
-    /// [`InvalidUrl`] if it is not an http or https address, or TLS cannot be had for an https one.
+    /// [`InvalidUrl`] if it is not an http or https address, or is an https address and TLS is not available.
     pub fn with_timeout(url: impl AsRef<str>, timeout: Duration) -> Result<Self, InvalidUrl> {
         api::Client::with_timeout(url, timeout).map(Self::from)
     }
 
-    /// A client whose requests go another way, such as to a coordinator in the same process.
+    /// A client that sends its requests over this channel, for example to a coordinator in the same process.
     pub fn with_channel(channel: impl Channel) -> Self {
         Self::from(api::Client::with_channel(channel))
     }
 
-    /// Shows this token to the coordinator with every request, as `Authorization: Bearer TOKEN`.
+    /// Sends this token to the coordinator with every request, as `Authorization: Bearer TOKEN`.
     ///
-    /// Over plain http everybody on the way reads it: use https, or a network that is trusted.
+    /// Over plain http it can be read in transit: use https, or a trusted network.
     ///
     /// # Errors
-    /// [`InvalidToken`] if it cannot stand in a header.
+    /// [`InvalidToken`] if it cannot be a header's value.
     pub fn bearer_token(self, token: &str) -> Result<Self, InvalidToken> {
         Ok(Self { api: self.api.bearer_token(token)?, ..self })
     }
@@ -65,10 +65,12 @@ impl Client {
         Self { api: self.api.sign_messages(keys), ..self }
     }
 
-    /// The longest payload that the services read which are sent to through this client: [`PAYLOAD_BYTES_MAX`] unless set.
+    /// The longest payload that this client sends to Branchwire services, in bytes of JSON. Default:
+    /// [`PAYLOAD_BYTES_MAX`].
     ///
-    /// A longer one is refused before it is sent. Services whose axum `DefaultBodyLimit` was raised read more; branches at
-    /// other addresses ([`MsgBranch::url`](crate::MsgBranch::url)) are not limited here.
+    /// A longer one is refused before it is sent. Raise the limit if the services have a higher axum
+    /// `DefaultBodyLimit`. It does not apply to branches at other addresses
+    /// ([`MsgBranch::url`](crate::MsgBranch::url)).
     #[must_use = "the client with the limit is returned"]
     pub fn payload_bytes_max(self, bytes: usize) -> Self {
         Self { payload_bytes_max: bytes, ..self }

@@ -45,22 +45,24 @@
 //!
 //! # Where to find what
 //! - [`msg`]: the two-phase message, with or without a local transaction; what its outcomes mean.
-//! - [`service`], [`msg_branch`], [`query_prepared`]: the attributes. [`guide`]: what does not compile, and what to write.
-//! - [`barrier`]: exactly once, and what a service calls at its start.
-//! - [`Tx`], [`Database`], [`Retry`], [`BranchError`], [`BranchContext`]: what a branch works with.
+//! - [`service`], [`msg_branch`], [`query_prepared`]: the attributes. [`guide`]: code that does not compile, and the
+//!   right code.
+//! - [`barrier`]: exactly once, and the set-up at a service's start.
+//! - [`Tx`], [`Database`], [`Retry`], [`BranchError`], [`BranchContext`]: the types in a branch's signature.
 //! - [`client`]: the coordinator's HTTP API. [`protocol`]: its words.
 //! - [`wiring`]: a diagram and a table of services.
 //!
 //! # Features
 //! `sqlite` (default), `postgres`, `mysql`: the databases that a barrier can live in. `tls`: https addresses of
-//! coordinators, and TLS for sqlx's connections. `auth`: calls are signed, and only signed ones run. `openapi`: services
-//! described by OpenAPI. `unstable-simulation`: the algorithms for simulated databases; it changes without notice.
+//! coordinators, and TLS for sqlx's connections. `auth`: signed calls, and a layer that refuses others. `openapi`:
+//! services described by OpenAPI. `unstable-simulation`: the algorithms for simulated databases; it changes without
+//! notice.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// Items that only a simulator sees are public as well.
+// Some items are public only for a simulator.
 #![cfg_attr(not(feature = "unstable-simulation"), allow(unreachable_pub))]
 
-// The derives and attributes name this crate from outside; so do its own tests.
+// Generated code names this crate by its outside name, also in its own tests.
 #[allow(unused_extern_crates)]
 extern crate self as branchwire;
 
@@ -114,7 +116,7 @@ pub use serve::{BranchContext, BranchRouter, Extracts, ExtractsAll, Hosted};
 #[cfg(feature = "service")]
 pub use {axum, sqlx};
 
-/// What a service needs in scope: what its functions are made of, what sends, and what a `match` on the outcome names.
+/// The names that a service needs in scope: those of its functions, of sending, and of a `match` on the outcome.
 pub mod prelude {
     #[cfg(feature = "service")]
     pub use crate::{
@@ -123,7 +125,7 @@ pub mod prelude {
     pub use crate::{BranchError, Gid, OrRetry, Prepared, QueryPrepared, Retry, msg_branch, query_prepared};
 }
 
-/// What a simulator runs on databases of its own: the algorithms, without a real database. It changes without notice.
+/// The algorithms without a real database, for a simulator with databases of its own. It changes without notice.
 #[cfg(feature = "unstable-simulation")]
 pub mod simulation {
     pub use crate::barrier::db::{BarrierDb, BarrierTx};
@@ -134,7 +136,7 @@ pub mod simulation {
     pub use crate::pattern::msg::do_and_submit;
 }
 
-/// What generated code names. Not for use by hand: it changes without notice.
+/// The names that generated code uses. Not for use by hand: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
     pub use branchwire_macros::in_service;

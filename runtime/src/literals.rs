@@ -1,9 +1,8 @@
-//! Literals that are checked while the program is compiled: gids, addresses of services, lists of services.
+//! Literals that are checked at compile time: gids, addresses of services, lists of services.
 
 /// A gid from a literal. A literal that cannot be a gid does not compile.
 ///
-/// For tests, and for the rare gid that a program knows from the start. Any other text goes through
-/// [`Gid::new`](crate::Gid::new).
+/// For tests, and for the rare gid that is known at compile time. For any other text use [`Gid::new`](crate::Gid::new).
 ///
 /// ```
 /// let gid = branchwire::gid!("opening-balance-2026");
@@ -23,7 +22,7 @@ macro_rules! gid {
     };
 }
 
-/// The address of a service from a literal. A literal that is no http or https address does not compile.
+/// The address of a service from a literal. A literal that is not an http or https address does not compile.
 ///
 /// ```
 /// let url = branchwire::url!("http://bank-b:8080");
@@ -73,7 +72,7 @@ macro_rules! url {
 /// # fn main() {}
 /// ```
 ///
-/// If the routers are merged by hand instead, axum panics at the start where two paths are equal.
+/// If the routers are merged by hand instead, axum panics at the start if two paths are equal.
 #[macro_export]
 macro_rules! services {
     ($($($service:ident)::+),+ $(,)?) => {{
@@ -94,23 +93,23 @@ where
     routers.into_iter().fold(axum::Router::new(), axum::Router::merge)
 }
 
-/// The gid of a literal that was checked.
+/// The gid from a checked literal.
 ///
 /// # Panics
-/// If it is no gid.
+/// If it is not a valid gid.
 pub fn checked_gid(gid: &str) -> crate::Gid {
     crate::Gid::new(gid).expect("checked at compile time")
 }
 
-/// The address of a literal that was checked.
+/// The address from a checked literal.
 ///
 /// # Panics
-/// If it is no address.
+/// If it is not a valid address.
 pub fn checked_url(url: &str) -> crate::ServiceUrl {
     crate::ServiceUrl::new(url).expect("checked at compile time")
 }
 
-/// What is wrong with the address of a service. It knows plain addresses only, and refuses all others.
+/// The mistake in the address of a service; `None` if there is none. Accepts only plain addresses.
 pub const fn url_mistake(url: &str) -> Option<&'static str> {
     let url = url.as_bytes();
     let ([b'h', b't', b't', b'p', b':', b'/', b'/', rest @ ..]
@@ -164,7 +163,7 @@ pub const fn url_mistake(url: &str) -> Option<&'static str> {
     host_mistake(rest.split_at(host_end).0)
 }
 
-/// What is wrong with a host. If its last label is a number, it is an IPv4 address, which must have the plain form. An
+/// The mistake in a host. If its last label is a number, it is an IPv4 address, which must have the plain form. An
 /// encoded host, `xn--..`, is refused.
 const fn host_mistake(host: &[u8]) -> Option<&'static str> {
     let (mut n, mut labels, mut number, mut numbers) = (0, 1, 0_u32, 0);
@@ -251,7 +250,7 @@ mod tests {
         }
     }
 
-    /// The check at compile time is the stricter one: the parser takes each address that passes it.
+    /// The check at compile time is stricter: the parser accepts each address that passes it.
     #[test]
     fn no_short_address_passes_only_at_compile_time() {
         let letters = ["a", "x", "n", "-", ".", ":", "/", "0", "9", "25", "_", "%", "@"];

@@ -1,6 +1,6 @@
-//! A service as OpenAPI describes it: its routes, the payloads they take, the answers they give.
+//! The OpenAPI document of a service: its routes, their payloads, their responses.
 //!
-//! `#[service("/base", openapi)]` adds a function `openapi()` to the service. Each payload then has a schema, by
+//! `#[service("/base", openapi)]` adds a function `openapi()` to the service. Then each payload needs a schema, by
 //! `#[derive(utoipa::ToSchema)]`. Documents of several services become one by [`OpenApi::merge`].
 //!
 //! A payload without a schema does not compile: `` `TransferIn` has no schema, and its service asks for OpenAPI ``.
@@ -25,7 +25,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! Only a coordinator should call these routes. The description is for those who build or test the other side of a
+//! Only a coordinator should call these routes. The document is for people who build or test the other side of a
 //! service.
 
 use std::collections::BTreeSet;
@@ -76,7 +76,7 @@ pub struct PayloadSchema {
 #[doc(hidden)]
 pub type Describe = fn() -> PayloadSchema;
 
-/// The document of a service: its name and version, its routes, each with its payload if it takes one.
+/// Makes the document of a service: its name and version, and its routes with their payloads.
 #[doc(hidden)]
 pub fn describe(service: &str, version: &str, routes: Vec<(Route, Option<Describe>)>) -> OpenApi {
     let mut paths = Paths::new();
@@ -123,7 +123,7 @@ pub fn describe(service: &str, version: &str, routes: Vec<(Route, Option<Describ
         .build()
 }
 
-/// What a coordinator adds to the query of each call.
+/// The parameters that a coordinator adds to the query of each call.
 const CALL: [(&str, &str); 4] = [
     ("gid", "the global transaction"),
     ("trans_type", "its pattern"),

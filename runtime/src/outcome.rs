@@ -8,7 +8,7 @@ use http::StatusCode;
 /// Any error, boxed.
 type Source = Box<dyn StdError + Send + Sync>;
 
-/// The branch could not do its work now: call it again.
+/// The branch could not do its work now: it must be called again.
 ///
 /// A branch that must succeed in the end (a message's branch, a confirm, a cancel, a compensation) returns
 /// `Result<(), Retry>`, which cannot express a refusal. `?` makes a `Retry` of any standard error;
@@ -19,7 +19,7 @@ type Source = Box<dyn StdError + Send + Sync>;
 pub struct Retry(Source);
 
 impl Retry {
-    /// Asks to be called again, for this reason.
+    /// A retry for this reason.
     pub fn new(reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self(reason.into())
     }
@@ -56,7 +56,7 @@ impl fmt::Display for Retry {
 /// [`BranchError::refuse`].
 #[derive(Debug)]
 pub enum BranchError {
-    /// Refused for good: the global transaction is rolled back.
+    /// A final refusal: the global transaction is rolled back.
     Refused(Source),
     /// Not now: call again.
     Retry(Retry),
@@ -106,7 +106,7 @@ impl<T, E: Into<Source>> OrRetry<T> for Result<T, E> {
     }
 }
 
-/// Refuses in one word: `account.or_refuse("no such account")?`.
+/// Turns a missing value or an error into a refusal: `account.or_refuse("no such account")?`.
 pub trait OrRefuse<T> {
     /// The value, or a refusal for this reason.
     ///
@@ -175,20 +175,20 @@ impl Decides for Result<Prepared, Retry> {
     }
 }
 
-/// A response of a branch's route. The whole set: a route never sends anything else.
+/// A response of a branch's route. A route never sends any other.
 ///
-/// The bodies are fixed, since a coordinator searches them for words: a database's error text with the word `FAILURE`
-/// in it would count as a refusal.
+/// The bodies are fixed, because a coordinator searches them for words: a database's error text with the word `FAILURE`
+/// would count as a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reply {
     /// 200: applied, now or before.
     Success,
-    /// 409: refused for good. Only from what may refuse, and from query-prepared.
+    /// 409: a final refusal. Only from branches that may refuse, and from query-prepared.
     Refused,
     /// 425: ask again after the same interval.
     Ongoing,
-    /// 500: not done, or not known; call again.
+    /// 500: not done, or unknown; call again.
     Retry,
     /// 400: gid, `trans_type`, `branch_id` or op is missing or malformed.
     BadCall,
@@ -198,7 +198,7 @@ pub enum Reply {
     BadSignature,
     /// 413: the payload is longer than the service reads.
     TooLong,
-    /// 422: the payload is not what the branch takes.
+    /// 422: the payload is not of the branch's type.
     BadPayload,
 }
 

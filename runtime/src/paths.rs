@@ -1,4 +1,4 @@
-//! The paths of services, compared and joined while the program is compiled.
+//! The paths of services, compared and joined at compile time.
 
 use crate::Route;
 
@@ -18,7 +18,7 @@ macro_rules! __branchwire_check_paths {
     };
 }
 
-/// The slots of a hash table for the paths of these services: a power of two, at least twice as many as paths.
+/// How many slots the hash table for these paths has: a power of two, at least twice the number of paths.
 pub const fn slots(services: &[&[Route]]) -> usize {
     let (mut service, mut routes) = (0, 0);
     while service < services.len() {
@@ -28,10 +28,10 @@ pub const fn slots(services: &[&[Route]]) -> usize {
     (2 * routes + 1).next_power_of_two()
 }
 
-/// Says which two branches have one path.
+/// Finds two branches with one path; the text names them.
 ///
-/// The compiler counts the loops and calls of a constant and gives up after two million. So each path is read once, for
-/// its hash, and compared only with the paths of the same hash: that is enough for tens of thousands of routes.
+/// The compiler counts the loops and calls of a constant, and gives up after two million. So each path is read once for
+/// its hash, and compared only with paths of the same hash: that allows tens of thousands of routes.
 pub const fn paths_mistake<const SLOTS: usize>(services: &[&[Route]]) -> Option<Text> {
     let mut table: [(u64, Option<&Route>); SLOTS] = [(0, None); SLOTS];
     let mut service = 0;
@@ -65,7 +65,7 @@ const fn mistake(first: &Route, second: &Route) -> Text {
     text.add("` have one path, `").add(second.path).add("`: give one of them another")
 }
 
-/// Mixes the bytes, eight in one turn of the loop, and the bits at the end.
+/// Mixes eight bytes in each turn of the loop, and the bits at the end.
 const fn hash(bytes: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut hash = bytes.len() as u64;
@@ -100,7 +100,7 @@ pub trait HostsContract {
 
 /// The path that a contract gives to the branch of this name.
 ///
-/// Empty for a name that is not in the contract: rustc reports that one at the branch.
+/// Empty for a name that is not in the contract: rustc reports that at the branch.
 pub const fn path_in(contract: &'static [Route], name: &str) -> &'static str {
     let mut route = 0;
     while route < contract.len() {
@@ -136,7 +136,7 @@ macro_rules! __branchwire_join_path {
     }};
 }
 
-/// Compares from the end, where names and paths differ more often than at their start.
+/// Compares from the end: names and paths differ there more often than at their start.
 const fn same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
@@ -152,7 +152,7 @@ const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-/// A text that a constant function writes.
+/// A text that a `const fn` can write.
 #[derive(Debug)]
 pub struct Text {
     bytes: [u8; Self::BYTES_MAX],
@@ -166,7 +166,7 @@ impl Text {
         Self { bytes: [0; Self::BYTES_MAX], len: 0 }
     }
 
-    /// Adds a piece, if there is room for all of it.
+    /// Appends a piece, if there is room for all of it.
     const fn add(mut self, piece: &str) -> Self {
         if self.len + piece.len() <= Self::BYTES_MAX {
             let mut n = 0;

@@ -1,4 +1,4 @@
-//! The wiring of services for people to read: a table and a diagram, made from their lists of routes.
+//! The wiring of services as a table and a diagram, made from their lists of routes.
 //!
 //! ```
 //! # use branchwire::prelude::*;
@@ -39,7 +39,7 @@ use std::fmt::Write;
 
 use crate::branch::Route;
 
-/// A Markdown table of the routes of these services, each named: who calls what, how, and with what.
+/// A Markdown table of the routes of these services, each given with its name.
 ///
 /// Compare it with a file in a test: stored transactions hold the paths, so a changed path must be noticed.
 pub fn table(services: &[(&str, &[Route])]) -> String {
@@ -61,7 +61,8 @@ pub fn table(services: &[(&str, &[Route])]) -> String {
     table
 }
 
-/// A Mermaid flowchart of these services, each named: the coordinator, the branches it calls, the databases they change.
+/// A Mermaid flowchart of these services, each given with its name: the coordinator, its calls of branches, their
+/// databases.
 pub fn mermaid(services: &[(&str, &[Route])]) -> String {
     let mut chart = "flowchart LR\n    coordinator([coordinator])\n".to_owned();
     for (service, routes) in services {
@@ -91,7 +92,7 @@ fn each<'a>(services: &'a [(&'a str, &'a [Route])]) -> impl Iterator<Item = (&'a
 
 /// How a coordinator calls a route.
 fn method(route: &Route) -> &'static str {
-    // It calls a branch without payload by GET.
+    // A coordinator calls a branch without a payload by GET.
     if route.role.is_question() || route.payload.is_empty() { "GET" } else { "POST" }
 }
 
@@ -99,7 +100,7 @@ fn code(word: &str) -> String {
     if word.is_empty() { String::new() } else { format!("`{word}`") }
 }
 
-/// Types may have brackets, which Mermaid reads as HTML.
+/// Types may have brackets, which Mermaid would read as HTML.
 fn escaped(text: &str) -> String {
     text.replace('<', "#lt;").replace('>', "#gt;").replace('"', "#quot;")
 }

@@ -1,14 +1,14 @@
-//! How an answer is read, and the texts that answers are made of.
+//! How a response is read, and the words in it.
 
 use serde::{Deserialize, Serialize};
 
-/// The word in an answer's `dtm_result`.
+/// The word in a response's `dtm_result`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum DtmResult {
     /// Done.
     Success,
-    /// Refused, for good.
+    /// Refused finally.
     Failure,
     /// Still working on it: ask again.
     Ongoing,
@@ -25,7 +25,7 @@ impl DtmResult {
     }
 }
 
-/// What an HTTP answer of a branch, or of query-prepared, means to a coordinator.
+/// The meaning of a branch's or query-prepared's HTTP response to a coordinator.
 ///
 /// Source: DTM's rules for the result of a branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,12 +36,12 @@ pub enum Answer {
     Failure,
     /// Status 425, or `ONGOING` anywhere in the body.
     Ongoing,
-    /// Any other status; also what no answer at all counts as.
+    /// Any other status, and no response at all.
     Unknown,
 }
 
 impl Answer {
-    /// Reads an answer, in the protocol's order: ongoing, failure, unknown, success.
+    /// Reads a response, in the protocol's order: ongoing, failure, unknown, success.
     ///
     /// The body is searched as bytes, since it need not be UTF-8.
     pub fn read(status: u16, body: &[u8]) -> Self {

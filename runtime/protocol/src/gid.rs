@@ -1,21 +1,21 @@
-//! The names that key everything: the gid of a global transaction, the id of a branch within it.
+//! The names in all keys: the gid of a global transaction, and the id of a branch within it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest gid or branch id, in characters: what DTM's tables hold.
+/// The longest gid or branch id, in characters: the limit of DTM's tables.
 pub const NAME_CHARS_MAX: usize = 128;
 
-/// A gid or branch id that cannot be one.
+/// A text that is not a valid gid or branch id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a {what} has 1 to {NAME_CHARS_MAX} characters, without spaces and control characters")]
 pub struct InvalidName {
     what: &'static str,
 }
 
-/// Whether `name` may be a gid or a branch id. A `const fn`, so that `gid!` can ask at compile time.
+/// Whether `name` is a valid gid or branch id. A `const fn`, so that `gid!` can check at compile time.
 #[doc(hidden)]
 pub const fn name_is_valid(name: &str) -> bool {
     let bytes = name.as_bytes();
@@ -96,19 +96,19 @@ macro_rules! name {
 name! {
     /// The name of one global transaction, unique for all time.
     ///
-    /// 1 to 128 characters without spaces and control characters. Databases may compare it without regard to case
-    /// (MySQL's default collations do), so choose lower case; [`Gid::random`] does.
+    /// 1 to 128 characters without spaces and control characters. Databases may ignore case in comparisons (MySQL's
+    /// default collations do), so choose lower case, as [`Gid::random`] does.
     Gid, "gid"
 }
 
 name! {
-    /// The id of a branch within its global transaction: two digits a level (`01`, nested `0101`), `01-01` for a
-    /// subscriber of a topic.
+    /// The id of a branch within its global transaction: two digits for each level (`01`, nested `0101`), and `01-01`
+    /// for a subscriber of a topic.
     BranchId, "branch id"
 }
 
 impl Gid {
-    /// A new gid that no one else has: a `UUIDv7` in lower-case hex, ordered by time.
+    /// A new, unique gid: a `UUIDv7` in lower-case hex, ordered by time.
     #[must_use]
     pub fn random() -> Self {
         Self(uuid::Uuid::now_v7().simple().to_string())
@@ -116,7 +116,7 @@ impl Gid {
 }
 
 impl BranchId {
-    /// The branch that stands for the local transaction of a message: `00`.
+    /// The branch id of a message's local transaction: `00`.
     pub fn local() -> Self {
         Self(super::LOCAL_BRANCH.to_owned())
     }

@@ -1,4 +1,4 @@
-//! DTM's protocol, once for services and coordinators: its words, a coordinator's HTTP API as a client, signatures.
+//! DTM's protocol, shared by services and coordinators: its words, a client of the coordinator's HTTP API, signatures.
 //!
 //! This crate serves nothing and stores nothing. Services use it through `branchwire`, which re-exports it as
 //! `branchwire::protocol`.
@@ -29,10 +29,10 @@ pub use standing::Standing;
 pub use transaction::{BranchRecord, QueryAnswer, Step, Transaction, TransactionOptions, TransactionRecord};
 pub use words::{Status, TransType, UnknownWord};
 
-/// Where a coordinator's HTTP API lives, below its address.
+/// The path of a coordinator's HTTP API, below its address.
 pub const BASE_PATH: &str = "/api/dtmsvr";
 
-/// The port a DTM server listens on unless told otherwise.
+/// The default port of a DTM server.
 pub const DEFAULT_PORT: u16 = 36789;
 
 /// The prefix of a step's address that names a topic: `topic://NAME` fans out to the topic's subscribers.
@@ -44,5 +44,5 @@ pub const CALL_HEADER: &str = "branchwire-call-signature";
 /// The header that a client puts among a message's `branch_headers`: a list of signatures, one for each call to come.
 pub const MESSAGE_HEADER: &str = "branchwire-message-signature";
 
-/// The branch that stands for the local transaction of a message: `00`, asked with op `msg`.
+/// The branch id of a message's local transaction: `00`; its op is `msg`.
 pub const LOCAL_BRANCH: &str = "00";

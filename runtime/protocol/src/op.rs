@@ -1,4 +1,4 @@
-//! What is asked of a branch: the protocol's ops, and the names of workflows.
+//! The ops of branches: the protocol's words, and the names of workflows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest op, in characters: what the barrier table holds.
+/// The longest op, in characters: the limit of the barrier table.
 const OP_CHARS_MAX: usize = 45;
 
-/// What a coordinator asks of a branch.
+/// The op of a call: what a coordinator wants from a branch.
 ///
-/// The set is open: the callback of a workflow has the workflow's name as its op. So match the ops that you serve, and
+/// The set is open: a workflow's callback has the workflow's name as its op. So match the ops that you serve, and
 /// refuse the others.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -22,9 +22,9 @@ pub enum Op {
     Compensate,
     /// Reserve (TCC).
     Try,
-    /// Make what was reserved final (TCC).
+    /// Make the reservation final (TCC).
     Confirm,
-    /// Give up what was reserved (TCC).
+    /// Give up the reservation (TCC).
     Cancel,
     /// Commit (XA).
     Commit,
@@ -32,7 +32,7 @@ pub enum Op {
     Rollback,
     /// The local transaction of a message, in its barrier row and in the query-prepared call.
     Msg,
-    /// A name that is none of the words above, such as a workflow's.
+    /// Any other name, such as a workflow's.
     Named(OpName),
 }
 
@@ -47,13 +47,13 @@ impl OpName {
     }
 }
 
-/// A text that cannot be an op.
+/// A text that is not a valid op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an op has 1 to {OP_CHARS_MAX} characters, no control characters, and no spaces at its ends")]
 pub struct InvalidOp;
 
 impl Op {
-    /// The ops that the protocol has a word for.
+    /// The ops with a word of the protocol.
     const WORDS: [(Self, &str); 8] = [
         (Self::Action, "action"),
         (Self::Compensate, "compensate"),

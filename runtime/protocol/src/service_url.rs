@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ServiceUrl(String);
 
-/// A text that is not the address of a service, or one that cannot be used here.
+/// A text that is not the address of a service, or an address that cannot be used here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the address cannot be used: {reason}; write it like `http://bank-b:8080`")]
 pub struct InvalidUrl {

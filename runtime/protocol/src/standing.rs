@@ -1,11 +1,11 @@
-//! How the coordinator's record of a gid stands to a transaction that is sent under it.
+//! Compares the coordinator's record of a gid with a transaction that is sent under it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::{QueryAnswer, Status, TOPIC_PREFIX, Transaction};
 
-/// What the coordinator has under the gid of a transaction. Exhaustive: each case is answered in another way.
+/// What the coordinator has recorded under the gid of a transaction. Exhaustive: each case is handled differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// Nothing.
@@ -20,7 +20,7 @@ pub enum Standing {
     Succeeded,
     /// It has ended as `failed`.
     Failed {
-        /// Whether a branch was called before, with an answer: some of it is applied.
+        /// Whether a branch was called before and has answered: a part of it is applied.
         called: bool,
     },
     /// A status that this client does not know.
@@ -28,7 +28,7 @@ pub enum Standing {
 }
 
 impl QueryAnswer {
-    /// How this record stands to `sent`, which has the same gid.
+    /// Compares this record with `sent`, which has the same gid.
     pub fn standing_of(&self, sent: &Transaction) -> Standing {
         let Some(record) = &self.transaction else { return Standing::NotRecorded };
         if record.trans_type != sent.trans_type || self.has_other_branches(sent) {
@@ -48,8 +48,8 @@ impl QueryAnswer {
 
     /// Whether the branches of this record are certainly not those of `sent`.
     ///
-    /// What the record does not show does not count: a coordinator may have dropped it. The subscribers of a topic are
-    /// not compared, since they may have changed.
+    /// A branch that the record does not show is not compared: a coordinator may have dropped it. The subscribers of a
+    /// topic are not compared, since they may have changed.
     fn has_other_branches(&self, sent: &Transaction) -> bool {
         let steps = sent.steps.as_deref().unwrap_or_default();
         self.branches.iter().any(|branch| {
@@ -70,14 +70,14 @@ impl QueryAnswer {
     }
 }
 
-/// Whether two payloads are one, whatever order their maps and sets were written in.
+/// Whether two payloads are equal, in any order of their maps and sets.
 fn is_same(recorded: &[u8], sent: &str) -> bool {
     let read = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).map(sorted);
     recorded == sent.as_bytes()
         || matches!((read(recorded), read(sent.as_bytes())), (Ok(recorded), Ok(sent)) if recorded == sent)
 }
 
-/// A set is written as an array, in any order.
+/// A set is written as an array, so arrays are compared without their order.
 fn sorted(value: serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {

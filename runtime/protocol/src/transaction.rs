@@ -1,12 +1,12 @@
-//! A transaction as clients send it, and as `query` shows it.
+//! A transaction in the form that clients send, and in the form that `query` shows.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// A global transaction as `prepare`, `submit` and `abort` carry it.
+/// A global transaction in the body of `prepare`, `submit` and `abort`.
 ///
-/// The texts are not checked here: a coordinator says what is wrong with them in the protocol's own way.
+/// The texts are not checked here: the coordinator refuses invalid ones in the protocol's own way.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Transaction {
@@ -19,10 +19,10 @@ pub struct Transaction {
     /// The branches, in order. `null` counts as none.
     #[serde(deserialize_with = "each_or_default", skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<Step>>,
-    /// One JSON text for each step: the body that the branch gets.
+    /// One JSON text for each step: the body of the branch's calls.
     #[serde(deserialize_with = "each_or_default", skip_serializing_if = "Option::is_none")]
     pub payloads: Option<Vec<String>>,
-    /// The address that answers whether the local transaction has committed.
+    /// The address of query-prepared, which answers whether the local transaction has committed.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub query_prepared: String,
     /// JSON in a string: `{"delay":seconds}` for a message.
@@ -34,42 +34,42 @@ pub struct Transaction {
     /// Why it is aborted; for the record only.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub rollback_reason: String,
-    /// How it is to be carried out.
+    /// Its options.
     #[serde(flatten)]
     pub options: TransactionOptions,
 }
 
-/// How a transaction is to be carried out. Times in whole seconds; 0 stands for the coordinator's own setting.
+/// The options of a transaction. Times in whole seconds; 0 means the coordinator's own setting.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TransactionOptions {
     /// `submit` answers only after one full run over the branches.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "std::ops::Not::not")]
     pub wait_result: bool,
-    /// Seconds after which a prepared transaction is asked after. DTM's own: 35.
+    /// Seconds after which query-prepared is asked about a prepared transaction. DTM's default: 35.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     pub timeout_to_fail: i64,
-    /// Seconds that one call to a branch may take. DTM's own: 3.
+    /// Timeout of one call to a branch, in seconds. DTM's default: 3.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     pub request_timeout: i64,
-    /// Seconds until the first repetition of a call. DTM's own: 10.
+    /// Seconds until the first retry of a call. DTM's default: 10.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     pub retry_interval: i64,
     /// Headers sent with every call to a branch and to query-prepared.
     #[serde(deserialize_with = "values_or_default", skip_serializing_if = "Option::is_none")]
     pub branch_headers: Option<BTreeMap<String, String>>,
-    /// All branches at once instead of one after another.
+    /// Whether all branches are called at once instead of one after another.
     #[serde(deserialize_with = "or_default")]
     pub concurrent: bool,
-    /// Saga: that many repetitions of actions in all, then it is rolled back.
+    /// Saga: how many retries of actions there may be in all before it is rolled back.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     pub retry_limit: i64,
-    /// Saga: the repetitions so far.
+    /// Saga: the retries so far.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     pub retry_count: i64,
 }
 
-/// `null` stands for a field that is not there, as Go reads JSON: clients in other languages send it.
+/// `null` means a missing field, as in Go: clients in other languages send it.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(field: D) -> Result<T, D::Error> {
     Option::deserialize(field).map(Option::unwrap_or_default)
 }
@@ -105,9 +105,9 @@ pub struct Step {
     pub compensate: String,
 }
 
-/// The answer of `query`: a transaction and its branches; no transaction if the gid is unknown.
+/// The response of `query`: a transaction and its branches; no transaction if the gid is unknown.
 ///
-/// An answer that lacks a field is none: a server that knows nothing of coordinators must not count as "no such gid".
+/// A response without one of the fields is refused: a server that is not a coordinator must not count as "no such gid".
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueryAnswer {
     /// The transaction, if there is one of this gid.
@@ -118,7 +118,7 @@ pub struct QueryAnswer {
     pub branches: Vec<BranchRecord>,
 }
 
-/// A transaction as `query` and `all` show it. What it does not name here (times, options) is left out.
+/// A transaction as `query` and `all` show it. Their other fields (times, options) are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransactionRecord {
     /// The name of the transaction.
@@ -138,7 +138,7 @@ pub struct TransactionRecord {
 pub struct BranchRecord {
     /// The branch's id within the transaction.
     pub branch_id: String,
-    /// What is asked of it.
+    /// Its op.
     pub op: String,
     /// Its address.
     #[serde(deserialize_with = "or_default")]

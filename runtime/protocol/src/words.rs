@@ -51,7 +51,7 @@ macro_rules! words {
 words! {
     /// The pattern of a global transaction.
     TransType, "transaction type" {
-        /// A two-phase message: branches that must succeed, after a local transaction that may not.
+        /// A two-phase message: a local transaction that may fail, then branches that must succeed.
         Msg = "msg",
         /// Actions, each with a compensation.
         Saga = "saga",
@@ -59,13 +59,13 @@ words! {
         Tcc = "tcc",
         /// Two-phase commit by the databases themselves.
         Xa = "xa",
-        /// A function that the client itself replays.
+        /// A function that the client replays.
         Workflow = "workflow",
     }
 }
 
 words! {
-    /// Where a global transaction, or one of its branches, stands.
+    /// The status of a global transaction, or of one of its branches.
     Status, "status" {
         /// Recorded; nothing has been called. Also the first status of a branch.
         Prepared = "prepared",

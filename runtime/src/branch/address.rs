@@ -1,4 +1,4 @@
-//! Typed addresses: where a branch is, and which payload or database it takes.
+//! Typed addresses: the URL of a branch, with the type of its payload or database.
 
 use std::marker::PhantomData;
 
@@ -12,7 +12,7 @@ pub struct MsgBranch {
     pub(crate) action: String,
     /// The JSON text; empty for a branch without payload.
     payload: Result<String, PayloadError>,
-    /// Whether a Branchwire service reads it, which has a limit for its length.
+    /// Whether the branch is in a Branchwire service, which limits the payload's length.
     is_ours: bool,
 }
 
@@ -26,7 +26,7 @@ impl MsgBranch {
         Ok(Self { action: url.as_str().to_owned(), payload: payload.to_json(), is_ours: false })
     }
 
-    /// A branch for each subscriber that the topic has at the submit of the message.
+    /// One branch for each subscriber of the topic; the subscribers are those at the submit of the message.
     pub fn topic<P: SendPayload + ?Sized>(name: &str, payload: &P) -> Self {
         Self { action: format!("{TOPIC_PREFIX}{name}"), payload: payload.to_json(), is_ours: false }
     }
@@ -89,7 +89,7 @@ impl<P> Clone for MsgAddress<P> {
     }
 }
 
-/// The address that answers whether a local transaction in the database `D` has committed.
+/// The address of a query-prepared, which answers whether a local transaction in the database `D` has committed.
 #[derive(Debug)]
 pub struct QueryPrepared<D> {
     pub(crate) url: String,

@@ -1,10 +1,10 @@
-//! Finds floats that JSON has no number for.
+//! Finds floats that JSON cannot represent.
 
 use std::fmt;
 
 use serde::ser::{self, Serialize, Serializer};
 
-/// Whether a value holds a NaN or an infinity. `serde_json` writes `null` for it, which is another value or none.
+/// Whether a value contains a NaN or an infinity. `serde_json` writes `null` for these, which is another value or none.
 pub(super) fn holds_other_than_finite<T: Serialize + ?Sized>(value: &T) -> bool {
     matches!(value.serialize(Walk), Err(Stop::NotFinite))
 }
@@ -17,7 +17,7 @@ struct Walk;
 #[derive(Debug)]
 enum Stop {
     NotFinite,
-    /// The value's own `Serialize` failed; whoever writes it reports that.
+    /// The value's own `Serialize` failed; writing the value reports that.
     Failed,
 }
 

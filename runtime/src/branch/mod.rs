@@ -1,4 +1,4 @@
-//! What a branch is: its role, its payload, its typed address.
+//! The types of a branch: its role, its payload, its typed address.
 
 mod address;
 mod finite;
@@ -13,10 +13,10 @@ pub use payload::{PAYLOAD_BYTES_MAX, Payload, PayloadError, ReadBack, SendPayloa
 pub use probe::{NotSo, Probe};
 pub use role::{Role, Route};
 
-/// An annotated function, as a type: the attribute makes one of the function's name.
+/// An annotated function, as a type: the attribute generates a type with the function's name.
 ///
-/// It lives in the type namespace, so `trans_in(&mut tx, req)` calls the function and `at::<trans_in>(url)` names the
-/// branch, and one `use` brings both.
+/// The type is in the type namespace: `trans_in(&mut tx, req)` calls the function, `at::<trans_in>(url)` names the
+/// branch, and one `use` imports both.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a branch",
     label = "not an annotated function",
@@ -26,11 +26,11 @@ pub trait Branch: 'static {
     /// The result of [`at`]: an address that takes the payload, a [`MsgBranch`], or a [`QueryPrepared`].
     type Address;
 
-    /// Its line in the list of routes.
+    /// Its entry in the list of routes.
     const ROUTE: Route;
 
-    /// Reads a payload as this branch will, so that a payload that it could not read is refused before it is sent. A remote
-    /// branch whose payload can only be written reads anything.
+    /// Reads a payload as this branch will: a payload that the branch could not read is refused before it is sent. A
+    /// remote branch with a payload that can only be written accepts any.
     #[doc(hidden)]
     const READ_BACK: ReadBack = |_| Ok(());
 

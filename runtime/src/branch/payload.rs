@@ -1,14 +1,14 @@
-//! Payloads: what a branch is sent, and what it reads.
+//! Payloads, as they are sent and as a branch reads them.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::finite::holds_other_than_finite;
 
-/// The longest payload that a branch of ours reads, in bytes of JSON, unless both sides say otherwise.
+/// The longest payload that a Branchwire branch reads by default, in bytes of JSON.
 ///
-/// It is axum's own limit for a body. A service that reads more says so by axum's `DefaultBodyLimit`, a layer around its
-/// router; those who send to it say so by [`Client::payload_bytes_max`](crate::Client::payload_bytes_max).
+/// It is axum's own limit for a body. To raise it, add axum's layer `DefaultBodyLimit` to the service's router, and set
+/// [`Client::payload_bytes_max`](crate::Client::payload_bytes_max) in its clients.
 pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// The payload of a branch: any type that can be read from JSON.
@@ -44,7 +44,7 @@ pub trait SendPayload {
 impl<P: Serialize + ?Sized> SendPayload for P {
     fn to_json(&self) -> Result<String, PayloadError> {
         let json = serde_json::to_string(self).map_err(PayloadError::NotJson)?;
-        // It can only have been written as `null`.
+        // Only `null` in the JSON can hide such a float.
         if json.contains("null") && holds_other_than_finite(self) { Err(PayloadError::NotFinite) } else { Ok(json) }
     }
 }
@@ -53,9 +53,9 @@ impl<P: Serialize + ?Sized> SendPayload for P {
 #[doc(hidden)]
 pub type ReadBack = fn(&str) -> Result<(), serde_json::Error>;
 
-/// Why a payload is not sent: the branch could never read it. Sending it again changes nothing.
+/// Why a payload is not sent: the branch could never read it, so a retry is of no use.
 #[derive(Debug, thiserror::Error)]
-// There will be more that can be found before sending.
+// Later versions may find more mistakes before sending.
 #[non_exhaustive]
 pub enum PayloadError {
     /// It cannot be written as JSON.
@@ -70,9 +70,9 @@ pub enum PayloadError {
     /// It is longer than a branch reads: see [`PAYLOAD_BYTES_MAX`].
     #[error("it has {bytes} bytes of JSON, and a branch reads {bytes_max} at most")]
     TooLong {
-        /// How long it is.
+        /// Its length.
         bytes: usize,
-        /// How long it may be.
+        /// The limit.
         bytes_max: usize,
     },
 }

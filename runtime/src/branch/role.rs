@@ -2,17 +2,17 @@
 
 use crate::protocol::Op;
 
-/// The part that an annotated function plays in a global transaction.
+/// The role of an annotated function in a global transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Role {
     /// `#[msg_branch]`: a branch of a message; it must succeed in the end.
     MsgBranch,
-    /// `#[query_prepared]`: tells whether a message's local transaction has committed.
+    /// `#[query_prepared]`: answers whether a message's local transaction has committed.
     QueryPrepared,
 }
 
-/// What a role means for its route: one row of the table.
+/// One row of the table: the properties of a role.
 struct Row {
     noun: &'static str,
     ops: &'static [Op],
@@ -35,28 +35,28 @@ impl Role {
         }
     }
 
-    /// What it is called: "branch of a message".
+    /// The noun for it: "branch of a message".
     pub fn noun(self) -> &'static str {
         self.row().noun
     }
 
-    /// What a coordinator may ask of its route. The route answers any other op with [`Reply::BadCall`](crate::Reply).
+    /// The ops that its route accepts. The reply to any other op is [`Reply::BadCall`](crate::Reply).
     pub fn ops(self) -> &'static [Op] {
         self.row().ops
     }
 
-    /// Whether the coordinator only asks it a question: by GET, without payload, and it may answer that it does not know
-    /// yet. A branch is called to change something.
+    /// Whether it only answers a question of the coordinator: by GET, without a payload, and possibly with "not known
+    /// yet". A branch is called to change data.
     pub fn is_question(self) -> bool {
         self.row().is_question
     }
 
-    /// Whether it may answer no for good; otherwise it must succeed in the end.
+    /// Whether it may refuse; otherwise it must succeed in the end.
     pub fn may_refuse(self) -> bool {
         self.row().may_refuse
     }
 
-    /// Whether it hands a value back to its caller.
+    /// Whether it returns a value to its caller.
     pub fn hands_back(self) -> bool {
         self.row().hands_back
     }
@@ -67,9 +67,9 @@ impl Role {
 pub struct Route {
     /// The function's name.
     pub name: &'static str,
-    /// The whole path. A promise on the wire: stored transactions hold it.
+    /// The whole path. Do not change it: stored transactions contain it.
     pub path: &'static str,
-    /// The part it plays.
+    /// Its role.
     pub role: Role,
     /// The payload's type as written, empty without one.
     pub payload: &'static str,

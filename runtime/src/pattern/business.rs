@@ -1,11 +1,11 @@
-//! The errors of a business, as the cause in ours.
+//! The errors of a business, as the source of our errors.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::{BranchError, Retry};
 
-/// An error that a business may return, where it is to be the [`source`](Error::source) of ours: any standard error,
+/// An error that a business may return, and that can be the [`source`](Error::source) of our error: any standard error,
 /// [`Retry`] and [`BranchError`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a standard error, so an error that holds it is none either",

@@ -1,6 +1,6 @@
-//! The patterns of global transactions, one file each: what a user calls, its outcomes, what goes over the wire.
+//! The patterns of global transactions, one file each: the user's API, its outcomes, and the requests.
 //!
-//! Here is what they share.
+//! This file has the parts that they share.
 
 mod business;
 pub mod msg;
@@ -14,10 +14,10 @@ use crate::client::ClientError;
 
 /// Why a global transaction was not begun: this call has changed nothing.
 #[derive(Debug, thiserror::Error)]
-// More can go wrong than we know of today, and a caller need not tell all of it apart.
+// Later versions may add variants; a caller need not handle each one separately.
 #[non_exhaustive]
 pub enum NotStarted {
-    /// A payload could never be read by its branch. Sending it again changes nothing.
+    /// A payload that its branch could never read, so a retry is of no use.
     #[error("the payload of branch {number} cannot be sent")]
     Payload {
         /// Which branch, from 1.
@@ -25,11 +25,11 @@ pub enum NotStarted {
         /// Why.
         source: PayloadError,
     },
-    /// The client is to sign its messages, and this one cannot be signed: it has too many branches, say.
+    /// The client signs its messages, and this one cannot be signed: it has too many branches, for example.
     #[error("the message cannot be signed")]
     Unsignable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The coordinator did not take it.
-    #[error("the coordinator did not take the message")]
+    /// The coordinator did not accept it.
+    #[error("the coordinator did not accept the message")]
     Coordinator(#[source] ClientError),
     /// The database did not begin the local transaction.
     #[error("the database did not begin the local transaction")]

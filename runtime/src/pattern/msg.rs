@@ -1,8 +1,8 @@
 //! The two-phase message: a local transaction, and branches that are then certain to be called.
 //!
-//! DTM's word is msg. The local transaction and the promise to call the branches are one atom, though they live in two
-//! systems: the message is prepared first; the local transaction leaves a barrier row; and if its process dies before it
-//! has submitted, the coordinator asks query-prepared, which looks for that row.
+//! DTM's word is msg. The local transaction and the promise to call the branches are atomic, although they are in two
+//! systems. First the message is prepared; then the local transaction commits a barrier row. If the process dies before
+//! it has submitted, the coordinator asks query-prepared, which looks for that row.
 
 use std::error::Error;
 use std::fmt;
@@ -18,11 +18,11 @@ use crate::client::{Client, Submit};
 use crate::protocol::{Gid, Step, TransType, Transaction};
 use crate::{CommitError, Database, Fault, Prepared, Tx};
 
-/// A message that is being put together: at least one branch, and how to carry it out.
+/// A message before it is sent: at least one branch, and its options.
 ///
 /// Made by [`Client::msg`]; sent once, by [`do_and_submit`](Self::do_and_submit) or [`submit`](Self::submit).
 ///
-/// Times are handed on in whole seconds, rounded up.
+/// Durations are sent in whole seconds, rounded up.
 #[derive(Debug)]
 #[must_use = "a message does nothing until it is sent: `.do_and_submit(..)` or `.submit()`"]
 pub struct Msg {
@@ -32,14 +32,14 @@ pub struct Msg {
     options: Options,
 }
 
-/// A list of branches that is empty: such a message would do nothing.
+/// The list of branches is empty: such a message would do nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a message needs at least one branch")]
 pub struct NoBranches;
 
-/// What a message that was sent has led to. Do not send it again: it has committed, or may have.
+/// The result of a sent message. Do not send it again: it has committed, or may have.
 ///
-/// Exhaustive: a case that is added here is one that each caller has to answer.
+/// Exhaustive: each caller has to handle every case, also a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "it says whether the coordinator has heard of the message"]
 pub enum Done<T> {
@@ -49,11 +49,11 @@ pub enum Done<T> {
         gid: Gid,
         /// What the business returned.
         value: T,
-        /// Whether every branch is known to be applied already. With [`Msg::wait_result`] that is mostly so.
+        /// Whether every branch is known to be applied already. Usually true with [`Msg::wait_result`].
         finished: bool,
     },
-    /// Committed here, and the coordinator has not acknowledged it yet. It will ask query-prepared, and every branch
-    /// will be applied: no error, and nothing to do.
+    /// Committed here, and the coordinator has not acknowledged it yet. The coordinator will ask query-prepared, and
+    /// every branch will be applied: this is not an error, and nothing is to be done.
     Committed {
         /// The message's gid.
         gid: Gid,
@@ -63,7 +63,7 @@ pub enum Done<T> {
     /// An earlier call with this gid has committed (or, without a local transaction, was submitted): every branch will
     /// be applied, once. This call has changed nothing, and its business has not run.
     ///
-    /// Tell your own caller what you told it the first time: it is done.
+    /// Answer your own caller as you did the first time.
     Repeated {
         /// The message's gid.
         gid: Gid,
@@ -71,25 +71,27 @@ pub enum Done<T> {
         /// waits for it.
         finished: bool,
     },
-    /// Committed, now or earlier, but someone has ended the message at the coordinator meanwhile (a forced stop, an abort
-    /// by hand), so that its branches will not be called any more. Needs a person: nothing repairs it by itself.
+    /// Committed, now or earlier, but an administrator has ended the message at the coordinator in the meantime (a
+    /// forced stop, an abort by hand): its branches will not be called any more. This needs a person: nothing repairs
+    /// it automatically.
     Stopped {
         /// The message's gid.
         gid: Gid,
         /// What the business returned; `None` if an earlier call has committed.
         value: Option<T>,
     },
-    /// A statement of the business ended the local transaction: on MySQL a procedure with `COMMIT`, say. What ran before
-    /// that statement has committed, what ran after it has not; the message counts as committed, and every branch will be
-    /// applied. The log has what the database said.
+    /// A statement of the business ended the local transaction: on MySQL a procedure with `COMMIT`, say. What ran
+    /// before that statement has committed, what ran after it has not; the message counts as committed, and every
+    /// branch will be applied. The log has the database's error.
     ///
-    /// Needs a person: a part of the business may be missing. Repair the business, see [`EndedEarly`](crate::EndedEarly).
+    /// This needs a person: a part of the business may be missing. Repair the business, see
+    /// [`EndedEarly`](crate::EndedEarly).
     EndedEarly {
         /// The message's gid.
         gid: Gid,
     },
-    /// Whether it has committed is not known yet. The coordinator will find out from query-prepared and complete it or
-    /// drop it; [`Client::outcome`](crate::protocol::client::Client::outcome) waits until it has.
+    /// It is not known yet whether it has committed. The coordinator will ask query-prepared, and then complete or end
+    /// the message; [`Client::outcome`](crate::protocol::client::Client::outcome) waits for that.
     Unknown {
         /// The message's gid.
         gid: Gid,
@@ -117,55 +119,55 @@ impl<T> Done<T> {
 /// | variant | the same gid again? |
 /// |---|---|
 /// | [`NotStarted`](Self::NotStarted) | Yes. A payload that cannot be sent has to change first |
-/// | [`InProgress`](Self::InProgress) | Yes: the answer is then that of the call that is at work now |
+/// | [`InProgress`](Self::InProgress) | Yes: the result is then that of the other call, which is running now |
 /// | [`GivenUp`](Self::GivenUp) | No: it is used up |
 /// | [`RolledBack`](Self::RolledBack), [`NotCommitted`](Self::NotCommitted) | No: the coordinator ends it as failed |
 /// | [`OtherMessage`](Self::OtherMessage) | No: it belongs to another message |
 ///
-/// Where the same order shall be tried again later, make its gid of the order and the attempt: [`Msg::gid`].
+/// If the same order may be tried again later, make its gid from the order and the attempt: [`Msg::gid`].
 ///
-/// Its [`source`](Error::source) is the cause, so it stands in the chain of `anyhow` and of logs; with
-/// [`RolledBack`](Self::RolledBack) it is the business's own error.
+/// Its [`source`](Error::source) is the cause, as `anyhow` and logs show it; with [`RolledBack`](Self::RolledBack) it
+/// is the business's own error.
 ///
-/// Exhaustive: a case that is added here is one that each caller has to answer.
+/// Exhaustive: each caller has to handle every case, also a new one.
 #[derive(Debug)]
 pub enum NotDone<E> {
     /// It was not begun: the business has not run.
     NotStarted(NotStarted),
-    /// An earlier call with this gid was given up: nothing has happened, and nothing will under this gid. Its local
+    /// An earlier call with this gid was given up: nothing has happened under this gid, and nothing will. Its local
     /// transaction was rolled back, or did not commit before the coordinator asked.
     GivenUp {
         /// The gid, which is used up.
         gid: Gid,
     },
-    /// Another call with this gid is at work at this moment, and holds its barrier row; or the database is too busy to
-    /// say. Not begun.
+    /// Another call with this gid is running now, and holds the lock on its barrier row; or the database is too busy to
+    /// tell. Not begun.
     ///
     /// To wait: send it again, or [`Client::outcome`](crate::protocol::client::Client::outcome).
     InProgress {
         /// The gid.
         gid: Gid,
-        /// What the database says of the row.
+        /// The database's error about the row.
         source: sqlx::Error,
     },
     /// Another message than this one was sent under this gid earlier: other branches, or another payload. Not begun.
     ///
-    /// Only seen where the coordinator still has the other one.
+    /// Noticed only while the coordinator still has the other message.
     OtherMessage {
-        /// The gid, which belongs to the other one.
+        /// The gid, which belongs to the other message.
         gid: Gid,
     },
-    /// The business said no. Its transaction is rolled back, and no branch will be called.
+    /// The business returned an error. Its transaction is rolled back, and no branch will be called.
     RolledBack(E),
-    /// The business said yes, but its transaction could not be committed: rolled back, and no branch will be called.
+    /// The business succeeded, but its transaction could not be committed: rolled back, and no branch will be called.
     NotCommitted(CommitError),
 }
 
 impl<E> NotDone<E> {
-    /// Whether the same gid may be tried again; otherwise it is used up, and another attempt needs another gid.
+    /// Whether the same gid may be tried again. If not, it is used up, and another attempt needs another gid.
     ///
-    /// Do so soon, where at all: a message that was prepared and not submitted is given up by the coordinator after
-    /// [`Msg::timeout_to_fail`], and the answer is then [`GivenUp`](Self::GivenUp).
+    /// Retry soon: the coordinator gives up a message that was prepared and not submitted after
+    /// [`Msg::timeout_to_fail`], and the result is then [`GivenUp`](Self::GivenUp).
     pub const fn may_retry_same_gid(&self) -> bool {
         match self {
             Self::NotStarted(_) | Self::InProgress { .. } => true,
@@ -237,7 +239,7 @@ impl Msg {
 
     shared_options!();
 
-    /// Holds the branches back for this long after the message was prepared.
+    /// Delays the branches for this long after the message was prepared.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay_s = whole_seconds(delay);
         self
@@ -249,15 +251,15 @@ impl Msg {
         self
     }
 
-    /// Waits for one run over all branches before it returns, and says whether that was enough.
+    /// Waits for one run over all branches before it returns; the result says whether that finished the message.
     pub fn wait_result(mut self) -> Self {
         self.options.wire.wait_result = true;
         self
     }
 
-    /// How old a prepared message gets before the coordinator asks query-prepared. The coordinator's own: 35 s with DTM.
+    /// The age of a prepared message at which the coordinator asks query-prepared. DTM's default: 35 s.
     ///
-    /// Longer than the local transaction can take; asking earlier does no harm but costs a call.
+    /// Choose longer than the local transaction can take; asking earlier does no harm but costs a call.
     pub fn timeout_to_fail(mut self, timeout: Duration) -> Self {
         self.options.wire.timeout_to_fail = whole_seconds(timeout);
         self
@@ -266,8 +268,8 @@ impl Msg {
     /// Sends the message without a local transaction: every branch will be applied.
     ///
     /// # Errors
-    /// [`NotDone`]: this call has changed nothing. Where the coordinator has not answered, it is asked once more; if that
-    /// does not tell either, the result is [`Done::Unknown`].
+    /// [`NotDone`]: this call has changed nothing. If the coordinator does not respond, its status is queried; if that
+    /// is no help either, the result is [`Done::Unknown`].
     pub async fn submit(self) -> Result<Done<()>, NotDone<std::convert::Infallible>> {
         let (client, gid, transaction) = self.into_transaction(String::new()).map_err(NotDone::NotStarted)?;
         match client.submit_or_query(&transaction).await {
@@ -278,7 +280,7 @@ impl Msg {
             Submit::Another => Err(NotDone::OtherMessage { gid }),
             Submit::NotTaken(error) => Err(NotDone::NotStarted(NotStarted::Coordinator(error))),
             Submit::Unknown(error) => {
-                tracing::warn!(%gid, error = &error as &dyn Error, "not known whether it was submitted");
+                tracing::warn!(%gid, error = &error as &dyn Error, "it is not known whether it was submitted");
                 Ok(Done::Unknown { gid })
             }
         }
@@ -286,15 +288,15 @@ impl Msg {
 
     /// Runs `business` in a transaction of `db`, and sends the message if, and only if, it commits.
     ///
-    /// DTM's word: `DoAndSubmit`. `query_prepared` is the address where the coordinator can ask about a transaction in the
-    /// same database; the types see to that. `business` runs once, and gets the transaction; on its error everything is
-    /// rolled back.
+    /// DTM's word: `DoAndSubmit`. `query_prepared` is the address where the coordinator can ask about a transaction in
+    /// the same database; the types ensure that. `business` runs once, and gets the transaction; on its error
+    /// everything is rolled back.
     ///
-    /// It returns a [`Done`] for whatever has committed or may have, and an error only where this call has changed
-    /// nothing: so a caller who uses `?` never repeats what has committed. A future of this that is dropped half-way
-    /// leaves the rest to the coordinator.
+    /// It returns a [`Done`] if the message has committed or may have, and an error only if this call has changed
+    /// nothing: so a caller who uses `?` never repeats a committed message. If its future is dropped half-way, the
+    /// coordinator does the rest.
     ///
-    /// With a [`gid`](Self::gid) that was used before, `business` does not run, and the answer says what is true:
+    /// With a [`gid`](Self::gid) that was used before, `business` does not run, and the result tells why:
     /// [`Done::Repeated`], [`NotDone::GivenUp`] or [`NotDone::InProgress`]. The barrier row decides that, or else the
     /// coordinator's status.
     ///
@@ -313,7 +315,7 @@ impl Msg {
         do_and_submit(self, query_prepared.url, db, business).await
     }
 
-    /// The message as the coordinator takes it.
+    /// The message in the coordinator's form.
     fn into_transaction(self, query_prepared: String) -> Result<(Client, Gid, Transaction), NotStarted> {
         let Self { client, branches, delay_s, options: Options { gid, wire: options } } = self;
         let gid = gid.unwrap_or_else(Gid::random);
@@ -373,7 +375,7 @@ where
     let (end, not_done) = match business(&mut tx).await {
         Ok(value) => match tx.commit().await {
             Ok(()) => return Ok(hand_over(&client, gid, &transaction, value).await),
-            // If the barrier row then shows no commit, the database's error is the reason.
+            // If the barrier row shows no commit, the database's error is the reason.
             Err(CommitError::Unknown(error)) => {
                 (End::InDoubt(value), NotDone::NotCommitted(CommitError::Refused(error)))
             }
@@ -385,17 +387,17 @@ where
             Err(early) => (End::Early(format!("{early}: {}", early.0)), NotDone::RolledBack(error)),
         },
     };
-    // Asked also where the rollback is certain: the row that it leaves keeps another call with the same gid from
-    // committing after the abort.
+    // Called even if the rollback is certain: its barrier row keeps another call with the same gid from committing
+    // after the abort.
     match (barrier::query_prepared(db, &gid).await, end) {
         (Ok(Prepared::Committed), End::InDoubt(value)) => Ok(hand_over(&client, gid, &transaction, value).await),
         (Ok(Prepared::Committed), End::Early(cause)) => {
             tracing::error!(%gid, cause, "the message has committed, and a part of its business may be missing");
-            // Only to have the branches called sooner: without it the coordinator asks query-prepared.
+            // Only so that the branches are called sooner: otherwise the coordinator asks query-prepared.
             let _ = client.submit_or_query(&transaction).await;
             Ok(Done::EndedEarly { gid })
         }
-        // Between the rollback and the question another call with this gid has committed.
+        // Another call with this gid has committed between the rollback and query-prepared.
         (Ok(Prepared::Committed), End::RolledBack) => Ok(Done::Repeated { gid, finished: false }),
         (Ok(Prepared::RolledBack), _) => {
             if let Err(error) = client.abort(&transaction).await {
@@ -408,17 +410,17 @@ where
     }
 }
 
-/// How the local transaction ended, where it did not commit for certain.
+/// How the local transaction ended, if a commit is not certain.
 enum End<T> {
     /// Nothing of it remains.
     RolledBack,
-    /// It has committed or not; the business returned this.
+    /// It is unknown whether it has committed; the business returned this.
     InDoubt(T),
-    /// A statement of the business ended it, says the database: a part may be committed.
+    /// A statement of the business ended it, with this error of the database: a part may be committed.
     Early(String),
 }
 
-/// What a call is told whose gid was used before; nothing, if it was not.
+/// The result of a call whose gid was used before; `None` if it was not.
 fn answer<T, E>(used: Used, gid: Gid) -> Option<Result<Done<T>, NotDone<E>>> {
     Some(match used {
         Used::Done { finished } => Ok(Done::Repeated { gid, finished }),
@@ -434,7 +436,7 @@ fn answer<T, E>(used: Used, gid: Gid) -> Option<Result<Done<T>, NotDone<E>>> {
 async fn hand_over<T>(client: &Client, gid: Gid, transaction: &Transaction, value: T) -> Done<T> {
     match client.submit_or_query(transaction).await {
         Submit::Acknowledged { finished } => Done::Submitted { gid, value, finished },
-        // It has asked query-prepared before this submit came.
+        // The coordinator has asked query-prepared before this submit arrived.
         Submit::Repeated => Done::Submitted { gid, value, finished: true },
         Submit::GivenUp | Submit::Stopped | Submit::Another => stopped(gid, Some(value)),
         Submit::NotTaken(error) | Submit::Unknown(error) => {

@@ -1,4 +1,4 @@
-//! What a caller may set for any pattern.
+//! The settings that all patterns share.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ pub(super) struct Options {
 /// The methods of a builder with a field `options`, the same for each pattern.
 macro_rules! shared_options {
     () => {
-        /// Names it. Without this it gets [`Gid::random`].
+        /// Sets the gid. Default: [`Gid::random`].
         ///
-        /// A gid that comes from the business (an order's number) makes a repetition of the whole harmless: the second
-        /// call is told what became of the first. A gid that was given up is used up for good; so where the same order
-        /// may be tried again later, make the gid of the order and the number of the attempt:
+        /// A gid from the business (an order's number) makes a repetition of the whole harmless: the second call
+        /// returns the outcome of the first. A gid that was given up is used up for ever. So if the same order may be
+        /// tried again later, make the gid from the order and the number of the attempt:
         ///
         /// ```
         /// # use branchwire::Gid;
@@ -26,20 +26,20 @@ macro_rules! shared_options {
         /// Gid::new(format!("order-{order}-{attempt}"))
         /// # }
         /// ```
-        /// The number is the client's (it counts up when its order was refused and it wants it again), or a column beside
-        /// the order that goes up with each refusal.
+        /// The client counts the attempts (it increments the number to repeat a refused order), or a column beside the
+        /// order does (it increases with each refusal).
         pub fn gid(mut self, gid: Gid) -> Self {
             self.options.gid = Some(gid);
             self
         }
 
-        /// How long to wait before calling a branch again that gave no clear answer; doubles each time. DTM's own: 10 s.
+        /// The time before the first retry of a call with an unknown answer; doubles each time. DTM's default: 10 s.
         pub fn retry_interval(mut self, interval: Duration) -> Self {
             self.options.wire.retry_interval = whole_seconds(interval);
             self
         }
 
-        /// How long one call to a branch may take. DTM's own: 3 s.
+        /// The timeout of one call to a branch. DTM's default: 3 s.
         pub fn request_timeout(mut self, timeout: Duration) -> Self {
             self.options.wire.request_timeout = whole_seconds(timeout);
             self

@@ -1,11 +1,11 @@
-//! What became of a gid that was used before.
+//! Finds the outcome of a gid that was used before.
 
 use crate::Prepared;
 use crate::barrier::{self, BarrierDb};
 use crate::client::{Client, ClientError};
 use crate::protocol::{Gid, Standing, Transaction};
 
-/// What is known of an earlier call with this gid.
+/// The outcome of an earlier call with this gid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Used {
     /// It has committed, or was submitted.
@@ -13,19 +13,19 @@ pub(super) enum Used {
         /// Whether every branch is known to be applied.
         finished: bool,
     },
-    /// It has committed, and someone has ended it at the coordinator since.
+    /// It has committed, and an administrator has ended it at the coordinator since.
     Stopped,
     /// It has not committed, and never will.
     GivenUp,
-    /// It was for something else.
+    /// It was another message.
     Another,
-    /// Neither the barrier row nor the coordinator tells.
+    /// Neither the barrier row nor the coordinator shows it.
     Unknown,
-    /// There was none, as far as can be seen.
+    /// No earlier call is known.
     Not,
 }
 
-/// Why it is asked.
+/// The reason for the look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Occasion {
     /// The barrier has a row of this gid.
@@ -42,9 +42,9 @@ impl Occasion {
     }
 }
 
-/// Finds out what became of an earlier call with this gid.
+/// Finds the outcome of an earlier call with this gid.
 ///
-/// The barrier row decides: it is durable, and at the primary. Where it does not tell, the coordinator's status does.
+/// The barrier row decides: it is durable, and read from the primary. Without it, the coordinator's status decides.
 pub(super) async fn look_up<B: BarrierDb>(
     client: &Client,
     db: &B,
@@ -66,7 +66,7 @@ pub(super) async fn look_up<B: BarrierDb>(
     decide(row, standing, occasion)
 }
 
-/// The database did not say whether there is a row.
+/// The database did not tell whether there is a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RowUnreadable;
 
@@ -77,15 +77,16 @@ fn decide(row: Result<Option<Prepared>, RowUnreadable>, standing: Standing, occa
         (_, Standing::Another) => Used::Another,
         (_, Standing::Succeeded) => Used::Done { finished: true },
         (_, Standing::InProgress) => Used::Done { finished: false },
-        // The local transaction has committed, and the branches are not to be called: a person has done that.
+        // The local transaction has committed, but a person has ended the message at the coordinator.
         (Ok(Some(Prepared::Committed)), Standing::Failed { .. }) => Used::Stopped,
-        // The coordinator calls them later, and where it does not say so, it has promised it earlier.
+        // The coordinator calls the branches later: it has accepted the prepare, even if its status does not show that
+        // now.
         (Ok(Some(Prepared::Committed)), Standing::Prepared | Standing::NotRecorded | Standing::Unclear) => {
             Used::Done { finished: false }
         }
         (_, Standing::Failed { called: true }) => Used::Stopped,
         (Ok(None), Standing::Failed { called: false }) => Used::GivenUp,
-        // There may be a row that says that it has committed.
+        // The unreadable row may show a commit.
         (Err(RowUnreadable), Standing::Failed { called: false }) => Used::Unknown,
         (_, Standing::Prepared | Standing::NotRecorded) if occasion == Occasion::PrepareRefused => Used::Not,
         (Ok(None | Some(Prepared::Ongoing)) | Err(RowUnreadable), _) => Used::Unknown,

@@ -21,10 +21,10 @@ use crate::call::{self, Arrived, Business};
 use crate::database::{Database, Holds, Tx};
 use crate::outcome::{BranchError, Reply};
 
-/// An annotated function as its route runs it, with the traits of its types.
+/// An annotated function for its route, with the trait methods of its types.
 ///
-/// The traits are given as values, so that the compiler checks each once, at the user's own token: a bound on an associated
-/// type would be reported at every mention.
+/// The trait methods are values, so the compiler checks each bound once, at the user's own token: a bound on an
+/// associated type would be reported at every mention.
 #[derive(Debug)]
 pub struct BranchFn<D: Database, X, P, R> {
     /// Calls the function.
@@ -35,7 +35,7 @@ pub struct BranchFn<D: Database, X, P, R> {
     pub outcome: fn(R) -> Result<(), BranchError>,
 }
 
-/// The payload of a branch that takes none: the body stays unread.
+/// The payload of a branch without one: the body is not read.
 ///
 /// # Errors
 /// None.
@@ -55,13 +55,13 @@ where
     add_route(router, route, Arc::new(branch))
 }
 
-/// Compiled once for all branches of a database: only `branch` differs between them.
+/// Compiled once for all branches of a database, which differ only in `branch`.
 fn add_route<D, S>(router: Router<S>, route: &'static Route, branch: Arc<dyn ReadArguments<D, S>>) -> Router<S>
 where
     D: Database<Driver: BarrierDialect>,
     S: Holds<D>,
 {
-    // A coordinator calls a branch without payload by GET.
+    // A coordinator calls a branch without a payload by GET.
     let methods = MethodFilter::GET.or(MethodFilter::POST);
     let handler = move |State(state): State<S>, request: Request| respond(state, request, route, Arc::clone(&branch));
     router.route(route.path, on(methods, handler))
@@ -82,7 +82,7 @@ where
     let BranchContext { gid, branch_id, op, .. } = &context;
     let span = tracing::info_span!("branch", name = route.name, %gid, %branch_id, %op);
     async {
-        // Through axum's own extractor, so that its `DefaultBodyLimit` holds here as well.
+        // Uses axum's own extractor, so that its `DefaultBodyLimit` holds here as well.
         let mut unread = Request::new(body);
         *unread.extensions_mut() = parts.extensions.clone();
         let body = match Bytes::from_request(unread, &()).await {
@@ -92,7 +92,7 @@ where
                 return Reply::TooLong;
             }
             Err(rejection) => {
-                tracing::warn!(error = &rejection as &dyn std::error::Error, "the payload did not arrive whole");
+                tracing::warn!(error = &rejection as &dyn std::error::Error, "the payload did not arrive completely");
                 return Reply::Retry;
             }
         };
@@ -104,7 +104,7 @@ where
     .await
 }
 
-/// A call that has arrived by HTTP.
+/// A call received by HTTP.
 struct Http<D, S> {
     branch: Arc<dyn ReadArguments<D, S>>,
     state: S,

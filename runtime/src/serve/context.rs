@@ -1,4 +1,4 @@
-//! Which call of a branch a request is.
+//! Identifies the call of a branch in a request.
 
 use axum::extract::{FromRequestParts, Query};
 use http::StatusCode;
@@ -8,14 +8,14 @@ use serde::Deserialize;
 use crate::barrier::BarrierKey;
 use crate::protocol::{BranchId, Gid, Op, TransType};
 
-/// Which call of a branch this is. An axum extractor, for branches that want to know.
+/// The identity of the present call of a branch. An axum extractor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BranchContext {
     /// The global transaction.
     pub gid: Gid,
     /// The branch within it.
     pub branch_id: BranchId,
-    /// What the coordinator asks of it.
+    /// The op: what the coordinator wants from the branch.
     pub op: Op,
     /// The pattern of the global transaction.
     pub trans_type: TransType,
@@ -27,7 +27,7 @@ impl BranchContext {
         BarrierKey { gid, branch_id, op, trans_type }
     }
 
-    /// Reads the query of a request; `None` if it is not one that a coordinator sends.
+    /// Reads the query of a request; `None` if it is not a coordinator's call.
     pub(super) fn read(parts: &Parts) -> Option<Self> {
         #[derive(Deserialize)]
         struct Sent {
@@ -37,7 +37,7 @@ impl BranchContext {
             op: String,
         }
         let Query(Sent { gid, trans_type, branch_id, op }) = Query::try_from_uri(&parts.uri).ok()?;
-        // Bytes that are not UTF-8 are read as this character, so two names with such bytes would become equal.
+        // Bytes that are not UTF-8 become this character, so two different names could become equal.
         if [gid.as_str(), branch_id.as_str(), &op].iter().any(|name| name.contains(char::REPLACEMENT_CHARACTER)) {
             return None;
         }

@@ -7,7 +7,7 @@ use crate::branch::Probe;
 
 /// A router's state with which the extractor `X` can be used in a branch.
 ///
-/// Any extractor of axum that does not read the body: a branch takes such between its transaction and its payload.
+/// Any axum extractor that does not read the body can be used; it is placed between the transaction and the payload.
 #[diagnostic::on_unimplemented(
     message = "`{X}` is not an extractor that a branch can take with the state `{Self}`",
     label = "between its transaction and its payload a branch takes extractors only (axum's `FromRequestParts`)"

@@ -8,7 +8,7 @@ use crate::branch::{Branch, Role, Route};
 use crate::database::Holds;
 use crate::protocol::ServiceUrl;
 
-/// A branch that this service hosts: a router can serve it, with any state that holds what it needs.
+/// A branch that this service hosts: a router can serve it, with any state that has its database and extractors.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a branch that a router can serve",
     label = "not an annotated function of this service",
@@ -46,7 +46,7 @@ impl<S> BranchRouter<S> for Router<S> {
     }
 }
 
-/// Stands for a branch that `#[cfg]` leaves out, in a list that has to name one.
+/// Takes the place of a branch that `#[cfg]` leaves out, in a list that needs an entry.
 #[derive(Debug)]
 pub enum Absent {}
 
@@ -67,7 +67,7 @@ impl Hosted for Absent {
     }
 }
 
-/// The database of a branch that has none; every state holds it.
+/// The database of a branch without one; every state has it.
 #[derive(Debug)]
 pub struct NoDatabase;
 

@@ -1,7 +1,7 @@
 //! The axum side: the routes of annotated functions.
 //!
-//! A route reads the call (gid, `trans_type`, `branch_id`, op) and the payload, lets `call` carry it out, and responds with
-//! one of the fixed replies. Errors go to `tracing` only.
+//! A route reads the call (gid, `trans_type`, `branch_id`, op) and the payload, executes it by `call`, and sends one of
+//! the fixed replies. Errors go to `tracing` only.
 
 mod branch;
 mod context;

@@ -14,7 +14,7 @@ use crate::database::Holds;
 use crate::outcome::{Prepared, Reply, Retry};
 use crate::protocol::{Gid, LOCAL_BRANCH};
 
-/// A query-prepared as its route runs it.
+/// A query-prepared for its route.
 #[derive(Debug)]
 pub struct QueryPreparedFn<D, R> {
     /// Calls the function.

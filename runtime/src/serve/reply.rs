@@ -1,4 +1,4 @@
-//! A reply as axum sends it.
+//! Turns a reply into an axum response.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};

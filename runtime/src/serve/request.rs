@@ -1,4 +1,4 @@
-//! What the routes of all roles check of a request.
+//! The checks of a request that the routes of all roles share.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +20,7 @@ pub(super) fn bad_call(route: &Route, parts: &Parts) -> Reply {
     Reply::BadCall
 }
 
-/// Reports a nested router: it answers at another path than the one in stored transactions.
+/// Reports a nested router: its path differs from the one in stored transactions.
 pub(super) fn report_nesting(route: &Route, parts: &Parts) {
     if let Some(matched) = parts.extensions.get::<MatchedPath>()
         && matched.as_str() != route.path

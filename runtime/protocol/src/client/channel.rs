@@ -1,4 +1,4 @@
-//! How requests reach a coordinator.
+//! The way of requests to a coordinator.
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
@@ -6,13 +6,13 @@ use http::{Request, Response};
 
 use super::error::ChannelError;
 
-/// How requests reach a coordinator: over HTTP, or within the process.
+/// Carries requests to a coordinator: over HTTP, or within the process.
 ///
 /// A request's URI is a path and query, such as `/api/dtmsvr/submit`.
 pub trait Channel: Send + Sync + 'static {
-    /// Sends one request and reads the whole answer.
+    /// Sends one request and reads the whole response.
     ///
     /// # Errors
-    /// [`ChannelError`]; whether the coordinator has seen the request is in its variant.
+    /// [`ChannelError`]; its variant tells whether the coordinator may have got the request.
     fn exchange(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, ChannelError>>;
 }

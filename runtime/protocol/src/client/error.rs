@@ -1,9 +1,9 @@
-//! Why a call to the coordinator did not succeed, and what is then known.
+//! Why a call to the coordinator did not succeed, and whether the request may have been carried out.
 
 /// A request that got no response. Exhaustive: it was sent, or it was not.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
-    /// It was never sent: the coordinator has seen nothing of it.
+    /// It was never sent: the coordinator has not got it.
     #[error("the coordinator cannot be reached")]
     NotSent(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It was sent, or part of it was, and no response came: the coordinator may have carried it out.
@@ -13,59 +13,59 @@ pub enum ChannelError {
 
 /// A call to the coordinator that did not succeed.
 ///
-/// What each response means, and why:
+/// The meaning of each response, and the reason:
 ///
 /// | response | read as | was it carried out? |
 /// |---|---|---|
-/// | 200, JSON with `dtm_result` `SUCCESS` | success | Yes: DTM and Branchwire answer so, and nobody else |
-/// | 409 with the word `FAILURE`, or 200 with `dtm_result` `FAILURE` | [`Refused`](Self::Refused) | Not by this request; the status of the transaction tells whether it was before (a DTM server also answers so to a submit that waits and has not ended yet) |
-/// | any status, JSON with `dtm_result` `ONGOING` | [`Ongoing`](Self::Ongoing) | The coordinator has it, and is at work on it |
-/// | 200 with any other body | [`Unreadable`](Self::Unreadable) | Not known: this may be no coordinator |
+/// | 200, JSON with `dtm_result` `SUCCESS` | success | Yes: only DTM and Branchwire answer in this form |
+/// | 409 with the word `FAILURE`, or 200 with `dtm_result` `FAILURE` | [`Refused`](Self::Refused) | Not by this request; the status of the transaction tells whether it was before (a DTM server also answers in this way to a submit that waits and has not ended yet) |
+/// | any status, JSON with `dtm_result` `ONGOING` | [`Ongoing`](Self::Ongoing) | The coordinator has it, and is working on it |
+/// | 200 with any other body | [`Unreadable`](Self::Unreadable) | Unknown: the server may not be a coordinator |
 /// | 300 to 399 | [`Failed`](Self::Failed) | No: redirects are not followed, and a coordinator sends none |
-/// | 400 to 407, 409 to 417, 421 to 426, 428, 429, 431, 451 | `Failed` | No: refused as it stands: by its address, its token, its form or its length |
-/// | 408 | `Failed` | Not known: some servers answer so after they began to work |
-/// | 501, 505 | `Failed` | No: the server does not know how |
+/// | 400 to 407, 409 to 417, 421 to 426, 428, 429, 431, 451 | `Failed` | No: the request is refused because of its address, token, form or length |
+/// | 408 | `Failed` | Unknown: some servers send this after they have begun to work |
+/// | 501, 505 | `Failed` | No: the server does not support the request |
 /// | 503 | `Failed` | No: Branchwire's coordinator has no room now, or a proxy has no server to pass it to |
-/// | 503 of an Envoy proxy | [`NoAnswer`](Self::NoAnswer) | Not known: Envoy answers so as well when it loses the connection after it passed the request on |
-/// | 500 | `Failed` | Not known. A DTM server answers so to a request that it cannot use; a transaction that is then not there will not come |
-/// | 502, 504, anything else | `Failed` | Not known: a proxy, or the coordinator's own store, did not hear what became of it |
-/// | none | [`NotSent`](Self::NotSent), `NoAnswer` | No; not known |
+/// | 503 of an Envoy proxy | [`NoAnswer`](Self::NoAnswer) | Unknown: Envoy also sends this when it loses the connection after it has passed the request on |
+/// | 500 | `Failed` | Unknown. A DTM server also sends this for an invalid request. If the transaction is not recorded then, it never will be |
+/// | 502, 504, anything else | `Failed` | Unknown: a proxy, or the coordinator's own store, got no response |
+/// | none | [`NotSent`](Self::NotSent), `NoAnswer` | No; unknown |
 ///
 /// [`nothing_happened`](Self::nothing_happened) is the last column.
 #[derive(Debug, thiserror::Error)]
-// More can go wrong than we know of today, and a caller need not tell all of it apart.
+// Later versions may add variants; a caller need not handle each one separately.
 #[non_exhaustive]
 pub enum ClientError {
     /// It was not sent: nothing has happened. Try again when the coordinator can be reached.
     #[error("the coordinator cannot be reached: nothing has happened")]
     NotSent(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// No response came: whether it was carried out is not known. [`Client::query`](super::Client::query) may tell.
-    #[error("the coordinator did not answer: whether it has carried this out is not known")]
+    /// No response came: it is unknown whether it was carried out. [`Client::query`](super::Client::query) may tell.
+    #[error("the coordinator did not answer: it is unknown whether the request was carried out")]
     NoAnswer(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The coordinator refused (409): the transaction is in a state that does not allow it. This request changed nothing.
     #[error("the coordinator refused: {message}")]
     Refused {
-        /// Its own words, cut to a few hundred characters.
+        /// The coordinator's text, cut to a few hundred characters.
         message: String,
     },
-    /// The coordinator says that it is still working on it (425).
+    /// The coordinator is still working on it (425).
     #[error("the coordinator is still working on it")]
     Ongoing,
-    /// Any other status: the request is wrong, or the coordinator or a proxy is in trouble.
+    /// Any other status: the request is invalid, or the coordinator or a proxy has a problem.
     #[error("the coordinator answered {status}: {message}")]
     Failed {
         /// The HTTP status.
         status: u16,
-        /// Its own words, cut to a few hundred characters.
+        /// The coordinator's text, cut to a few hundred characters.
         message: String,
     },
-    /// The response cannot be read: what answers there may be no coordinator.
+    /// The response cannot be read: the server may not be a coordinator.
     #[error("the answer cannot be read: is this the address of a coordinator?")]
     Unreadable(#[source] serde_json::Error),
 }
 
 impl ClientError {
-    /// Whether the request was certainly not carried out, and never will be. `false` where that is not known.
+    /// Whether the request was certainly not carried out, and never will be. `false` if that is unknown.
     ///
     /// The table above has the reason for each status.
     pub const fn nothing_happened(&self) -> bool {
@@ -76,7 +76,7 @@ impl ClientError {
         }
     }
 
-    /// Whether the same request may succeed later without anybody changing anything.
+    /// Whether the same request may succeed later without any change.
     pub(super) const fn is_transient(&self) -> bool {
         match self {
             Self::NotSent(_) | Self::NoAnswer(_) | Self::Ongoing => true,
@@ -89,7 +89,7 @@ impl ClientError {
     pub(super) const fn may_still_arrive(&self) -> bool {
         match self {
             Self::NoAnswer(_) | Self::Unreadable(_) => true,
-            // The coordinator itself says 500, after it has tried.
+            // The coordinator itself sends 500, after it has tried: the request cannot arrive later.
             Self::Failed { status, .. } => *status != 500 && !is_certain_no(*status),
             Self::NotSent(_) | Self::Refused { .. } | Self::Ongoing => false,
         }

@@ -10,15 +10,15 @@ use super::channel::Channel;
 use super::error::ChannelError;
 use crate::{InvalidUrl, ServiceUrl};
 
-/// How long a connection without requests is kept: less than the 60 seconds after which load balancers drop it.
+/// How long an idle connection is kept: less than the 60 seconds after which load balancers drop it.
 ///
-/// A request on a connection that is dropped meanwhile may have been carried out, and so ends in doubt.
+/// A request on a dropped connection may have been carried out, so its outcome is unknown.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
-/// The most of an answer that is read, in bytes.
+/// The longest response that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A kept connection or a few to one coordinator.
+/// A few kept-alive connections to one coordinator.
 pub(super) struct HttpChannel {
     http: reqwest::Client,
     base: ServiceUrl,
@@ -33,9 +33,9 @@ impl HttpChannel {
         let builder = reqwest::Client::builder()
             .timeout(timeout)
             .pool_idle_timeout(idle_max)
-            // A coordinator does not redirect; whoever does is none.
+            // A coordinator does not redirect; a server that redirects is not a coordinator.
             .redirect(reqwest::redirect::Policy::none())
-            // The coordinator is inside, where a proxy for the outside does not lead.
+            // The coordinator is inside the network; the system's proxy is meant for outside.
             .no_proxy();
         #[cfg(not(feature = "tls"))]
         if base.as_str().starts_with("https") {

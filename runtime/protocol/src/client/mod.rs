@@ -1,4 +1,4 @@
-//! The coordinator's HTTP API, as its clients see it. Any DTM server answers it, and Branchwire's own coordinator.
+//! A client of the coordinator's HTTP API, which DTM servers and Branchwire's own coordinator have.
 
 mod channel;
 mod error;
@@ -22,7 +22,7 @@ pub use self::outcome::Outcome;
 pub use self::submit::Submit;
 use crate::{BASE_PATH, Gid, InvalidUrl, QueryAnswer, ServiceUrl, Transaction};
 
-/// How long a call to the coordinator may take, unless set otherwise.
+/// The default timeout of a call to the coordinator.
 pub const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A coordinator's client. Cheap to clone; keep one for each coordinator, since it keeps connections.
@@ -36,7 +36,7 @@ pub struct Client {
 /// Changes a message before it is sent; used to sign it.
 pub(crate) type Seal = dyn Fn(&mut Transaction) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
 
-/// A text that cannot be a bearer token: it is empty, or has characters other than visible ASCII.
+/// A text that is not a valid bearer token: it is empty, or has characters other than visible ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a token has one character or more, all of them visible ASCII")]
 pub struct InvalidToken;
@@ -45,32 +45,32 @@ impl Client {
     /// A client of the coordinator at this address: `http://127.0.0.1:36789`, with or without `/api/dtmsvr`.
     ///
     /// # Errors
-    /// [`InvalidUrl`] if it is not an http or https address, or TLS cannot be had for an https one.
+    /// [`InvalidUrl`] if it is not an http or https address, or is an https address and TLS is not available.
     pub fn new(url: impl AsRef<str>) -> Result<Self, InvalidUrl> {
         Self::with_timeout(url, COORDINATOR_TIMEOUT)
     }
 
-    /// The same, with the time that one call may take. With `wait_result` that covers a run over all branches.
+    /// The same, with a timeout for one call. With `wait_result` a call includes a run over all branches.
     ///
     /// # Errors
-    /// [`InvalidUrl`] if it is not an http or https address, or TLS cannot be had for an https one.
+    /// [`InvalidUrl`] if it is not an http or https address, or is an https address and TLS is not available.
     pub fn with_timeout(url: impl AsRef<str>, timeout: Duration) -> Result<Self, InvalidUrl> {
         let url = url.as_ref().trim_end_matches('/');
         let url = ServiceUrl::new(url.strip_suffix(BASE_PATH).unwrap_or(url))?;
         Ok(Self::with_channel(HttpChannel::new(url, timeout)?))
     }
 
-    /// A client whose requests go another way, such as to a coordinator in the same process.
+    /// A client that sends its requests over this channel, for example to a coordinator in the same process.
     pub fn with_channel(channel: impl Channel) -> Self {
         Self { channel: Arc::new(channel), authorization: None, seal: None }
     }
 
-    /// Shows this token to the coordinator with every request, as `Authorization: Bearer TOKEN`.
+    /// Sends this token to the coordinator with every request, as `Authorization: Bearer TOKEN`.
     ///
-    /// Over plain http everybody on the way reads it: use https, or a network that is trusted.
+    /// Over plain http it can be read in transit: use https, or a trusted network.
     ///
     /// # Errors
-    /// [`InvalidToken`] if it cannot stand in a header.
+    /// [`InvalidToken`] if it cannot be a header's value.
     pub fn bearer_token(mut self, token: &str) -> Result<Self, InvalidToken> {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(InvalidToken);
@@ -98,7 +98,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]: nothing has happened.
     pub async fn new_gid(&self) -> Result<Gid, ClientError> {
-        /// The part that counts.
+        /// The field that is used.
         #[derive(Deserialize)]
         struct NewGid {
             gid: Gid,
@@ -108,7 +108,7 @@ impl Client {
         Ok(response::told::<NewGid>(&response)?.gid)
     }
 
-    /// Records a transaction that is not to be carried out yet.
+    /// Records a transaction without carrying it out yet.
     ///
     /// # Errors
     /// [`ClientError`]: do not go on.
@@ -119,7 +119,7 @@ impl Client {
     /// Has a transaction carried out, whether it was prepared or not.
     ///
     /// # Errors
-    /// [`ClientError`]: unless [`nothing_happened`](ClientError::nothing_happened), it may be carried out all the same.
+    /// [`ClientError`]: unless [`nothing_happened`](ClientError::nothing_happened), it may be carried out nevertheless.
     pub async fn submit(&self, transaction: &Transaction) -> Result<(), ClientError> {
         self.post("submit", transaction).await
     }
@@ -132,7 +132,7 @@ impl Client {
         self.post("abort", transaction).await
     }
 
-    /// What the coordinator knows of a transaction.
+    /// The coordinator's record of a transaction.
     ///
     /// # Errors
     /// [`ClientError`]: nothing was learned.
@@ -140,9 +140,9 @@ impl Client {
         let asked: String = url::form_urlencoded::byte_serialize(gid.as_str().as_bytes()).collect();
         let answer: QueryAnswer = response::told(&self.get("query", &format!("?gid={asked}")).await?)?;
         match &answer.transaction {
-            // A database that compares without regard to case finds the row of a gid that only looks like this one.
+            // A database that ignores case can find the row of another gid.
             Some(record) if record.gid != gid.as_str() => {
-                Err(ClientError::Unreadable(serde::de::Error::custom("it is about a transaction of another gid")))
+                Err(ClientError::Unreadable(serde::de::Error::custom("it is about a transaction with another gid")))
             }
             _ => Ok(answer),
         }
@@ -153,7 +153,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]: nothing was learned.
     pub async fn version(&self) -> Result<String, ClientError> {
-        /// The part that counts.
+        /// The field that is used.
         #[derive(Deserialize)]
         struct Version {
             version: String,
@@ -199,7 +199,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers every request with one fixed answer.
+    /// Sends one fixed response to every request.
     struct Says(u16, &'static str);
 
     impl Channel for Says {
@@ -233,7 +233,7 @@ mod tests {
         assert!(matches!(submit(500, "x").await, Err(ClientError::Failed { status: 500, .. })));
     }
 
-    /// Texts with which servers that know nothing of coordinators answer 200.
+    /// Bodies of 200 responses from servers that are not coordinators.
     const NOT_A_COORDINATOR: [&str; 8] = [
         "",
         "OK",
@@ -262,7 +262,7 @@ mod tests {
             assert!(matches!(client.submit_or_query(&transaction).await, Submit::Unknown(_)), "{body:?}");
         }
         assert!(matches!(client(200, r#"{"gid":"g"}"#).new_gid().await, Err(ClientError::Unreadable(_))));
-        // Early Data of TLS: a proxy says 425 of a request that it did not pass on.
+        // Early Data of TLS: a proxy sends 425 for a request that it did not pass on.
         assert!(matches!(submit(425, "").await, Err(ClientError::Failed { status: 425, .. })));
     }
 

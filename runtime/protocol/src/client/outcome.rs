@@ -1,41 +1,42 @@
-//! Waiting until it is known how a transaction has ended.
+//! Waits until it is known how a transaction has ended.
 
 use std::time::Duration;
 
 use super::{Client, ClientError};
 use crate::{Gid, QueryAnswer, Status};
 
-/// The first wait between two questions; it doubles each time.
+/// The first wait between two queries; it doubles each time.
 const WAIT_MIN: Duration = Duration::from_millis(50);
 
-/// The longest wait between two questions.
+/// The longest wait between two queries.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// How a transaction has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-// Patterns to come may end in more ways.
+// Later patterns may end in more ways.
 #[non_exhaustive]
 pub enum Outcome {
     /// Everything was applied.
     Succeeded,
-    /// Given up: no branch will be called any more. Nothing was applied, unless someone stopped it by force half-way.
+    /// Given up: no branch will be called any more. Nothing was applied, unless an administrator stopped it by force
+    /// half-way.
     Failed {
         /// Why, in the coordinator's words; empty if it keeps none. For people, not for programs.
         reason: String,
     },
-    /// The coordinator has no transaction of this gid: it never arrived, or was removed long after its end.
+    /// The coordinator has no transaction with this gid: it never arrived, or was removed long after its end.
     NotRecorded,
 }
 
 impl Client {
     /// Waits until it is known how a transaction has ended.
     ///
-    /// Asks [`query`](Self::query) again and again, 50 ms after the first time and 5 s apart in the end, for as long as
-    /// the transaction is open or the coordinator is in trouble. So bound it: `tokio::time::timeout(limit,
-    /// client.outcome(&gid))`. Dropping it changes nothing.
+    /// Repeats [`query`](Self::query), first after 50 ms and in the end every 5 s, while the transaction is open or the
+    /// coordinator cannot answer. So set a limit: `tokio::time::timeout(limit, client.outcome(&gid))`. Dropping it
+    /// changes nothing.
     ///
     /// # Errors
-    /// [`ClientError`] where asking again would not help: a missing token, an address that is no coordinator's.
+    /// [`ClientError`] if a retry would not help: a missing token, an address that is not a coordinator's.
     pub async fn outcome(&self, gid: &Gid) -> Result<Outcome, ClientError> {
         let mut wait = WAIT_MIN;
         loop {
@@ -59,7 +60,7 @@ fn ended(answer: QueryAnswer) -> Option<Outcome> {
     match record.status.parse() {
         Ok(Status::Succeed) => Some(Outcome::Succeeded),
         Ok(Status::Failed) => Some(Outcome::Failed { reason: record.rollback_reason }),
-        // A word that we do not know is not the end.
+        // A transaction with an unknown status has not ended.
         Ok(Status::Prepared | Status::Submitted | Status::Aborting) | Err(_) => None,
     }
 }
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
     use crate::client::{Channel, ChannelError};
 
-    /// Gives these responses, one after another. Status 0: none.
+    /// Sends these responses, one after another. Status 0: none.
     struct Script(Mutex<VecDeque<(u16, &'static str)>>);
 
     impl Channel for Script {

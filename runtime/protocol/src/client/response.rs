@@ -1,4 +1,4 @@
-//! How a coordinator's response is read: what counts as a yes, and what as not known.
+//! Reads a coordinator's response: which ones count as success, and which as unknown.
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 use super::ClientError;
 use crate::DtmResult;
 
-/// The most of a coordinator's message that is kept, in characters.
+/// The longest part of a coordinator's message that is kept, in characters.
 const MESSAGE_CHARS_MAX: usize = 300;
 
-/// The word that every response to an order carries, but not those to questions.
+/// The word in each response to an order; responses to questions do not have it.
 #[derive(Deserialize)]
 struct Said {
     dtm_result: DtmResult,

@@ -1,9 +1,9 @@
-//! A submit that finds out what became of it.
+//! A submit that finds out its own outcome.
 
 use super::{Client, ClientError};
 use crate::{Gid, Standing, Transaction};
 
-/// What became of a submit. Exhaustive: each case is answered in another way.
+/// The outcome of a submit. Exhaustive: each case is handled differently.
 #[derive(Debug)]
 #[must_use = "it says whether the coordinator has the transaction"]
 pub enum Submit {
@@ -16,18 +16,18 @@ pub enum Submit {
     Repeated,
     /// It was given up before, and nothing was called.
     GivenUp,
-    /// Someone has stopped it after it had been submitted: some of it may have been applied.
+    /// An administrator has stopped it after it had been submitted: a part of it may have been applied.
     Stopped,
     /// The coordinator has another transaction under this gid.
     Another,
     /// The coordinator does not have it, and will not get it from this request.
     NotTaken(ClientError),
-    /// Whether the coordinator has it is not known.
+    /// It is unknown whether the coordinator has it.
     Unknown(ClientError),
 }
 
 impl Client {
-    /// Submits; where the response does not tell what became of it, the transaction's status does.
+    /// Submits; if the response does not tell the outcome, queries the transaction's status.
     pub async fn submit_or_query(&self, transaction: &Transaction) -> Submit {
         let error = match self.submit(transaction).await {
             Ok(()) => return Submit::Acknowledged { finished: transaction.options.wait_result },

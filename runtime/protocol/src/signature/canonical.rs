@@ -1,6 +1,6 @@
-//! What is signed: the parts of a call, and the one text that they make.
+//! The signed text, made from the parts of a call.
 //!
-//! Two different calls never make one text: every part stands with its length before it, and their number is fixed.
+//! Two different calls never have the same text: each part is preceded by its length, and the number of parts is fixed.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -8,14 +8,14 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 use url::{Url, form_urlencoded};
 
-/// What a signature promises. It is the first line of the text, so a signature of one kind never counts as another.
+/// The claim of a signature. It is the first line of the text, so a signature of one kind never counts as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Promise {
     /// The coordinator makes this call now.
     Call,
     /// The client has put this call into its message.
     Message,
-    /// The client has put a topic into its message: this payload, for whoever subscribes.
+    /// The client has put a topic into its message: this payload, for all subscribers.
     Topic,
 }
 
@@ -29,16 +29,16 @@ impl Promise {
     }
 }
 
-/// The parts of a call to a branch, as far as they are signed.
+/// The signed parts of a call to a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parts<'a> {
     pub call: Which<'a>,
-    /// Where it goes; `None` for a topic, whose subscribers are not known when it is signed.
+    /// Its address; `None` for a topic, whose subscribers are not known when it is signed.
     pub address: Option<Address<'a>>,
     pub body_sha256: [u8; 32],
 }
 
-/// Which call it is.
+/// The identity of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Which<'a> {
     pub trans_type: Cow<'a, str>,
@@ -47,7 +47,7 @@ pub struct Which<'a> {
     pub op: Cow<'a, str>,
 }
 
-/// Where a call goes.
+/// The address of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address<'a> {
     /// In lower case, without port 80 and 443.
@@ -94,9 +94,9 @@ pub fn sha256(body: &[u8]) -> [u8; 32] {
     Sha256::digest(body).into()
 }
 
-/// The query of a call, taken apart: which call it is, and what else stands in it.
+/// Splits the query of a call: the identity of the call, and the other parameters.
 ///
-/// `None` if one of the four parameters is missing or comes twice: a branch would refuse that as well.
+/// `None` if one of the four parameters is missing or given twice: a branch would refuse that as well.
 pub fn read_query(query: &str) -> Option<(Which<'_>, String)> {
     let (mut trans_type, mut gid, mut branch_id, mut op) = (None, None, None, None);
     let mut rest = Vec::new();
@@ -137,8 +137,8 @@ pub fn host_of(url: &Url) -> Cow<'_, str> {
     }
 }
 
-/// A host as it is signed: without port 80 and 443. Callers may leave out the port of their scheme, and a service behind a
-/// proxy that ends TLS does not know the scheme.
+/// A host in its signed form: without port 80 or 443. Callers may leave out their scheme's default port, and a service
+/// behind a proxy that terminates TLS does not know the scheme.
 pub fn canonical_host(host: &str) -> Cow<'_, str> {
     let host = host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(host);
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -161,7 +161,7 @@ mod tests {
         Parts { call, address: Some(address), body_sha256: body }
     }
 
-    /// Texts of the characters that the form itself uses, so that a mistake in it would show.
+    /// Texts of the characters that the signed form itself uses, to find mistakes in it.
     fn part() -> impl Strategy<Value = String> {
         "[0-2:\n&a]{0,6}"
     }

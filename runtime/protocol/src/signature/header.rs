@@ -1,4 +1,4 @@
-//! The two headers: how they are written and read.
+//! Writes and reads the two headers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ const VERSION: &str = "v1";
 /// Bytes of a call's signature: the whole of HMAC-SHA256.
 pub const CALL_TAG_BYTES: usize = 32;
 
-/// Bytes of each signature in a list: half of HMAC-SHA256, the least that its standard (RFC 2104) advises.
+/// Bytes of each signature in a list: half of HMAC-SHA256, the minimum that its standard (RFC 2104) recommends.
 pub const MESSAGE_TAG_BYTES: usize = 16;
 
 /// A header's value: `v1.KEY-ID.UNIX-SECONDS.SIGNATURE[.SIGNATURE...]`, each signature in base64url without padding.
@@ -36,7 +36,7 @@ impl<'a> Header<'a> {
         value
     }
 
-    /// Reads a value whose signatures have `tag_bytes` each; `None` if it is written in any other way.
+    /// Reads a value whose signatures have `tag_bytes` each; `None` if it has any other form.
     pub fn read(value: &'a str, tag_bytes: usize) -> Option<Self> {
         if value.len() > HEADER_CHARS_MAX {
             return None;
@@ -48,7 +48,7 @@ impl<'a> Header<'a> {
         let key_id = words.next().filter(|id| is_key_id(id))?;
         let time = words.next()?;
         let time_s: u64 = time.parse().ok()?;
-        // `parse` also accepts `+1` and `01`; only one form of a number may pass.
+        // `parse` also accepts `+1` and `01`, but only one form of a number is valid.
         if time != time_s.to_string() {
             return None;
         }

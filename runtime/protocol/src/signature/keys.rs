@@ -7,17 +7,17 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// The shortest secret, in bytes: as much as HMAC-SHA256 gives out.
+/// The shortest secret, in bytes: the output length of HMAC-SHA256.
 const SECRET_BYTES_MIN: usize = 32;
 
-/// The longest id of a key, in characters. It stands in every header.
+/// The longest id of a key, in characters. Each header contains it.
 const KEY_ID_CHARS_MAX: usize = 16;
 
-/// The secret keys of an installation: the first one signs, and a signature by any of them is accepted.
+/// The secret keys of an installation: the first one signs, and signatures by any of them are accepted.
 ///
 /// Written `ID:SECRET`, several separated by commas or white space. An id has 1 to 16 letters, digits, `-` or `_`; a
-/// secret at least 32 visible ASCII characters other than a comma, taken as they stand (`openssl rand -base64 32` makes
-/// one). Neither is shown by `Debug`, in errors or in logs, except for the ids.
+/// secret at least 32 visible ASCII characters other than a comma, used unchanged (`openssl rand -base64 32` makes
+/// one). `Debug`, errors and logs show only the ids.
 ///
 /// ```
 /// use branchwire_protocol::signature::Keys;
@@ -27,27 +27,28 @@ const KEY_ID_CHARS_MAX: usize = 16;
 /// ```
 ///
 /// # Rotation
-/// No call is refused if the steps are taken in this order, each on every machine before the next:
-/// 1. add the new key behind the old one: it is accepted everywhere;
+/// No call is refused if you take these steps in order, each on every machine before the next:
+/// 1. add the new key after the old one: it is accepted everywhere;
 /// 2. put it first: it signs;
-/// 3. once the last call or message that the old key signed is over, take the old one away.
+/// 3. once the last call or message signed by the old key has ended, remove the old key.
 #[derive(Clone)]
 pub struct Keys(Arc<[Key]>);
 
-/// A text that is not a list of keys. Says where the mistake is and nothing of the text, which may hold a secret.
+/// A text that is not a list of keys. The error tells where the mistake is, but shows nothing of the text, which may
+/// contain a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeys {
     /// There is no key in it.
     #[error("there is no key: write `ID:SECRET`")]
     Empty,
-    /// The key of this number, from 1, has no colon, or an id that cannot be one.
+    /// The key with this number, from 1, has no colon, or an invalid id.
     #[error("key {0}: write `ID:SECRET`, with an id of 1 to {KEY_ID_CHARS_MAX} letters, digits, `-` or `_`")]
     Id(usize),
-    /// The secret of the key of this number, from 1, is too short to be one, or has characters other than visible ASCII.
+    /// The secret of the key with this number, from 1, is too short, or has characters other than visible ASCII.
     #[error("key {0}: a secret has at least {SECRET_BYTES_MIN} characters, all of them visible ASCII")]
     Secret(usize),
-    /// The key of this number, from 1, has the id of an earlier one.
-    #[error("key {0}: its id is that of an earlier one")]
+    /// The key with this number, from 1, has the id of an earlier key.
+    #[error("key {0}: an earlier key has the same id")]
     Duplicate(usize),
 }
 
@@ -57,7 +58,7 @@ impl Keys {
         &self.0[0]
     }
 
-    /// The key of this id.
+    /// The key with this id.
     pub fn get(&self, id: &str) -> Option<&Key> {
         self.0.iter().find(|key| key.id == id)
     }
@@ -92,15 +93,15 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// Whether this may be the id of a key.
+/// Whether this is a valid id of a key.
 pub(super) fn is_key_id(id: &str) -> bool {
     (1..=KEY_ID_CHARS_MAX).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// One secret, and its name.
+/// One secret, and its id.
 pub struct Key {
-    /// Stands in each header that the key signs.
+    /// The id, which is in each header that the key signs.
     pub id: String,
     /// The state of HMAC after the secret: the secret itself is not kept.
     mac: Hmac<Sha256>,

@@ -1,7 +1,7 @@
-//! Signatures of calls: what is signed, with which keys, and in which header it travels.
+//! Signatures of calls: the signed text, the keys, and the headers.
 //!
-//! A coordinator signs each call, a client all calls of its message. Verifying is the service's side and stands in
-//! `branchwire::auth`, with the description of the scheme.
+//! A coordinator signs each call, a client all calls of its message. The service verifies: `branchwire::auth` has that
+//! part, and the description of the scheme.
 
 #[doc(hidden)]
 pub mod canonical;

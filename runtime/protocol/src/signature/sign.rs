@@ -1,4 +1,4 @@
-//! Signing: a coordinator each call, a client its message.
+//! Signs calls for a coordinator, and messages for a client.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,13 +12,13 @@ use crate::MESSAGE_HEADER;
 use crate::client::Client;
 use crate::{LOCAL_BRANCH, Op, TOPIC_PREFIX, Transaction};
 
-/// The most of a transaction's options, headers among them, that DTM's tables hold, in characters of JSON.
+/// The longest JSON of a transaction's options, which include the headers, in characters: the limit of DTM's tables.
 const OPTIONS_CHARS_MAX: usize = 1024;
 
 /// Why a message cannot be signed. Nothing has happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CannotSign {
-    /// The signatures of its calls do not fit into one header, or not into what a coordinator stores of the options.
+    /// The signatures of its calls do not fit into one header, or into the options as a coordinator stores them.
     ///
     /// Send it in parts, or through a coordinator that signs each call itself.
     #[error(
@@ -29,7 +29,7 @@ pub enum CannotSign {
         /// How many calls were to be signed.
         calls: usize,
     },
-    /// An address that no call can go to.
+    /// An address that cannot be called.
     #[error("the address of branch {branch_id} cannot be read as a URL")]
     Address {
         /// The branch.
@@ -40,9 +40,9 @@ pub enum CannotSign {
 impl Keys {
     /// Signs one call: the value of [`CALL_HEADER`](super::CALL_HEADER).
     ///
-    /// `url` is the whole address with `gid`, `trans_type`, `branch_id` and `op` in its query, as it goes onto the wire;
-    /// `time_s` the time of the call, in seconds since 1970. `None` if one of the four is missing or comes twice: no
-    /// service would take that as a call of a branch.
+    /// `url` is the whole address as it is sent, with `gid`, `trans_type`, `branch_id` and `op` in its query; `time_s`
+    /// is the time of the call, in seconds since 1970. `None` if one of the four is missing or given twice: no service
+    /// would accept that as a call of a branch.
     pub fn sign_call(&self, url: &Url, body: &[u8], time_s: u64) -> Option<String> {
         let (call, query) = read_query(url.query().unwrap_or_default())?;
         let address = Address { host: host_of(url), path: url.path(), query };
@@ -52,13 +52,14 @@ impl Keys {
         Some(Header { key_id: &key.id, time_s, tags: vec![tag] }.write())
     }
 
-    /// Signs all calls of a message that are known before it is prepared, and puts the list among its `branch_headers`
-    /// as [`MESSAGE_HEADER`].
+    /// Signs all calls of a message that are known before it is prepared, and adds the list to its `branch_headers` as
+    /// [`MESSAGE_HEADER`].
     ///
-    /// `time_s` is the present, in seconds since 1970. A [`Client`] with [`Client::sign_messages`] does this by itself.
+    /// `time_s` is the present time, in seconds since 1970. A [`Client`] with [`Client::sign_messages`] does this by
+    /// itself.
     ///
     /// # Errors
-    /// [`CannotSign`]; the transaction is as before then.
+    /// [`CannotSign`]; the transaction is unchanged then.
     pub fn sign_message(&self, transaction: &mut Transaction, time_s: u64) -> Result<(), CannotSign> {
         let key = self.signing();
         let mut tags = Vec::new();
@@ -121,7 +122,7 @@ impl Client {
     }
 }
 
-/// The present, in seconds since 1970.
+/// The present time, in seconds since 1970.
 pub fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -374,7 +374,7 @@ async fn f20_no_error_of_ours_repeats_its_source_or_drops_it() {
     let error = client.msg(branch()).submit().await.unwrap_err();
     assert_eq!(
         chain(&error),
-        ["the message was not started", "the coordinator did not take the message", "the coordinator answered 404: "]
+        ["the message was not started", "the coordinator did not accept the message", "the coordinator answered 404: "]
     );
     let error = client.msg(MsgBranch::with_payload(&service(), "/in", &f64::NAN)).submit().await.unwrap_err();
     assert_eq!(
