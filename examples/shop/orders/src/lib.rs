@@ -1,0 +1,122 @@
+//! The orders: a customer places one, and the stock then reserves its pieces, for certain and once.
+
+use axum::extract::{FromRef, State};
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use branchwire::auth::{Keys, Verify};
+use branchwire::barrier;
+use branchwire::prelude::*;
+use serde::{Deserialize, Serialize};
+use shop_contracts::{Reserve, stock};
+use sqlx::PgPool;
+
+/// The database of the orders.
+#[derive(Debug, Clone, Database)]
+pub struct Orders(pub PgPool);
+
+/// What the orders answer to the coordinator.
+#[branchwire::service("/api/orders")]
+pub mod orders {
+    use super::*;
+
+    /// Has the order been placed?
+    #[query_prepared]
+    pub fn placed(db: Orders);
+}
+
+/// What a customer sends.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Order {
+    /// The order's own number, from the customer: the same number sent twice is one order.
+    pub number: String,
+    /// What is ordered.
+    pub item: String,
+    /// How many.
+    pub pieces: i32,
+}
+
+/// Why an order is not placed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// A rule of the business.
+    #[error("an order is of 1 to 50 pieces")]
+    Pieces,
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+/// What the handlers need.
+#[derive(Debug, Clone, FromRef)]
+pub struct Shop {
+    /// The database.
+    pub db: Orders,
+    /// The coordinator.
+    pub client: Client,
+    /// This service, as the coordinator reaches it.
+    pub own: orders::Remote,
+    /// The stock.
+    pub stock: stock::Remote,
+}
+
+/// The part of an order that is local: a function like any other.
+///
+/// # Errors
+/// [`Refused`]: nothing is placed.
+pub async fn place(tx: &mut Tx<Orders>, order: &Order) -> Result<(), Refused> {
+    if !(1..=50).contains(&order.pieces) {
+        return Err(Refused::Pieces);
+    }
+    sqlx::query("INSERT INTO placed (number, item, pieces) VALUES ($1, $2, $3)")
+        .bind(&order.number)
+        .bind(&order.item)
+        .bind(order.pieces)
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
+}
+
+/// `POST /orders`: 200 if the order is placed, now or by an earlier request.
+async fn post_order(State(shop): State<Shop>, Json(order): Json<Order>) -> StatusCode {
+    // The gid is the order's number, so that a repeated request is the same order.
+    let Ok(gid) = Gid::new(format!("order-{}", order.number)) else { return StatusCode::BAD_REQUEST };
+    let Order { number, item, pieces } = order.clone();
+    let message = shop.client.msg(shop.stock.reserve(&Reserve { order: number, item, pieces })).gid(gid);
+    match message.do_and_submit(shop.own.placed(), &shop.db, async |tx| place(tx, &order).await).await {
+        Ok(Done::Submitted { .. } | Done::Committed { .. } | Done::Repeated { .. }) => StatusCode::OK,
+        // It is being found out; the same request tells later.
+        Ok(Done::Unknown { .. }) | Err(NotDone::InProgress { .. }) => StatusCode::ACCEPTED,
+        // A rule refused it, now or earlier; or the number belongs to another order.
+        Err(NotDone::RolledBack(Refused::Pieces) | NotDone::GivenUp { .. } | NotDone::OtherMessage { .. }) => {
+            StatusCode::CONFLICT
+        }
+        Ok(needs_a_person @ (Done::Stopped { .. } | Done::EndedEarly { .. })) => {
+            tracing::error!(gid = %needs_a_person.gid(), "placed, but not as it should be");
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "not placed");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    }
+}
+
+/// Makes the database ready: its own table, and the barrier's.
+///
+/// # Errors
+/// What is wrong, with what to do about it.
+pub async fn open(pool: PgPool) -> Result<Orders, Box<dyn std::error::Error>> {
+    let db = Orders(pool);
+    barrier::set_up(&db).await?;
+    let table =
+        "CREATE TABLE IF NOT EXISTS placed (number TEXT PRIMARY KEY, item TEXT NOT NULL, pieces INTEGER NOT NULL)";
+    sqlx::raw_sql(table).execute(&db.0).await?;
+    Ok(db)
+}
+
+/// All routes: those of customers, and query-prepared, which only a coordinator with the key can ask.
+pub fn app(shop: Shop, keys: Keys) -> Router {
+    let asked = orders::router().layer(Verify::calls(keys));
+    Router::new().route("/orders", post(post_order)).merge(asked).with_state(shop)
+}

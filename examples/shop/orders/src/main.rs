@@ -1,0 +1,21 @@
+//! The orders as a program. `DATABASE_URL`, `LISTEN`, `COORDINATOR`, `ORDERS`, `STOCK`, `BRANCHWIRE_KEYS` and
+//! `BRANCHWIRE_API_TOKEN` say where and with what.
+
+use std::env::var;
+
+use branchwire::Client;
+use shop_orders::{Shop, orders};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let shop = Shop {
+        db: shop_orders::open(sqlx::PgPool::connect(&var("DATABASE_URL")?).await?).await?,
+        client: Client::new(var("COORDINATOR")?)?.bearer_token(&var("BRANCHWIRE_API_TOKEN")?)?,
+        own: orders::at(var("ORDERS")?)?,
+        stock: shop_contracts::stock::at(var("STOCK")?)?,
+    };
+    let app = shop_orders::app(shop, var("BRANCHWIRE_KEYS")?.parse()?);
+    let listener = tokio::net::TcpListener::bind(var("LISTEN")?).await?;
+    Ok(axum::serve(listener, app).await?)
+}

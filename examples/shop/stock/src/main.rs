@@ -1,0 +1,12 @@
+//! The stock as a program. `DATABASE_URL`, `LISTEN` and `BRANCHWIRE_KEYS` say where and with what.
+
+use std::env::var;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let db = shop_stock::open(sqlx::PgPool::connect(&var("DATABASE_URL")?).await?).await?;
+    let app = shop_stock::app(db, var("BRANCHWIRE_KEYS")?.parse()?);
+    let listener = tokio::net::TcpListener::bind(var("LISTEN")?).await?;
+    Ok(axum::serve(listener, app).await?)
+}
