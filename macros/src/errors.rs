@@ -14,7 +14,7 @@ pub(crate) struct Errors {
     usage: Option<String>,
 }
 
-/// One error, and the tokens from `first` to `last` that it is about.
+/// One error, reported at the tokens from `first` to `last`.
 pub(crate) struct Mistake {
     pub(crate) first: Span,
     pub(crate) last: Span,

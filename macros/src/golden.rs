@@ -1,6 +1,7 @@
-//! What the attributes write, as files to read in review: `tests/golden/CASE.rs` is the expansion of `CASE.in.rs`.
+//! The expansions of the attributes, as files to read in review: `tests/golden/CASE.rs` is the expansion of
+//! `CASE.in.rs`.
 //!
-//! After a change run with `UPDATE_EXPECT=1`, and read the difference like code.
+//! After a change run the tests with `UPDATE_EXPECT=1`, and review the difference like code.
 
 use expect_test::expect_file;
 use proc_macro2::TokenStream;

@@ -42,22 +42,22 @@ use proc_macro::TokenStream;
 /// # }
 /// ```
 ///
-/// The function stays as it is. Beside it stands a type of the same name, which names the branch:
+/// The function stays as it is. The attribute adds a type of the same name, which names the branch:
 /// `Router::new().branch::<trans_in>()` serves it, `branchwire::at::<trans_in>(url)?` is its address.
 ///
 /// - The arguments: `&mut Tx<D>`; any extractors of axum that do not read the body; last the payload, if any, read from
 ///   JSON. A last argument that has the name of an extractor of axum is an extractor, any other is the payload. If your
-///   last argument is an extractor of another name, say `#[msg_branch(no_payload)]`; if your payload's type has the name
-///   of an extractor, say `#[msg_branch(payload = Query)]`.
+///   last argument is an extractor with another name, write `#[msg_branch(no_payload)]`; if your payload's type has the
+///   name of an extractor, write `#[msg_branch(payload = Query)]`.
 /// - It returns `Result<(), Retry>`: a message's branch must succeed in the end, and cannot refuse.
 /// - The path is the function's name in kebab-case, or given: `#[msg_branch("/in")]`.
-/// - `crate = path` says where `branchwire` is, if another crate re-exports it.
+/// - `crate = path` is the path of `branchwire`, if another crate re-exports it.
 #[proc_macro_attribute]
 pub fn msg_branch(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute::function(&model::MSG_BRANCH, options.into(), &item.into()).into()
 }
 
-/// Makes a route that says whether the local transaction of a message has committed.
+/// Makes a route that answers whether the local transaction of a message has committed.
 ///
 /// Without a body the barrier answers; that is right for every message sent by `do_and_submit`:
 ///
@@ -78,7 +78,7 @@ pub fn msg_branch(options: TokenStream, item: TokenStream) -> TokenStream {
 /// # pub struct Orders(sqlx::SqlitePool);
 /// #[query_prepared]
 /// pub async fn order_paid(db: &Orders, gid: Gid) -> Result<Prepared, Retry> {
-///     // The order's row stands before its payment starts, and a closed order is not paid any more.
+///     // The order's row exists before its payment starts, and a closed order can no longer be paid.
 ///     let close = "UPDATE orders SET state = 'closed' WHERE gid = ? AND state = 'open'";
 ///     let closed = sqlx::query(close).bind(gid.as_str()).execute(&db.0).await?.rows_affected() == 1;
 ///     let paid = "SELECT state = 'paid' FROM orders WHERE gid = ?";
@@ -88,8 +88,8 @@ pub fn msg_branch(options: TokenStream, item: TokenStream) -> TokenStream {
 /// # fn main() {}
 /// ```
 ///
-/// Such a body must not only look: an answer `RolledBack` holds for good, so it has to keep a local transaction that is
-/// still open from committing later. The options are those of `#[msg_branch]`: a path, and `crate = path`.
+/// Such a body must not only read: the answer `RolledBack` is final, so the body must also prevent a later commit of a
+/// local transaction that is still open. The options are those of `#[msg_branch]`: a path, and `crate = path`.
 #[proc_macro_attribute]
 pub fn query_prepared(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute::function(&model::QUERY_PREPARED, options.into(), &item.into()).into()
@@ -98,7 +98,7 @@ pub fn query_prepared(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a newtype of an sqlx pool a database: `#[derive(Clone, Database)] pub struct Bank(sqlx::SqlitePool);`.
 ///
 /// `#[database(isolation = "serializable")]` sets the isolation level of a branch's transaction: `"read committed"`
-/// (the default), `"repeatable read"` or `"serializable"`. `#[database(crate = path)]` says where `branchwire` is.
+/// (the default), `"repeatable read"` or `"serializable"`. `#[database(crate = path)]` is the path of `branchwire`.
 #[proc_macro_derive(Database, attributes(database))]
 pub fn database(item: TokenStream) -> TokenStream {
     attribute::database(item.into()).into()
@@ -134,12 +134,12 @@ pub fn database(item: TokenStream) -> TokenStream {
 /// # }
 /// ```
 ///
-/// Into the module come
-/// - `router()`, its routes, for any state that holds what they need;
-/// - `at(url)`, which gives a `Remote` with a method for each branch: `bank_b.trans_in(&payload)`;
-/// - `ROUTES`, a list of its routes for pictures and snapshot tests.
+/// The module gets
+/// - `router()`, its routes, for any state that has what the branches need;
+/// - `at(url)`, which returns a `Remote` with a method for each branch: `bank_b.trans_in(&payload)`;
+/// - `ROUTES`, a list of its routes for diagrams and snapshot tests.
 ///
-/// `#[branch] pub use path::name;` adds a branch that lives elsewhere, with the path that it has there. All other items
+/// `#[branch] pub use path::name;` adds a branch from another module, with the path that it has there. All other items
 /// stay as they are.
 ///
 /// - `#[service("/base", remote)]` declares a service that others host, in any language: its branches are functions
@@ -147,13 +147,14 @@ pub fn database(item: TokenStream) -> TokenStream {
 /// - `#[service(implements = contracts::bank_b)]` hosts such a declaration. The paths come from it, and a branch that is
 ///   missing, extra, of another role or with another payload does not compile.
 /// - `#[service("/base", openapi)]` adds `openapi()`, the service as an OpenAPI document (feature `openapi`).
-/// - `crate = path` says where `branchwire` is, if another crate re-exports it.
+/// - `crate = path` is the path of `branchwire`, if another crate re-exports it.
 #[proc_macro_attribute]
 pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute::service(options.into(), &item.into()).into()
 }
 
-/// The mark that `#[service]` puts beside attributes that it does not know; a role under another name refuses at it.
+/// The marker that `#[service]` puts beside unknown attributes; a role under another name reports an error when it sees
+/// it.
 #[doc(hidden)]
 #[proc_macro_attribute]
 pub fn in_service(_: TokenStream, item: TokenStream) -> TokenStream {

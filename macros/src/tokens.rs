@@ -1,4 +1,4 @@
-//! Tokens as the user wrote them: their text and their place.
+//! The text and the spans of the user's tokens.
 
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -10,7 +10,7 @@ pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
     (first, spans.last().unwrap_or(first))
 }
 
-/// Whether one of these tokens, at any depth, is wanted.
+/// Whether `wanted` is true for one of these tokens, at any depth.
 pub(crate) fn any(tokens: &TokenStream, wanted: &dyn Fn(&TokenTree) -> bool) -> bool {
     tokens.clone().into_iter().any(|token| match token {
         TokenTree::Group(group) => any(&group.stream(), wanted),

@@ -33,14 +33,14 @@ pub(crate) fn function(role: &'static Role, options: TokenStream, item: &TokenSt
     expand::function(&errors, &branch, &function)
 }
 
-/// Where an annotated function stands.
+/// The surroundings of an annotated function.
 pub(super) struct Place<'a> {
     pub(super) krate: &'a Path,
     pub(super) base: &'a Base,
     pub(super) is_remote: bool,
 }
 
-/// Reads a function in its role. Its other role attributes are reported and removed.
+/// Reads a function with its role. Other role attributes on it are reported and removed.
 pub(super) fn branch(
     role: &'static Role,
     options: &Options,

@@ -1,4 +1,4 @@
-//! The attributes: each driver reads its options and its item, has them checked, and hands the result to `expand`.
+//! The attributes: each driver reads its options and its item, has them checked, and passes the result to `expand`.
 
 mod database;
 mod function;

@@ -1,6 +1,6 @@
 //! The rules of a branch's function: a transaction, extractors, a payload, a result.
 //!
-//! Only the tokens are judged here. What a type is (a payload? a database?), the compiler finds out by its traits.
+//! Only tokens are checked here. The compiler checks by traits whether a type is a payload or a database.
 
 use syn::{GenericArgument, PathArguments, Signature, Type, TypePath, TypeReference};
 
@@ -12,7 +12,8 @@ use crate::model::{Call, Known, Role};
 use crate::parse::{self, Body, Function, Options, is_transaction};
 use crate::tokens::text;
 
-/// Judges a function in a role of the shape `Branch`: how it is called, if it is right, and its types in any case.
+/// Checks a function with a role of the shape `Branch`. Returns how to call it, if it has no mistakes, and in any case
+/// its types.
 pub(crate) fn branch(
     role: &Role,
     options: &Options,
@@ -27,7 +28,7 @@ pub(crate) fn branch(
     let said = payload::said(options, errors);
     let payload = types.last().copied().filter(|last| types.len() > 1 || !is_transaction(last));
     let is_named = payload::is_named(&said, payload, sig, errors);
-    // The named payload is a payload, even if it is called `Tx` or `Json`.
+    // The type named by `payload = ..` is the payload, even if its name is `Tx` or `Json`.
     let named = payload.filter(|_| is_named);
     let is_transaction = |ty: &Type| is_transaction(ty) && !named.is_some_and(|named| std::ptr::eq(named, ty));
     let database = transaction(sig, &types, errors);
@@ -98,7 +99,7 @@ fn transaction(sig: &Signature, types: &[&Type], errors: &mut Errors) -> Option<
     None
 }
 
-/// A transaction that is not the first argument.
+/// Reports a transaction that is not the first argument.
 fn one_transaction_first(ty: &Type, sig: &Signature, is_second: bool, errors: &mut Errors) {
     if is_second {
         errors.push(ty, format_args!("`{}` has a second transaction: a branch works in one database", sig.ident));
@@ -107,7 +108,7 @@ fn one_transaction_first(ty: &Type, sig: &Signature, is_second: bool, errors: &m
     }
 }
 
-/// A branch that must succeed has a result type that says that it may refuse.
+/// Reports a branch that must succeed, but has a result type that allows a refusal.
 fn cannot_refuse(role: &Role, sig: &Signature, result: &Type, errors: &mut Errors) {
     let Type::Path(TypePath { path, .. }) = result else { return };
     let Some(PathArguments::AngleBracketed(arguments)) = path.segments.last().map(|segment| &segment.arguments) else {

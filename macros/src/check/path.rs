@@ -1,4 +1,4 @@
-//! The rules of a path: a URL and a router both take it without escaping.
+//! The rules of a path: both a URL and a router accept it without escaping.
 
 use syn::ext::IdentExt;
 use syn::{Ident, LitStr};
@@ -7,7 +7,7 @@ use crate::errors::Errors;
 use crate::model::{Base, Role, RoutePath};
 use crate::parse::Options;
 
-/// The whole path of a branch: the base, and below it the path that was given or that its name gives.
+/// The whole path of a branch: the base, then the given path or the one derived from its name.
 pub(crate) fn route_path(role: &Role, options: &Options, name: &Ident, base: &Base, errors: &mut Errors) -> RoutePath {
     match (base, &options.text) {
         (Base::Contract(_), Some(text)) if role.is_in_contracts => {
@@ -28,7 +28,7 @@ pub(crate) fn route_path(role: &Role, options: &Options, name: &Ident, base: &Ba
     }
 }
 
-/// The path of a function's name: `trans_in` has `/trans-in`.
+/// The path derived from a function's name: `trans_in` has `/trans-in`.
 fn derived_path(role: &Role, name: &Ident, errors: &mut Errors) -> String {
     let word = name.unraw().to_string();
     if !word.is_ascii() {
@@ -62,7 +62,7 @@ fn path(what: &str, literal: &LitStr, errors: &mut Errors) -> String {
     path
 }
 
-/// What is wrong with it, if anything.
+/// The mistake in a path; `None` if there is none.
 fn mistake(what: &str, path: &str) -> Option<String> {
     if path.is_empty() {
         return Some(format!("the {what} is empty: write `\"/name\"`"));

@@ -1,4 +1,4 @@
-//! Which arguments of a branch are extractors, and which one is its payload.
+//! Divides the arguments of a branch into extractors and payload.
 
 use syn::{Ident, PathArguments, PathSegment, Signature, Type, TypePath};
 
@@ -7,9 +7,9 @@ use crate::model::Extractor;
 use crate::parse::Options;
 use crate::tokens::text;
 
-/// What the options say of the payload. The compiler knows what a type is; an attribute sees its name only.
+/// The options on the payload. They are needed because an attribute sees only a type's name, not its traits.
 pub(super) enum Said<'o> {
-    /// Nothing: the last argument is the payload, unless it has the name of an extractor.
+    /// No option: the last argument is the payload, unless it has the name of an extractor.
     Nothing,
     /// `no_payload`: the last argument is an extractor, whatever its name.
     NoPayload,
@@ -75,7 +75,7 @@ pub(super) fn split(said: &Said<'_>, arguments: &[&Type], errors: &mut Errors) -
     }
 }
 
-/// Whether the type is an argument of axum's handlers that a branch does not take; then it is reported.
+/// Whether the type is an argument of axum's handlers that a branch cannot have; reports it then.
 pub(super) fn of_a_handler(ty: &Type, name: &Ident, errors: &mut Errors) -> bool {
     let Type::Path(TypePath { path, .. }) = ty else { return false };
     let Some(PathSegment { ident, arguments: PathArguments::AngleBracketed(of) }) = path.segments.last() else {

@@ -9,7 +9,7 @@ use crate::model::{Call, Known, Role};
 use crate::parse::{self, Body, Function};
 use crate::tokens::text;
 
-/// Judges a query-prepared: how it is called, if it is right, and its types in any case.
+/// Checks a query-prepared. Returns how to call it, if it has no mistakes, and in any case its types.
 pub(crate) fn query_prepared(role: &Role, function: &Function, errors: &mut Errors) -> (Option<Call>, Known) {
     let sig = &function.sig;
     free_function(role, sig, errors);

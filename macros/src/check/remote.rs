@@ -1,4 +1,4 @@
-//! The rules of a branch that another service hosts: a function without a body, which names its payload.
+//! The rules of a branch that another service hosts: a function without a body, with only its payload as argument.
 
 use syn::{FnArg, PatType, ReturnType, Type};
 
@@ -12,7 +12,7 @@ use crate::tokens::text;
 
 const USAGE: &str = "a branch that others host is written\n    fn name(payload: Payload);";
 
-/// Judges a branch of a remote service: its types.
+/// Checks a branch of a remote service; returns its types.
 pub(crate) fn remote(role: &Role, options: &Options, function: &Function, errors: &mut Errors) -> Known {
     let sig = &function.sig;
     let name = &sig.ident;

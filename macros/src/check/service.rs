@@ -1,4 +1,4 @@
-//! The rules of a service: its names, its paths, and that no branch in it is silently left out.
+//! The rules of a service: its names and paths, and that none of its branches is silently left out.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ pub(crate) fn base(options: &Options, name: &Ident, errors: &mut Errors) -> Stri
     path::base_path(text, errors)
 }
 
-/// A host takes its base from its contract.
+/// Reports options that a host must not have: its base path comes from its contract.
 pub(crate) fn host(options: &Options, contract: &Path, errors: &mut Errors) {
     if let Some(base) = &options.text {
         errors.push(base, format_args!("`{}` gives the service its base path: remove this one", text(contract)));
@@ -59,7 +59,7 @@ fn reserved(service: &Service, member: &Member, errors: &mut Errors) {
     }
 }
 
-/// A branch is as visible as its service, whose `Remote` has a method for each branch.
+/// A branch must be as visible as its service, since the service's `Remote` has a method for each branch.
 fn visible(service: &Service, vis: &Visibility, member: &Member, errors: &mut Errors) {
     let enough = match (member.vis(), vis) {
         (Visibility::Public(_), _) | (Visibility::Restricted(_), Visibility::Inherited) => true,
@@ -75,7 +75,7 @@ fn visible(service: &Service, vis: &Visibility, member: &Member, errors: &mut Er
     }
 }
 
-/// Compares the paths that are known here. Those of contracts, and those under `#[cfg]`, are compared by a constant.
+/// Compares the paths that are known here. A generated constant compares those of contracts, and those under `#[cfg]`.
 fn one_path_each(members: &[Member], errors: &mut Errors) {
     let known = |member: &Member| match member {
         Member::Branch(branch) if branch.carried.cfgs.is_empty() => match &branch.path {
@@ -87,7 +87,7 @@ fn one_path_each(members: &[Member], errors: &mut Errors) {
     let mut seen: HashMap<String, Ident> = HashMap::new();
     for (path, name) in members.iter().filter_map(known) {
         match seen.get(&path) {
-            // rustc reports two functions of one name.
+            // rustc reports two functions with one name.
             Some(first) if *first == name => {}
             Some(first) => {
                 errors.push(
@@ -161,7 +161,7 @@ pub(crate) fn collected_from_within(module: &TokenStream, members: &[Member], er
     }
 }
 
-/// A function says its role; `#[branch]` on it has no effect.
+/// Reports `#[branch]` on a function: it would have no effect, since a function has a role attribute.
 pub(crate) fn no_mark_of_elsewhere(mark: &Attribute, errors: &mut Errors) {
     errors.push(mark, "`#[branch]` stands on a `pub use`; a function says its role: `#[msg_branch]`");
 }
@@ -176,7 +176,7 @@ pub(crate) fn elsewhere(mark: &Attribute, item: &parse::Use, errors: &mut Errors
     Some(Member::Elsewhere { carried, vis: item.vis.clone(), name })
 }
 
-/// The attribute stands on something that is not an inline module.
+/// Reports an item that is not an inline module.
 pub(crate) fn is_a_module(error: &syn::Error, item: &TokenStream, errors: &mut Errors) {
     match parse::kind(item) {
         "a module" => errors.push_error(error),

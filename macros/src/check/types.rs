@@ -1,4 +1,4 @@
-//! The rules of an argument's type: it owns its data, and it is one type that can be named outside of the function.
+//! The rules of an argument's type: it owns its data, and is one type that can be named outside of the function.
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -20,7 +20,7 @@ pub(super) fn owned(ty: &Type, sig: &Signature, errors: &mut Errors) {
     }
 }
 
-/// Whether a value of the type borrows from something that is not `'static`, as far as its tokens tell.
+/// Whether a value of the type borrows non-`'static` data, as far as its tokens show.
 ///
 /// A reference in the signature of a function type, `Arc<dyn Fn(&str)>`, borrows nothing.
 fn borrows(ty: &Type) -> bool {
@@ -67,7 +67,7 @@ pub(super) fn nameable(ty: &Type, sig: &Signature) -> Option<Type> {
         };
         *word == "impl" || sig.generics.params.iter().any(is_param)
     };
-    // `&str` was reported, and `str` alone is no type of a field.
+    // `&str` was reported, and `str` alone cannot be the type of a field.
     if tokens::any(&tokens, &of_the_function) || tokens.to_string() == "str" {
         None
     } else if borrows(ty) {

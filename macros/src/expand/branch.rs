@@ -1,4 +1,4 @@
-//! The type that stands beside an annotated function, and the traits of its role.
+//! The type that is generated beside an annotated function, with the traits of its role.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -10,10 +10,10 @@ use super::{allow_deprecated, hidden, ours, place, placed, proof, state};
 use crate::model::{Branch, Call, Carried, Extractor, RoutePath, Shape};
 use crate::tokens::text;
 
-/// The type of the function's name, with the traits of its role.
+/// The type with the function's name, with the traits of its role.
 ///
-/// A function with mistakes has it as well, with the types that could be read, so that other items that name it have no
-/// second error.
+/// A function with mistakes gets it as well, with the types that could be read: so there is no second error in other
+/// items that use the name.
 pub(super) fn branch(branch: &Branch) -> TokenStream {
     let Branch { krate: bw, carried, name, .. } = branch;
     let cfgs = &carried.cfgs;
@@ -40,10 +40,10 @@ pub(super) fn branch(branch: &Branch) -> TokenStream {
     }
 }
 
-/// The line that the docs of everything of its name have: the role and the route.
+/// The line in the docs of all generated items: the role and the route.
 pub(super) fn described(branch: &Branch) -> String {
     let Branch { role, path, known, .. } = branch;
-    // A coordinator calls a branch without payload by GET.
+    // A coordinator calls a branch without a payload by GET.
     let verb = if known.payload.is_some() { "POST" } else { "GET" };
     let noun = role.noun;
     let what = format!("{}{}", noun[..1].to_uppercase(), &noun[1..]);
@@ -54,7 +54,7 @@ pub(super) fn described(branch: &Branch) -> String {
     }
 }
 
-/// An empty braced struct: it has a name among types and none among values, so it does not meet the function.
+/// An empty braced struct: its name is only in the type namespace, so it does not conflict with the function.
 fn marker(branch: &Branch) -> TokenStream {
     let Branch { carried: Carried { cfgs, docs, deprecated, .. }, vis, name, .. } = branch;
     let (word, what) = (name.unraw(), described(branch));
@@ -103,12 +103,12 @@ fn address(branch: &Branch) -> TokenStream {
     }
 }
 
-/// How a payload is read back before it is sent. A type that cannot be read is reported where the route reads it.
+/// Reads a payload back before it is sent. A type that cannot be read is reported at the route's use of it.
 fn read_back(branch: &Branch) -> Option<TokenStream> {
     let Branch { krate: bw, role, known, .. } = branch;
     let payload = known.payload.as_ref().filter(|_| matches!(role.shape, Shape::Branch))?;
     let site = place(payload);
-    // Where the type itself has the constant, the trait is not needed.
+    // If the type itself has the constant, the trait is not needed.
     let import = quote_spanned!(hidden(payload)=> use #bw::__private::NotSo as _;);
     let bw = placed(bw, site);
     Some(quote_spanned! {site=>
@@ -119,7 +119,8 @@ fn read_back(branch: &Branch) -> Option<TokenStream> {
     })
 }
 
-/// The type of its address: over its payload, or over its database. A branch without payload is a call already.
+/// The type of its address, with its payload or its database as parameter. Without a payload the address is already a
+/// call.
 pub(super) fn address_type(branch: &Branch, bw: impl ToTokens) -> TokenStream {
     let Branch { role, known, .. } = branch;
     let address = Ident::new(role.address, Span::mixed_site());
@@ -161,7 +162,7 @@ fn route(branch: &Branch) -> TokenStream {
     }
 }
 
-/// How a router serves it, and which state the router must have.
+/// Implements how a router serves it, with the bounds on the router's state.
 fn hosted(branch: &Branch) -> TokenStream {
     let Branch { krate: bw, name, call, .. } = branch;
     let site = place(name);
@@ -171,7 +172,7 @@ fn hosted(branch: &Branch) -> TokenStream {
         None => (quote!(#bw::__private::NoDatabase), quote!(), quote!(#argument), None),
         Some(call) => {
             let (database, extractors) = needs(call);
-            // The bound stands here once, and not at each mention below, so that rustc reports it once.
+            // The bound is written only once, and not at each use below, so that rustc reports it once.
             (quote!(#database), quote!(#(#extractors,)*), served(branch, call), is_database(bw, call))
         }
     };
@@ -202,14 +203,14 @@ fn needs(call: &Call) -> (&Type, Vec<&Type>) {
     }
 }
 
-/// The bound that a branch's database is one. In a query-prepared a value proves it.
+/// The bound that a branch's database implements `Database`. In a query-prepared a value proves that.
 fn is_database(bw: impl ToTokens, call: &Call) -> Option<TokenStream> {
     let Call::Branch { database, .. } = call else { return None };
     let is_database = placed(quote!(#bw::Database), place(database));
     Some(quote!(#database: #is_database))
 }
 
-/// Refuses a second payload: a type before the payload that can be read from JSON and is no extractor.
+/// Refuses a second payload: a type before the payload that can be read from JSON and is not an extractor.
 fn one_payload(bw: &Path, name: &Ident, call: &Call) -> TokenStream {
     let Call::Branch { extractors, payload: Some(payload), .. } = call else { return TokenStream::new() };
     let unknown = extractors.iter().filter(|extractor| !extractor.is_known);
@@ -218,7 +219,7 @@ fn one_payload(bw: &Path, name: &Ident, call: &Call) -> TokenStream {
         let probe = placed(quote!(#bw::__private::Probe), site);
         let message =
             format!("`{name}` takes two payloads, `{}` and `{}`: make one struct of them", text(ty), text(payload));
-        // Where the type itself has the constants, the trait is not needed.
+        // If the type itself has the constants, the trait is not needed.
         let import = quote_spanned!(hidden(ty)=> use #bw::__private::NotSo as _;);
         quote_spanned! {site=>
             const _: () = {
@@ -232,7 +233,7 @@ fn one_payload(bw: &Path, name: &Ident, call: &Call) -> TokenStream {
     checks.collect()
 }
 
-/// The bounds on the router's state, one by one: in a common bound rustc would list how it comes to each.
+/// The bounds on the router's state, one by one: for a common bound rustc would list the steps to each.
 pub(super) fn asked_of_state(branch: &Branch, bw: &TokenStream, state: &Ident) -> Vec<TokenStream> {
     let site = place(&branch.name);
     let bw = &placed(bw, site);
@@ -262,7 +263,7 @@ fn served(branch: &Branch, call: &Call) -> TokenStream {
             let read = read.unwrap_or_else(|| quote!(#private::no_payload));
             let outcome = proof(result, &result_trait, into);
             let pattern = if payload.is_some() { quote!(#value) } else { quote!(()) };
-            // The closure names no type: the function has them.
+            // The closure has no types: the function already has them.
             let run = quote_spanned! {site=>
                 |#tx, (#(#values,)*), #pattern| ::std::boxed::Box::pin(#name(#tx, #(#values,)* #value))
             };

@@ -37,7 +37,7 @@ pub(super) fn contract(service: &Service) -> TokenStream {
     }
 }
 
-/// A branch as a function of the contract: it takes the payload and returns the type of a call.
+/// A branch as a function of the contract, from the payload to the type of a call.
 fn promise(member: &Member) -> Option<(&Ident, &[syn::Attribute], TokenStream)> {
     let Member::Branch(Branch { krate: bw, carried, name, role, known, .. }) = member else { return None };
     if !role.is_in_contracts {
@@ -51,7 +51,7 @@ fn promise(member: &Member) -> Option<(&Ident, &[syn::Attribute], TokenStream)> 
     Some((name, &carried.cfgs, quote_spanned!(site=> #head(#argument: #payload) -> #bw::#sent_as;)))
 }
 
-/// `fn name`, of which no lint reports that nothing calls it, and its argument.
+/// `fn name` and its argument, with spans for which no lint reports an unused function.
 fn head(name: &Ident) -> (TokenStream, TokenStream) {
     let shown = hidden(name);
     let name = placed(name, shown);
@@ -68,7 +68,7 @@ pub(super) fn host_type(service: &Service) -> Option<TokenStream> {
     })
 }
 
-/// The host's implementation of its contract. It stands beside the module, where the path of the contract was written.
+/// The host's implementation of its contract. It is beside the module, so that the contract's path resolves as written.
 pub(super) fn kept_contract(service: &Service, cfgs: &[syn::Attribute]) -> Option<TokenStream> {
     let Base::Contract(contract) = &service.base else { return None };
     let (bw, module, host) = (&service.krate, &service.name, host());

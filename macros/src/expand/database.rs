@@ -19,7 +19,7 @@ fn implemented(database: &Database) -> TokenStream {
         let level = Ident::new(level, Span::mixed_site());
         quote!(const ISOLATION: #bw::Isolation = #bw::Isolation::#level;)
     });
-    // The trait of the pool is named at one place in one form, so that rustc reports it once.
+    // The trait of the pool is used only once and in one form, so that rustc reports it once.
     let site = place(pool);
     let bw = placed(bw, site);
     let as_pool = quote_spanned!(site=> <#pool as #bw::DatabasePool>);

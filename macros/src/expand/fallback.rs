@@ -1,4 +1,4 @@
-//! An item with mistakes, in a form of which rustc reports nothing more.
+//! Items with mistakes, in a form for which rustc reports no further errors.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -15,7 +15,8 @@ pub(crate) fn as_it_is(errors: &Errors, item: &TokenStream) -> TokenStream {
     quote!(#errors #item)
 }
 
-/// A function of a service whose role has another name there. It gets no type: that of another role would meet it.
+/// A function of a service with a renamed role attribute. It gets no type, which could conflict with the type of
+/// another role.
 pub(crate) fn not_collected(errors: &Errors, mut function: Function) -> TokenStream {
     let errors = self::errors(errors);
     if let Body::None(_) = function.body {
@@ -26,7 +27,7 @@ pub(crate) fn not_collected(errors: &Errors, mut function: Function) -> TokenStr
     quote!(#errors #function)
 }
 
-/// The function with what its role asks for.
+/// The function, changed to have what its role needs.
 pub(super) fn mended(branch: &Branch, function: &Function) -> TokenStream {
     let mut function = function.clone();
     let receiver = function.sig.receiver().is_some();
@@ -60,7 +61,7 @@ fn unreported(function: &mut Function) {
     function.sig.ident.set_span(shown);
 }
 
-/// The body that used the arguments is gone.
+/// The arguments are now unused, because the body is gone.
 fn unused_arguments(function: &mut Function) {
     for input in &mut function.sig.inputs {
         if let FnArg::Typed(typed) = input {
@@ -69,7 +70,7 @@ fn unused_arguments(function: &mut Function) {
     }
 }
 
-/// The first argument as the shape takes it; otherwise rustc would report errors in the body.
+/// Makes the first argument a reference, as the shape needs; otherwise rustc would report errors in the body.
 fn by_reference(shape: Shape, ty: &mut Type) {
     let inner = parse::referenced(ty).clone();
     match shape {

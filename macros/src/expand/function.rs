@@ -1,4 +1,4 @@
-//! An annotated function: itself, and beside it the type of its name.
+//! An annotated function, and the type with its name.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -16,8 +16,8 @@ pub(crate) fn function(errors: &Errors, branch: &Branch, function: &Function) ->
     quote!(#errors #written)
 }
 
-/// The function as it was written, or mended, with what stands beside it. A function of a remote service has no body and
-/// is left out.
+/// The function as written, or repaired, with the items beside it. A function of a remote service has no body and is
+/// left out.
 pub(super) fn write(branch: &Branch, function: &Function) -> TokenStream {
     if branch.is_remote {
         return branch::branch(branch);
@@ -27,13 +27,13 @@ pub(super) fn write(branch: &Branch, function: &Function) -> TokenStream {
         (Some(_), None) => as_written(function),
         (None, None) => fallback::mended(branch, function),
     };
-    // In an impl no struct can stand beside it.
+    // An impl cannot contain a struct.
     let beside = function.sig.receiver().is_none().then(|| branch::branch(branch));
     quote!(#written #beside)
 }
 
-/// The function as it was written. Only its braces count as generated, so that clippy does not report what the role asks
-/// for: that it is async, and takes its payload by value.
+/// The function as written. Only its braces count as generated: so clippy does not report what the role requires, that
+/// it is async and takes its payload by value.
 fn as_written(function: &Function) -> TokenStream {
     let mut function = function.clone();
     if let Body::Block(block) = &mut function.body {

@@ -1,4 +1,4 @@
-//! Domain to tokens. Nothing is judged here, and nothing can fail.
+//! Domain to tokens. Nothing is checked here, and nothing can fail.
 
 mod branch;
 mod contract;

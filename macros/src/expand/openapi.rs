@@ -12,7 +12,7 @@ use crate::model::{Branch, Member, Service};
 pub(super) fn openapi(service: &Service) -> Option<TokenStream> {
     let option = service.openapi.as_ref().filter(|_| !service.has("openapi"))?;
     let (bw, site) = (&service.krate, place(&service.name));
-    // Without the feature this import fails, and nothing that is named by way of it is an error of its own.
+    // Without the feature this import fails, and names that are used through it cause no further errors.
     let module = &Ident::new("__branchwire_openapi", Span::mixed_site().located_at(option.span()));
     let placed_bw = placed(bw, option.span());
     let import = quote_spanned!(option.span()=> use #placed_bw::openapi as #module;);

@@ -1,4 +1,4 @@
-//! `at` and `Remote`: the branches of a service at an address, a method each.
+//! `at` and `Remote`: a service at an address, with a method for each branch.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -60,7 +60,8 @@ fn at(service: &Service) -> TokenStream {
     }
 }
 
-/// The head of a method of `Remote`. Its name is the user's: in a caller's error rustc shows the function as the method.
+/// The head of a method of `Remote`. Its name has the user's span: in a caller's error rustc shows the function as the
+/// method.
 fn head(vis: &Visibility, name: &Ident) -> TokenStream {
     let shown = hidden(name);
     let vis = placed(vis, shown);
@@ -69,7 +70,7 @@ fn head(vis: &Visibility, name: &Ident) -> TokenStream {
 
 /// A method that nothing calls.
 ///
-/// rustc reports all unused methods of an impl at once, and leaves the report out if one of them is generated. So this one
+/// rustc reports all unused methods of an impl at once, and suppresses that if one of them is generated. So this method
 /// keeps `dead_code` from reporting the others, in a program that calls only some branches of a service.
 fn never_called(service: &Service) -> TokenStream {
     let name = Ident::new("branchwire__never_called", hidden(&service.name));
@@ -149,7 +150,7 @@ fn method_elsewhere(bw: &Path, carried: &Carried, vis: &Visibility, name: &Ident
     quote!(#(#cfgs)* #[doc = #about] #method)
 }
 
-/// For clippy a reference to a `Cow` should be one to what it holds, also in generated code.
+/// Clippy reports a reference to a `Cow` even in generated code; this allows it.
 fn allow_cow(payload: &Type) -> Option<TokenStream> {
     let is_cow =
         matches!(payload, Type::Path(ty) if ty.path.segments.last().is_some_and(|segment| segment.ident == "Cow"));

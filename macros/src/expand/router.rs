@@ -10,7 +10,8 @@ use syn::ext::IdentExt;
 use super::{allow_deprecated, branch, hidden, ours, place, placed, state};
 use crate::model::{Carried, Member, Service};
 
-/// A where-clause takes no `#[cfg]`. A branch under one is named by an alias, which stands for `Absent` if it is left out.
+/// A where-clause cannot have a `#[cfg]`. So a branch under one is named by an alias, which is `Absent` if the branch
+/// is left out.
 fn alias(name: &Ident) -> Ident {
     format_ident!("__branchwire_{}", name.unraw(), span = Span::mixed_site())
 }

@@ -15,7 +15,7 @@ use crate::parse::{self, Function, Module};
 
 /// An item of the module, in the order in which they were written.
 pub(crate) enum Written {
-    /// The function of a branch: its place among the members, its function, and the path of the role's attribute.
+    /// The function of a branch: its index among the members, its function, and the path of the role's attribute.
     Branch { member: usize, role: Path, function: Function },
     /// A function without a role.
     Function(Function),
@@ -86,9 +86,9 @@ fn used_attributes(items: &[Written]) -> TokenStream {
     quote!(#(#[#used(#collected)] const _: () = ();)*)
 }
 
-/// The items that a service has beside its branches.
+/// The items that are generated beside the branches.
 fn generated(service: &Service) -> TokenStream {
-    // A branch that takes the name of such an item was reported; the other items are still generated.
+    // A branch with the name of such an item was reported; the other items are still generated.
     let free = |name: &str, make: fn(&Service) -> TokenStream| (!service.has(name)).then(|| make(service));
     let items = if service.is_remote {
         [free("ROUTES", routes), free("Remote", remote), free("Contract", contract)]
@@ -105,7 +105,7 @@ fn routes(service: &Service) -> TokenStream {
         let (name, cfgs) = (member.name(), &member.carried().cfgs);
         quote!(#(#cfgs)* <#name as #bw::Branch>::ROUTE)
     });
-    // The macro compared what it could see.
+    // The macro has compared the paths that it could see.
     let unseen = service.members.iter().any(|member| match member {
         Member::Branch(Branch { carried, path, .. }) => {
             !carried.cfgs.is_empty() || !matches!(path, RoutePath::Known(_))

@@ -1,4 +1,4 @@
-//! The spans of generated tokens: an error is shown where they point to.
+//! The spans of generated tokens: rustc shows an error at the span.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -6,22 +6,22 @@ use syn::{Ident, Type};
 
 use crate::tokens::ends;
 
-/// The place of what the user wrote, as if the user had written our tokens there: an error shows it, and no macro.
+/// The span of the user's tokens, as if the user had written ours there: an error shows that place, and no macro.
 ///
 /// For signatures and bounds. Tokens that have variables or that a lint could report get [`hidden`].
 pub(super) fn place(of: impl ToTokens) -> Span {
     ends(of).0
 }
 
-/// The same place, marked as generated: variables do not meet the user's, and lints do not report it.
+/// The same place, marked as generated: variables do not conflict with the user's, and lints do not report it.
 pub(super) fn hidden(of: impl ToTokens) -> Span {
     Span::mixed_site().located_at(ends(of).0)
 }
 
 /// A name of ours that no user writes: `__payload`.
 ///
-/// Hygiene alone does not keep a name of ours from a user's: a variable in a pattern meets his constants, a type parameter
-/// or a lifetime his types.
+/// Hygiene alone does not keep our names apart from the user's: a variable in a pattern can conflict with a constant of
+/// the user, a type parameter or a lifetime with a type.
 pub(super) fn ours(word: &str, site: Span) -> Ident {
     Ident::new(&format!("__{word}"), site)
 }

@@ -7,7 +7,7 @@ use super::Role;
 
 /// An annotated function.
 pub(crate) struct Branch {
-    /// Where `branchwire` is found: `::branchwire`.
+    /// The path of `branchwire`: `::branchwire`.
     pub(crate) krate: Path,
     /// The function's attributes that are copied to everything made from it.
     pub(crate) carried: Carried,
@@ -18,7 +18,7 @@ pub(crate) struct Branch {
     pub(crate) known: Known,
     /// How the function is called. `None` if the function has mistakes or another service hosts it.
     pub(crate) call: Option<Call>,
-    /// Whether another service hosts it: then there is no function here.
+    /// Whether another service hosts it: then no function is generated.
     pub(crate) is_remote: bool,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Branch {
 pub(crate) enum RoutePath {
     /// The path itself.
     Known(String),
-    /// The path that the contract gives to the branch of this name.
+    /// The path of the contract's branch with this name.
     OfContract,
     /// A path below the contract's base path.
     BelowContract(String),
@@ -66,11 +66,11 @@ pub(crate) enum Call {
 /// An argument between the transaction and the payload.
 pub(crate) struct Extractor {
     pub(crate) ty: Type,
-    /// Whether it has the name of an extractor of axum or Branchwire. If not, the compiler finds out whether it is one.
+    /// Whether it has the name of an extractor of axum or Branchwire. If not, the compiler checks whether it is one.
     pub(crate) is_known: bool,
 }
 
-/// The types of a function as far as they could be read, also if it has mistakes.
+/// The types of a function that could be read, also if it has mistakes.
 #[derive(Default)]
 pub(crate) struct Known {
     pub(crate) database: Option<Type>,
@@ -86,7 +86,7 @@ pub(crate) struct Carried {
     pub(crate) docs: Vec<TokenStream>,
     /// `#[deprecated]`, also from within `#[cfg_attr(..)]`.
     pub(crate) deprecated: Vec<TokenStream>,
-    /// Whether the item is deprecated, or allows to name what is.
+    /// Whether the item is deprecated, or allows the use of deprecated items.
     pub(crate) is_deprecated: bool,
     /// The first line of the docs, empty without docs.
     pub(crate) summary: String,

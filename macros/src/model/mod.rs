@@ -1,4 +1,4 @@
-//! The domain: what the attributes say, in whatever form it was written. No tokens are generated here.
+//! The domain: the meaning of the attributes, without their syntax. No tokens are generated here.
 
 mod branch;
 mod database;

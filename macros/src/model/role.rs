@@ -20,7 +20,7 @@ pub(crate) static MSG_BRANCH: Role = Role {
     sent_as: "MsgBranch",
 };
 
-/// The route that says whether a message's local transaction has committed.
+/// The route that answers whether a message's local transaction has committed.
 pub(crate) static QUERY_PREPARED: Role = Role {
     attribute: "query_prepared",
     noun: "a query-prepared",
@@ -41,23 +41,23 @@ pub(crate) static QUERY_PREPARED: Role = Role {
 
 /// The role of an annotated function: a row of the table.
 ///
-/// Which ops a route accepts is the runtime's to know: it goes by the route's role.
+/// The ops that a route accepts are in the runtime's table of roles.
 #[derive(Debug)]
 pub(crate) struct Role {
     /// The name of its attribute.
     pub(crate) attribute: &'static str,
-    /// What a reader calls it: "a message's branch".
+    /// Its noun in error texts: "a message's branch".
     pub(crate) noun: &'static str,
-    /// How its function is written, shown once below the errors of a function.
+    /// The form of its function, shown once below the errors of a function.
     pub(crate) usage: &'static str,
     /// Its attribute with a path.
     pub(crate) example: &'static str,
     pub(crate) shape: Shape,
-    /// Whether its function may refuse for good; otherwise it must succeed in the end.
+    /// Whether its function may refuse; otherwise it must succeed in the end.
     pub(crate) may_refuse: bool,
-    /// Whether its function returns a value to whoever called it.
+    /// Whether its function returns a value to the caller.
     pub(crate) hands_back: bool,
-    /// Whether a contract lists it: the coordinator calls it at services that others host.
+    /// Whether a contract lists it, so that another service can host it.
     pub(crate) is_in_contracts: bool,
     /// The variant of `branchwire::Role`.
     pub(crate) variant: &'static str,
@@ -86,7 +86,7 @@ impl Role {
         Self::ALL.into_iter().find(|role| role.attribute == name)
     }
 
-    /// How its function's result type is written.
+    /// Its function's result type, as text.
     pub(crate) fn result(&self) -> &'static str {
         match (self.shape, self.hands_back, self.may_refuse) {
             (Shape::QueryPrepared, ..) => "Result<Prepared, Retry>",

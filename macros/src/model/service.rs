@@ -4,7 +4,7 @@ use syn::{Ident, Path, Visibility};
 
 use super::{Base, Branch, Carried};
 
-/// The option that `#[service]` gives to the attributes that it has collected; with it they write nothing.
+/// The option that `#[service]` adds to the attributes that it has collected: with it an attribute generates nothing.
 pub(crate) const COLLECTED: &str = "__branchwire_collected";
 
 /// A module of branches.
@@ -13,7 +13,7 @@ pub(crate) struct Service {
     pub(crate) name: Ident,
     pub(crate) base: Base,
     pub(crate) is_remote: bool,
-    /// The option that asks for a description by OpenAPI.
+    /// The option `openapi`, if it is given.
     pub(crate) openapi: Option<Ident>,
     pub(crate) members: Vec<Member>,
 }

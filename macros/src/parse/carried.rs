@@ -1,4 +1,4 @@
-//! The attributes of a function: which are copied to everything made from it, which give a role.
+//! The attributes of a function: those that are copied to everything made from it, and those that give a role.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -97,12 +97,12 @@ pub(crate) fn other_pattern_of(attr: &Attribute) -> Option<&'static str> {
     }
 }
 
-/// Takes the attributes that give a role out of the others.
+/// Separates the attributes that give a role from the others.
 pub(crate) fn split_roles(attrs: Vec<Attribute>) -> (Vec<Attribute>, Vec<Attribute>) {
     attrs.into_iter().partition(|attr| role_of(attr).is_some())
 }
 
-/// Takes the attribute of this name out of the others.
+/// Removes the attribute with this name, and returns it.
 pub(crate) fn take(attrs: &mut Vec<Attribute>, name: &str) -> Option<Attribute> {
     let found = attrs.iter().position(|attr| attr.path().segments.last().is_some_and(|last| last.ident == name))?;
     Some(attrs.remove(found))

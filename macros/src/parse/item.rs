@@ -1,4 +1,4 @@
-//! An item of the wrong kind: what an error says of it.
+//! The name of an item of the wrong kind, for errors.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
@@ -12,7 +12,7 @@ pub(crate) fn head(item: &TokenStream) -> TokenStream {
     tokens.take_while(|token| !is_body(token)).collect()
 }
 
-/// What a reader calls it: "a struct".
+/// Its noun in error texts: "a struct".
 pub(crate) fn kind(item: &TokenStream) -> &'static str {
     const KINDS: [(&str, &str); 11] = [
         ("struct", "a struct"),

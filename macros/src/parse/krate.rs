@@ -1,4 +1,4 @@
-//! Where the user's crate finds `branchwire`.
+//! The path of `branchwire` in the user's crate.
 
 use proc_macro_crate::FoundCrate;
 use proc_macro2::Span;
@@ -7,11 +7,11 @@ use syn::{Ident, Path, PathSegment, Token};
 
 /// `::branchwire`, or the name that the user's `Cargo.toml` gives it.
 ///
-/// Where another crate re-exports it, only the option `crate = path` can tell.
+/// If another crate re-exports it, the user has to give the option `crate = path`.
 pub(crate) fn krate() -> Path {
     let name = match proc_macro_crate::crate_name("branchwire") {
         Ok(FoundCrate::Name(name)) => name,
-        // Its own tests and examples name it from outside.
+        // `branchwire`'s own tests and examples use its outside name.
         Ok(FoundCrate::Itself) | Err(_) => "branchwire".to_owned(),
     };
     let mut segments = Punctuated::new();

@@ -1,4 +1,4 @@
-//! A module's items, separated from each other; only functions, modules and `use`s are read further.
+//! Splits a module into its items; only functions, modules and `use`s are parsed further.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -114,7 +114,7 @@ fn item(input: ParseStream<'_>) -> syn::Result<Item> {
     Ok(if is_module { Item::Module(tokens) } else { Item::Other(tokens) })
 }
 
-/// Whether a function follows: `fn`, or words that may stand before it.
+/// Whether a function follows: `fn`, or words that may precede it.
 fn is_function(input: ParseStream<'_>) -> bool {
     let ahead = input.fork();
     loop {

@@ -15,7 +15,7 @@ pub(crate) struct Options {
     pub(crate) text: Option<LitStr>,
     /// Words, with their values.
     given: Vec<(Ident, Value)>,
-    /// Whether one of the options is wrong; an option that is missing is then not reported as well.
+    /// Whether one of the options is wrong: then a missing option is not reported as well.
     pub(crate) has_mistakes: bool,
 }
 
@@ -23,11 +23,11 @@ pub(crate) struct Options {
 pub(crate) struct Accepted<'a> {
     /// The attribute, as it is written: `#[msg_branch]`.
     pub(crate) attribute: &'a str,
-    /// What its text without a name is: "path".
+    /// The noun of its text without a name: "path".
     pub(crate) text: Option<&'static str>,
-    /// What it takes first of all: "a path".
+    /// The noun of its main option: "a path".
     pub(crate) takes: &'static str,
-    /// How it is written with that.
+    /// An example with that option.
     pub(crate) example: &'a str,
     /// Words, with the values that they take.
     pub(crate) words: &'static [(&'static str, Takes)],
@@ -54,7 +54,7 @@ enum Value {
 }
 
 impl Options {
-    /// Reads the options. Wrong ones are reported to `errors`; the others count.
+    /// Reads the options. Wrong ones are reported to `errors`; the others are used.
     pub(crate) fn read(tokens: TokenStream, accepted: &Accepted<'_>, errors: &mut Errors) -> Self {
         let mut options = Self::default();
         options.read_more(tokens, accepted, errors);
@@ -148,7 +148,7 @@ impl Options {
             None => format!("`{attribute}` takes {takes}: `{example}`"),
         };
         errors.push(name, format_args!("unknown option `{word}`; {advice}"));
-        // A misspelt flag counts as the flag, so that its absence is no second error.
+        // A misspelt flag counts as the flag, so that there is no second error for a missing flag.
         if let Some(known) = meant.filter(|known| words.contains(&(known, Takes::Nothing))) {
             self.given.push((Ident::new(known, name.span()), Value::Nothing));
         }
@@ -219,7 +219,7 @@ fn split_at_commas(tokens: TokenStream) -> Vec<TokenStream> {
             }
             TokenTree::Punct(mark) if mark.as_char() == '<' => angles += 1,
             TokenTree::Punct(mark) if mark.as_char() == '>' && !after_dash => angles = angles.saturating_sub(1),
-            // A fragment of the user's macro comes in a group without delimiters.
+            // A fragment from a user's macro is a group without delimiters.
             TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
                 options.last_mut().expect("never empty").extend(group.stream());
                 continue;

@@ -1,4 +1,4 @@
-//! What tokens tell of a type: whether it is written as a transaction.
+//! Recognizes a transaction by the tokens of a type.
 
 use syn::{PathArguments, PathSegment, Type, TypePath};
 
@@ -12,7 +12,7 @@ pub(crate) fn is_transaction_of_none(ty: &Type) -> bool {
     transaction(referenced(ty)).is_some_and(|segment| segment.arguments.is_empty())
 }
 
-/// What stands behind the name in `Tx<D>`, `<D>`; `None` if the type is not written as a transaction.
+/// The arguments after the name, `<D>` in `Tx<D>`; `None` if the type is not a transaction.
 pub(crate) fn database_of(ty: &Type) -> Option<&PathArguments> {
     transaction(ty).map(|segment| &segment.arguments)
 }
