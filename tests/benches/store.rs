@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
 use branchwire_coordinator::Clock;
-use branchwire_coordinator::engine::{Branch, Defaults, Definition, Opening, Timing, create};
-use branchwire_coordinator::store::{self, BranchChange, Change, Filter, Options, Outcome, Store, Take, Write};
+use branchwire_coordinator::engine::{BranchOp, Defaults, Definition, Opening, Timing, create};
+use branchwire_coordinator::store::{self, BranchChange, Change, Filter, Options, Store, Take, Write, WriteOutcome};
 use branchwire_tests::database::TestDatabase;
 use clap::Parser;
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, SqliteConnection};
@@ -61,7 +61,7 @@ async fn measure(name: &str, ended: usize, store: &dyn Store) {
             let start = Instant::now();
             let outcomes = store.write(&writes).await.expect("it is written");
             batches.push(start.elapsed());
-            assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Applied));
+            assert!(outcomes.iter().all(|outcome| *outcome == WriteOutcome::Applied));
         }
     }
     let due: Vec<_> = (0..2_560).map(|_| prepare_due(&message())).collect();
@@ -114,7 +114,7 @@ fn message() -> Arc<Definition> {
         trans_type: TransType::Msg,
         created: Clock::System.now(),
         query_prepared: "http://bank-a.example:8080/api/bank-a/transfer-prepared".to_owned(),
-        branches: vec![Branch {
+        branches: vec![BranchOp {
             branch_id: BranchId::new("01").expect("an id"),
             op: Op::Action,
             url: "http://bank-b.example:8080/api/bank-b/trans-in".to_owned(),

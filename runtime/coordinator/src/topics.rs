@@ -4,7 +4,7 @@ use branchwire_protocol::TOPIC_PREFIX;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Time;
-use crate::store::{KvPut, KvRow, Outcome, Store, StoreError};
+use crate::store::{KvPut, KvRow, Store, StoreError, WriteOutcome};
 
 /// The category of topics in the key-value table.
 const CATEGORY: &str = "topics";
@@ -105,7 +105,7 @@ async fn change(
         }
         let put =
             KvPut { cat: CATEGORY.to_owned(), k: topic.to_owned(), version: row.map(|row| row.version), v, at: now };
-        if store.kv_put(&put).await? == Outcome::Applied {
+        if store.kv_put(&put).await? == WriteOutcome::Applied {
             return Ok(());
         }
     }

@@ -2,14 +2,14 @@
 
 use branchwire::protocol::Status::{Failed, Prepared, Submitted, Succeed};
 use branchwire::protocol::{BranchId, Gid, Op};
-use branchwire_coordinator::engine::Branch;
-use branchwire_coordinator::store::Outcome::{Applied, Conflict};
+use branchwire_coordinator::engine::BranchOp;
+use branchwire_coordinator::store::WriteOutcome::{Applied, Conflict};
 use branchwire_coordinator::store::{Change, Row, Write};
 
 use super::{Fixture, LONG, US, change, gid, message, prepared, submitted};
 
-fn branch(id: &str, op: Op) -> Branch {
-    Branch {
+fn branch(id: &str, op: Op) -> BranchOp {
+    BranchOp {
         branch_id: BranchId::new(id).expect("an id"),
         url: format!("http://branch.example/{op}?'=\\"),
         payload: format!("{{\"of\": \"{id} {op} \\u0000'\"}}").into_bytes().into(),
@@ -18,13 +18,13 @@ fn branch(id: &str, op: Op) -> Branch {
 }
 
 /// The same change, which also appends branches and sets `ext_data`.
-fn and(write: Write, appended: &[Branch], ext_data: Option<&str>) -> Write {
+fn and(write: Write, appended: &[BranchOp], ext_data: Option<&str>) -> Write {
     let Write::Change(change) = write else { panic!("{write:?} is no change") };
     Write::Change(Change { appended: appended.to_vec(), ext_data: ext_data.map(str::to_owned), ..change })
 }
 
 /// Registers branches with a transaction that is prepared.
-fn registers(gid: &Gid, branches: &[Branch]) -> Write {
+fn registers(gid: &Gid, branches: &[BranchOp]) -> Write {
     and(change(gid, (Prepared, ""), (Prepared, ""), LONG, &[]), branches, None)
 }
 
@@ -79,7 +79,7 @@ async fn a_branch_that_is_there_stays_as_it_is(fixture: Fixture) {
     fixture.write(prepared(&message(&gid, 0), LONG)).await;
     let (known, new) = (branch("01", Op::Confirm), branch("02", Op::Confirm));
     fixture.write(registers(&gid, std::slice::from_ref(&known))).await;
-    let other = Branch { url: "http://elsewhere.example".to_owned(), ..known.clone() };
+    let other = BranchOp { url: "http://elsewhere.example".to_owned(), ..known.clone() };
     assert_eq!(fixture.write(registers(&gid, &[other, new])).await, Applied);
     let row = fixture.row(&gid).await;
     assert_eq!(ids(&row), [("01", "confirm"), ("02", "confirm")]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use branchwire::protocol::Status::{Submitted, Succeed};
-use branchwire_coordinator::store::Outcome::{Applied, Conflict};
+use branchwire_coordinator::store::WriteOutcome::{Applied, Conflict};
 use branchwire_coordinator::store::{Take, Write};
 
 use super::{Fixture, LONG, OTHERS, US, change, gid, message, now, prepared, submitted};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use branchwire::protocol::Status::{Failed, Prepared, Submitted, Succeed};
 use branchwire_coordinator::engine::Defaults;
-use branchwire_coordinator::store::Outcome::{self, Applied, Conflict};
 use branchwire_coordinator::store::StoreError;
+use branchwire_coordinator::store::WriteOutcome::{self, Applied, Conflict};
 use branchwire_tests::proxy::{Loss, Proxy};
 
 use super::{Fixture, LONG, US, change, gid, message, now, open, prepared, statuses, submitted};
@@ -40,7 +40,7 @@ async fn is_found_out(fixture: &Fixture, loss: Loss) {
     assert!(proxy.has_lost(), "the batch was what was lost");
     // That a gid is there already may come of the first time: who asked reads the row then.
     assert!(outcomes[0] == Applied || loss == Loss::OfTheAnswer, "{outcomes:?}");
-    let others: &[Outcome] = &[Applied, Applied, Applied, Applied, Conflict];
+    let others: &[WriteOutcome] = &[Applied, Applied, Applied, Applied, Conflict];
     assert_eq!(&outcomes[1..], others);
     stands(fixture, [&new, &begun, &waits, &ends, &given_up, &elsewhere]).await;
 

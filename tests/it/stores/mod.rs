@@ -46,8 +46,8 @@ use std::time::Duration;
 
 use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
 use branchwire_coordinator::Clock;
-use branchwire_coordinator::engine::{Branch, Defaults, Definition, Opening, State, Time, Timing, create};
-use branchwire_coordinator::store::{self, BranchChange, Change, Options, Outcome, Row, Store, Take, Write};
+use branchwire_coordinator::engine::{BranchOp, Defaults, Definition, Opening, State, Time, Timing, create};
+use branchwire_coordinator::store::{self, BranchChange, Change, Options, Row, Store, Take, Write, WriteOutcome};
 use branchwire_tests::database::TestDatabase;
 
 /// Two coordinators.
@@ -79,11 +79,11 @@ impl Fixture {
     }
 
     /// Writes one thing.
-    async fn write(&self, write: Write) -> Outcome {
+    async fn write(&self, write: Write) -> WriteOutcome {
         self.write_all(&[write]).await[0]
     }
 
-    async fn write_all(&self, writes: &[Write]) -> Vec<Outcome> {
+    async fn write_all(&self, writes: &[Write]) -> Vec<WriteOutcome> {
         self.store.write(writes).await.expect("the store takes it")
     }
 
@@ -128,7 +128,7 @@ fn gid() -> Gid {
 
 /// A message with so many branches, created now.
 fn message(gid: &Gid, branches: usize) -> Definition {
-    let branch = |number: usize| Branch {
+    let branch = |number: usize| BranchOp {
         branch_id: BranchId::new(format!("{number:02}")).expect("an id"),
         op: Op::Action,
         url: format!("http://branch.example/{number}?a='b'"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use branchwire::protocol::Gid;
 use branchwire::protocol::Status::{Submitted, Succeed};
 use branchwire_coordinator::engine::Time;
-use branchwire_coordinator::store::Outcome::Applied;
+use branchwire_coordinator::store::WriteOutcome::Applied;
 use branchwire_coordinator::store::{self, Options, StoreError, Take};
 use branchwire_tests::database::TestDatabase;
 use sqlx::{Connection, MySqlConnection};

@@ -1,7 +1,7 @@
 //! What only PostgreSQL has.
 
 use branchwire::protocol::Status::Prepared;
-use branchwire_coordinator::store::Outcome::Applied;
+use branchwire_coordinator::store::WriteOutcome::Applied;
 use branchwire_tests::database::TestDatabase;
 use sqlx::{Connection, PgConnection};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use branchwire::protocol::Status::{Failed, Submitted, Succeed};
 use branchwire_coordinator::engine::Time;
-use branchwire_coordinator::store::Outcome::{Applied, Conflict};
+use branchwire_coordinator::store::WriteOutcome::{Applied, Conflict};
 use branchwire_coordinator::store::{Filter, KvPut, ResetDue, Sweep};
 
 use super::{Fixture, LONG, OTHERS, US, change, gid, message, now, prepared, submitted};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use branchwire::protocol::Status::{Failed, Prepared, Submitted, Succeed};
 use branchwire_coordinator::engine::{Defaults, Holder};
-use branchwire_coordinator::store::Outcome::{Applied, Conflict};
+use branchwire_coordinator::store::WriteOutcome::{Applied, Conflict};
 use branchwire_coordinator::store::{StoreError, Write};
 
 use super::{Fixture, LONG, OTHERS, US, change, gid, message, now, prepared, statuses, submitted};

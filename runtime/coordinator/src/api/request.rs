@@ -12,7 +12,7 @@ use url::Url;
 
 use super::answer::Refused;
 use crate::engine::pattern::BUILT;
-use crate::engine::{Branch, Defaults, Definition, Time, Timing};
+use crate::engine::{BranchOp, Defaults, Definition, Time, Timing};
 use crate::store::Store;
 use crate::store::ext_data::ExtData;
 use crate::store::row::CustomData;
@@ -184,7 +184,7 @@ fn ext_data(steps: &[Step]) -> Result<String, Refused> {
     Ok(ext_data)
 }
 
-fn branches(steps: Vec<Step>, payloads: Vec<String>, topics: &Topics) -> Result<Vec<Branch>, Refused> {
+fn branches(steps: Vec<Step>, payloads: Vec<String>, topics: &Topics) -> Result<Vec<BranchOp>, Refused> {
     if payloads.len() < steps.len() {
         return Err(Refused::error(format!("{} steps, but {} payloads", steps.len(), payloads.len())));
     }
@@ -207,9 +207,9 @@ fn branches(steps: Vec<Step>, payloads: Vec<String>, topics: &Topics) -> Result<
     Ok(branches)
 }
 
-fn branch(branch_id: String, url: String, payload: Bytes) -> Result<Branch, Refused> {
+fn branch(branch_id: String, url: String, payload: Bytes) -> Result<BranchOp, Refused> {
     let branch_id = BranchId::new(branch_id).map_err(|error| Refused::error(error.to_string()))?;
-    Ok(Branch { branch_id, op: Op::Action, url, payload })
+    Ok(BranchOp { branch_id, op: Op::Action, url, payload })
 }
 
 /// Checks an address: it can be called, or is empty.

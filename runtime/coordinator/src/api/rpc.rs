@@ -23,13 +23,13 @@ const ONGOING: i32 = -32902;
 
 #[derive(Debug, Deserialize)]
 #[serde(default)]
-struct Call {
+struct RpcRequest {
     id: Value,
     method: String,
     params: Value,
 }
 
-impl Default for Call {
+impl Default for RpcRequest {
     fn default() -> Self {
         Self { id: Value::Null, method: String::new(), params: json!({}) }
     }
@@ -37,7 +37,7 @@ impl Default for Call {
 
 pub(super) async fn call(State(core): State<Arc<Core>>, body: Body) -> Answered {
     let body = body?;
-    let call: Call = match serde_json::from_slice(&body) {
+    let call: RpcRequest = match serde_json::from_slice(&body) {
         Ok(call) => call,
         Err(error) => return Ok(failed(&Value::Null, PARSE_ERROR, &error.to_string(), &Value::Null)),
     };

@@ -7,7 +7,7 @@ use clap::builder::Resettable;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser};
 
 use super::listen::Listen;
-use super::value::{Time, log_filter, retention, time_zone, user};
+use super::value::{TimeSpan, log_filter, retention, time_zone, user};
 use crate::Retention;
 use crate::engine::Defaults;
 use crate::runner::Settings;
@@ -51,20 +51,20 @@ pub(super) struct Options {
     pub(super) sqlite_mib_max: Option<u32>,
 
     /// How long a prepared transaction waits for its submit before query-prepared is called.
-    #[arg(long, env = "BRANCHWIRE_TIMEOUT_TO_FAIL", default_value_t = Time(Defaults::default().timeout_to_fail), value_name = "TIME")]
-    pub(super) timeout_to_fail: Time,
+    #[arg(long, env = "BRANCHWIRE_TIMEOUT_TO_FAIL", default_value_t = TimeSpan(Defaults::default().timeout_to_fail), value_name = "TIME")]
+    pub(super) timeout_to_fail: TimeSpan,
 
     /// The time before the first retry of a call without a clear answer; doubles each time.
-    #[arg(long, env = "BRANCHWIRE_RETRY_INTERVAL", default_value_t = Time(Defaults::default().retry_interval), value_name = "TIME")]
-    pub(super) retry_interval: Time,
+    #[arg(long, env = "BRANCHWIRE_RETRY_INTERVAL", default_value_t = TimeSpan(Defaults::default().retry_interval), value_name = "TIME")]
+    pub(super) retry_interval: TimeSpan,
 
     /// Timeout of one call to a branch.
-    #[arg(long, env = "BRANCHWIRE_REQUEST_TIMEOUT", default_value_t = Time(Defaults::default().request_timeout), value_name = "TIME")]
-    pub(super) request_timeout: Time,
+    #[arg(long, env = "BRANCHWIRE_REQUEST_TIMEOUT", default_value_t = TimeSpan(Defaults::default().request_timeout), value_name = "TIME")]
+    pub(super) request_timeout: TimeSpan,
 
     /// The longest time between two looks for due transactions in the store.
-    #[arg(long, env = "BRANCHWIRE_CRON_INTERVAL", default_value_t = Time(Settings::default().cron_interval), value_name = "TIME")]
-    pub(super) cron_interval: Time,
+    #[arg(long, env = "BRANCHWIRE_CRON_INTERVAL", default_value_t = TimeSpan(Settings::default().cron_interval), value_name = "TIME")]
+    pub(super) cron_interval: TimeSpan,
 
     /// Whether a branch's answer is durable before the next branch is called (sync), or with the end of the run (group).
     #[arg(long, env = "BRANCHWIRE_BRANCH_PROGRESS", default_value = "group", value_enum)]

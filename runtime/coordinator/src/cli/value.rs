@@ -28,14 +28,14 @@ pub(super) fn user(text: &str) -> Result<String, String> {
 
 /// How long finished transactions are kept: a time, or `forever`.
 pub(super) fn retention(text: &str) -> Result<Retention, String> {
-    if text == "forever" { Ok(Retention::ForEver) } else { text.parse().map(|Time(time)| Retention::For(time)) }
+    if text == "forever" { Ok(Retention::ForEver) } else { text.parse().map(|TimeSpan(time)| Retention::For(time)) }
 }
 
 /// A time: `3s`, `200ms`, `1h 30m`, `7d`. A number without a unit counts as seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Time(pub(super) Duration);
+pub(super) struct TimeSpan(pub(super) Duration);
 
-impl FromStr for Time {
+impl FromStr for TimeSpan {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -49,7 +49,7 @@ impl FromStr for Time {
     }
 }
 
-impl fmt::Display for Time {
+impl fmt::Display for TimeSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         humantime::format_duration(self.0).fmt(f)
     }
@@ -86,10 +86,10 @@ mod tests {
             ("7d", 604_800_000),
             ("1week", 604_800_000),
         ] {
-            assert_eq!(text.parse(), Ok(Time(Duration::from_millis(millis))), "{text}");
+            assert_eq!(text.parse(), Ok(TimeSpan(Duration::from_millis(millis))), "{text}");
         }
         for bad in ["", "s", "3x", "-1", "-1s", "0", "0s", "1e99", "NaN", "inf", "99999999999999999999s", "200y"] {
-            assert!(bad.parse::<Time>().is_err(), "{bad}");
+            assert!(bad.parse::<TimeSpan>().is_err(), "{bad}");
         }
     }
 

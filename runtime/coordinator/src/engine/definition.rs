@@ -39,7 +39,7 @@ pub struct Definition {
     /// The address of query-prepared, which answers whether the local transaction has committed; may be empty.
     pub query_prepared: String,
     /// The ops of its branches, in the order in which they were recorded. Each branch has one or more.
-    pub branches: Vec<Branch>,
+    pub branches: Vec<BranchOp>,
     /// Whether all branches are called at once instead of one after another.
     pub concurrent: bool,
     /// Its intervals and limits.
@@ -56,7 +56,7 @@ pub struct Definition {
 
 /// One op of one branch, which is one row: two or more may have the same id (an action and its compensation).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Branch {
+pub struct BranchOp {
     /// Its id.
     pub branch_id: BranchId,
     /// The op.

@@ -2,7 +2,7 @@
 
 use branchwire_protocol::{Answer, BranchId, Status, TransType};
 
-use super::{Branch, LastAnswer, State, Time};
+use super::{BranchOp, LastAnswer, State, Time};
 
 /// How a transaction is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +30,7 @@ pub enum Event {
         /// The branch's id.
         branch_id: BranchId,
         /// Its ops; each row has that id.
-        rows: Vec<Branch>,
+        rows: Vec<BranchOp>,
     },
     /// An administrator ends it, whatever the state of its branches.
     ForceStop,
@@ -93,7 +93,7 @@ pub struct Transition {
     /// The new state.
     pub state: State,
     /// Branches that are added to the definition, and become durable with the first [`Command::Save`].
-    pub appended: Vec<Branch>,
+    pub appended: Vec<BranchOp>,
     /// What to do. Stops at the first command that fails.
     pub commands: Vec<Command>,
 }

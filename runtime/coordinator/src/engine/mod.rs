@@ -19,7 +19,7 @@ mod step;
 mod tests;
 mod time;
 
-pub use definition::{Branch, Defaults, Definition, Timing};
+pub use definition::{BranchOp, Defaults, Definition, Timing};
 pub use event::{CallResult, Command, EngineError, Event, NotAllowed, Opening, RunEnd, Transition};
 pub use state::{BranchState, Calls, Direction, Holder, LastAnswer, Run, Setback, State};
 pub use step::{create, step};

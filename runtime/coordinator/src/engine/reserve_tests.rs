@@ -36,7 +36,7 @@ fn definition(concurrent: bool) -> Definition {
 /// The two rows of a branch, in the order in which DTM makes them.
 fn registration(branch_id: &str, host: &str) -> Event {
     let branch_id = BranchId::new(branch_id).unwrap();
-    let row = |op: Op| Branch {
+    let row = |op: Op| BranchOp {
         url: format!("http://{host}/{op}"),
         branch_id: branch_id.clone(),
         op,

@@ -6,7 +6,7 @@ use branchwire_protocol::{BranchId, Status};
 
 use super::pattern::{self, Next, Overdue, Permission, Request, Verdict, appends};
 use super::{
-    Branch, BranchState, CallResult, Command, Definition, Direction, EngineError, Event, NotAllowed, Opening, Run,
+    BranchOp, BranchState, CallResult, Command, Definition, Direction, EngineError, Event, NotAllowed, Opening, Run,
     RunEnd, Setback, State, Time, Transition,
 };
 
@@ -104,7 +104,7 @@ fn register(
     definition: &Definition,
     mut state: State,
     branch_id: &BranchId,
-    rows: Vec<Branch>,
+    rows: Vec<BranchOp>,
 ) -> Result<Transition, NotAllowed> {
     let known: Vec<_> = definition.branches.iter().filter(|branch| branch.branch_id == *branch_id).collect();
     if !known.is_empty() {

@@ -13,7 +13,7 @@ const START: Time = Time::from_millis(1_000_000);
 
 fn definition(urls: &[&str], concurrent: bool, delay_s: u64) -> Definition {
     let options = TransactionOptions { retry_interval: 1, timeout_to_fail: 5, ..TransactionOptions::default() };
-    let branches = urls.iter().zip(1..).map(|(url, number)| Branch {
+    let branches = urls.iter().zip(1..).map(|(url, number)| BranchOp {
         branch_id: BranchId::new(format!("{number:02}")).unwrap(),
         op: Op::Action,
         url: (*url).to_owned(),

@@ -67,7 +67,7 @@ pub(crate) enum RequestError {
 }
 
 /// The calls to make after an event.
-pub(super) struct Calls {
+pub(super) struct PendingCalls {
     pub(super) slot: Arc<Slot>,
     pub(super) definition: Arc<Definition>,
     pub(super) commands: Vec<Command>,
@@ -249,7 +249,7 @@ impl Core {
         event: &Event,
         mut known: Known,
         wait: bool,
-    ) -> Result<(Calls, Ending), RequestError> {
+    ) -> Result<(PendingCalls, Ending), RequestError> {
         for _ in 0..ATTEMPTS {
             let slot = self.slots.get(gid);
             let mut held = slot.lock().await;
@@ -277,7 +277,7 @@ impl Core {
                     let lease = loaded.state.due;
                     self.slots.release(&slot, &mut held);
                     drop(held);
-                    return Ok((Calls { slot, definition, commands, lease }, ending));
+                    return Ok((PendingCalls { slot, definition, commands, lease }, ending));
                 }
                 Err(Failed::Stale) => known = Known::Nothing,
                 Err(Failed::Journal(error)) => {

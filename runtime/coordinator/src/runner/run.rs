@@ -6,12 +6,12 @@ use branchwire_protocol::{Answer, LOCAL_BRANCH, Op};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::core::{Calls, Core, Failed};
+use super::core::{Core, Failed, PendingCalls};
 use super::slot::{Ended, Held, Loaded};
 use crate::engine::{
-    Branch, CallResult, Command, Definition, Event, Holder, LastAnswer, RunEnd, State, Time, Transition, step,
+    BranchOp, CallResult, Command, Definition, Event, Holder, LastAnswer, RunEnd, State, Time, Transition, step,
 };
-use crate::store::{BranchChange, Change, Outcome, Write, calls};
+use crate::store::{BranchChange, Change, Write, WriteOutcome, calls};
 use crate::transport::{Call, CallError, Response};
 
 impl Core {
@@ -50,7 +50,7 @@ impl Core {
         Ok(calls)
     }
 
-    async fn save(&self, loaded: &mut Loaded, state: &State, appended: &[Branch]) -> Result<(), Failed> {
+    async fn save(&self, loaded: &mut Loaded, state: &State, appended: &[BranchOp]) -> Result<(), Failed> {
         let write = if loaded.stored {
             let mut change = self.change(loaded, state, &loaded.unsaved);
             change.appended = appended.to_vec();
@@ -62,7 +62,7 @@ impl Core {
             Write::Create { definition: loaded.definition.clone(), state: state.clone(), owner }
         };
         match self.journal.write(write).await.map_err(Failed::Journal)? {
-            Outcome::Applied => {
+            WriteOutcome::Applied => {
                 loaded.stored = true;
                 loaded.unsaved.clear();
                 self.metrics.reached(state.status);
@@ -71,7 +71,7 @@ impl Core {
                 }
                 Ok(())
             }
-            Outcome::Conflict => Err(Failed::Stale),
+            WriteOutcome::Conflict => Err(Failed::Stale),
         }
     }
 
@@ -114,8 +114,8 @@ impl Core {
     }
 
     /// Makes the calls, and those that follow from the answers, until the run has ended.
-    pub(super) async fn drive(self: Arc<Self>, calls: Calls) {
-        let Calls { slot, definition, mut commands, mut lease } = calls;
+    pub(super) async fn drive(self: Arc<Self>, calls: PendingCalls) {
+        let PendingCalls { slot, definition, mut commands, mut lease } = calls;
         let mut calls = FuturesUnordered::new();
         loop {
             let stopping = self.stopping.is_cancelled();

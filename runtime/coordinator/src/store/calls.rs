@@ -93,12 +93,12 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::engine::{Branch, CallResult, Defaults, Event, Opening, Time, Timing, create, step};
+    use crate::engine::{BranchOp, CallResult, Defaults, Event, Opening, Time, Timing, create, step};
     use crate::store::Row;
     use crate::store::ext_data::without_records;
 
     fn definition(ext_data: &str) -> Definition {
-        let branch = |id: &str| Branch {
+        let branch = |id: &str| BranchOp {
             branch_id: BranchId::new(id).unwrap(),
             op: Op::Action,
             url: "http://b/in".to_owned(),

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::error::StoreError;
 use super::query::{Filter, KvPut, KvRow, ResetDue, Sweep, Take, Taken};
 use super::row::Row;
-use super::write::{Outcome, Write};
+use super::write::{Write, WriteOutcome};
 use crate::engine::Time;
 
 /// Where transactions are kept.
@@ -21,7 +21,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// A [`StoreError`]; nothing was written, but for [`StoreError::Unknown`].
-    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>>;
+    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<WriteOutcome>, StoreError>>;
 
     /// A transaction's row with its branches; `None` if there is none.
     ///
@@ -72,7 +72,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// A [`StoreError`]; nothing was written, but for [`StoreError::Unknown`].
-    fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>>;
+    fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<WriteOutcome, StoreError>>;
 
     /// How many unfinished transactions are left to a DTM server, because of their pattern or because they are not over
     /// HTTP.

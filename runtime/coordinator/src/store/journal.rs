@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 
-use super::{Outcome, Store, StoreError, Write};
+use super::{Store, StoreError, Write, WriteOutcome};
 
 /// How many writes may wait. Beyond that the store is the bottleneck, and a longer queue does not help.
 const WAITING_MAX: usize = 16_384;
@@ -26,7 +26,7 @@ pub struct Journal {
 #[derive(Debug)]
 struct Waiting {
     write: Write,
-    done: oneshot::Sender<Result<Outcome, StoreError>>,
+    done: oneshot::Sender<Result<WriteOutcome, StoreError>>,
 }
 
 /// Why a write has no outcome.
@@ -59,7 +59,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`] if nothing was written.
-    pub async fn write(&self, write: Write) -> Result<Outcome, JournalError> {
+    pub async fn write(&self, write: Write) -> Result<WriteOutcome, JournalError> {
         self.push(write)?.await.map_err(|_| JournalError::Closed)?.map_err(JournalError::Store)
     }
 
@@ -67,7 +67,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Full`] or [`JournalError::Closed`]: it will not be written.
-    pub fn push(&self, write: Write) -> Result<oneshot::Receiver<Result<Outcome, StoreError>>, JournalError> {
+    pub fn push(&self, write: Write) -> Result<oneshot::Receiver<Result<WriteOutcome, StoreError>>, JournalError> {
         let (done, outcome) = oneshot::channel();
         match self.queue.try_send(Waiting { write, done }) {
             Ok(()) => Ok(outcome),
@@ -109,7 +109,7 @@ async fn commit(
     store: &dyn Store,
     metrics: &Metrics,
     writes: &[Write],
-    done: &mut Vec<oneshot::Sender<Result<Outcome, StoreError>>>,
+    done: &mut Vec<oneshot::Sender<Result<WriteOutcome, StoreError>>>,
 ) {
     // Halves that wait for their turn, the next one last. A caller may no longer wait for its outcome; sending it then
     // fails, which is fine.
@@ -145,14 +145,14 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::engine::{Branch, Defaults, Definition, Opening, Time, Timing, create};
+    use crate::engine::{BranchOp, Defaults, Definition, Opening, Time, Timing, create};
     use crate::store::sqlite::SqliteStore;
     use crate::store::{BranchChange, Change};
 
     /// A write that creates a message of branches with these ids.
     fn creates(gid: &str, branch_ids: &[&str]) -> Write {
         let now = Time::from_millis(1_000);
-        let branch = |id: &&str| Branch {
+        let branch = |id: &&str| BranchOp {
             branch_id: BranchId::new(*id).unwrap(),
             op: Op::Action,
             url: "http://b/in".to_owned(),
@@ -199,7 +199,7 @@ mod tests {
         waiting.insert(5, journal.push(creates("bad", &["01", "01"])).unwrap());
         for (place, outcome) in waiting.into_iter().enumerate() {
             match outcome.await.unwrap() {
-                Ok(outcome) => assert_eq!((outcome, place == 5), (Outcome::Applied, false)),
+                Ok(outcome) => assert_eq!((outcome, place == 5), (WriteOutcome::Applied, false)),
                 Err(error) => assert!(place == 5 && matches!(error, StoreError::Data(_)), "{error}"),
             }
         }
@@ -213,7 +213,7 @@ mod tests {
         let waiting: Vec<_> =
             (0..20).map(|number| journal.push(creates(&format!("g-{number}"), &["01", "02"])).unwrap()).collect();
         for outcome in waiting {
-            assert_eq!(outcome.await.unwrap(), Ok(Outcome::Applied));
+            assert_eq!(outcome.await.unwrap(), Ok(WriteOutcome::Applied));
         }
         assert_eq!((metrics.writes.get(), metrics.commits.get()), (20, 1));
     }
@@ -227,7 +227,7 @@ mod tests {
             outcomes.push(outcome.await.unwrap().unwrap());
         }
         outcomes.push(journal.write(creates("g", &["01", "02"])).await.unwrap());
-        assert_eq!(outcomes, [Outcome::Applied, Outcome::Conflict, Outcome::Conflict]);
+        assert_eq!(outcomes, [WriteOutcome::Applied, WriteOutcome::Conflict, WriteOutcome::Conflict]);
         let row = store.load("g").await.unwrap().unwrap();
         assert_eq!(row.custom_data, "'\u{1}\\\"\n\u{7f}\u{1f600}");
         let payloads: Vec<_> = row.branches.iter().map(|branch| branch.bin_data.as_slice()).collect();
@@ -264,15 +264,15 @@ mod tests {
         });
         let end = change(Status::Prepared, Status::Succeed, "02");
         let batch = [progress, end.clone(), change(Status::Submitted, Status::Failed, "02")];
-        assert_eq!(store.write(&batch[..2]).await, Ok(vec![Outcome::Applied; 2]));
+        assert_eq!(store.write(&batch[..2]).await, Ok(vec![WriteOutcome::Applied; 2]));
         let row = store.load("g").await.unwrap().unwrap();
         assert_eq!((row.status.as_str(), row.finish_time), ("succeed", Some(5_000)));
         assert!(row.branches.iter().all(|branch| branch.status == "succeed" && branch.finish_time == Some(5_000)));
-        assert_eq!(store.write(&[end]).await, Ok(vec![Outcome::Applied]), "as after a COMMIT in doubt");
-        assert_eq!(store.write(&batch[2..]).await, Ok(vec![Outcome::Conflict]));
+        assert_eq!(store.write(&[end]).await, Ok(vec![WriteOutcome::Applied]), "as after a COMMIT in doubt");
+        assert_eq!(store.write(&batch[2..]).await, Ok(vec![WriteOutcome::Conflict]));
         assert_eq!(store.load("g").await.unwrap(), Some(row), "a conflict changes nothing");
         let park = Write::Park { gid: "g".to_owned(), reason: "it makes no sense".to_owned() };
-        assert_eq!(store.write(&[park]).await, Ok(vec![Outcome::Applied]));
+        assert_eq!(store.write(&[park]).await, Ok(vec![WriteOutcome::Applied]));
         assert_eq!(store.load("g").await.unwrap().unwrap().result, "it makes no sense");
     }
 }

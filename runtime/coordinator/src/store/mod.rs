@@ -42,4 +42,4 @@ pub(crate) use ours::{is_lease, new_owner};
 pub use query::{Filter, KvPut, KvRow, ResetDue, Sweep, Take, Taken};
 pub(crate) use row::join_branches;
 pub use row::{BranchRow, CorruptRow, Row};
-pub use write::{BranchChange, Change, Outcome, Write};
+pub use write::{BranchChange, Change, Write, WriteOutcome};

@@ -11,7 +11,7 @@ use sqlx::FromRow;
 use super::ext_data::ExtData;
 use super::{calls, is_lease};
 use crate::engine::pattern::BUILT;
-use crate::engine::{Branch, BranchState, Calls, Defaults, Definition, Holder, Run, State, Time, Timing};
+use crate::engine::{BranchOp, BranchState, Calls, Defaults, Definition, Holder, Run, State, Time, Timing};
 
 /// A transaction's row, as text and numbers. It may be corrupt; operators see it all the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
@@ -177,8 +177,8 @@ fn order_of(branch_id: &str) -> (Vec<u64>, String) {
 }
 
 impl BranchRow {
-    fn decode(&self) -> Result<(Branch, BranchState), CorruptRow> {
-        let branch = Branch {
+    fn decode(&self) -> Result<(BranchOp, BranchState), CorruptRow> {
+        let branch = BranchOp {
             branch_id: BranchId::new(self.branch_id.as_str()).map_err(corrupt("branch_id"))?,
             op: self.op.parse::<Op>().map_err(corrupt("op"))?,
             url: self.url.clone(),

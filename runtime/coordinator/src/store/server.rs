@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout};
 
 use super::attempt::{Failure, until_certain};
-use super::{Filter, KvPut, KvRow, Outcome, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write};
+use super::{Filter, KvPut, KvRow, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write, WriteOutcome};
 use crate::engine::Time;
 
 /// How many connections read at once.
@@ -63,7 +63,7 @@ pub(super) trait Dialect: Send + Sync + Sized + 'static {
         connection: &mut Connected<Self>,
         writes: &[Write],
         in_doubt: bool,
-    ) -> impl Future<Output = Result<Vec<Outcome>, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<WriteOutcome>, sqlx::Error>> + Send;
 
     fn take(
         &self,
@@ -80,7 +80,7 @@ pub(super) trait Dialect: Send + Sync + Sized + 'static {
     fn kv_put(
         connection: &mut Connected<Self>,
         put: &KvPut,
-    ) -> impl Future<Output = Result<Outcome, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<WriteOutcome, sqlx::Error>> + Send;
 
     /// Durably writes an entry of our own that nobody reads.
     fn mark(connection: &mut Connected<Self>, key: &str) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
@@ -136,15 +136,15 @@ impl<D: Dialect> fmt::Debug for ServerStore<D> {
 }
 
 /// The writing connection while one caller uses it. If the caller is cancelled the connection is closed.
-struct Turn<'s, D: Dialect> {
+struct WriterTurn<'s, D: Dialect> {
     slot: MutexGuard<'s, Option<Connected<D>>>,
     connection: Connected<D>,
 }
 
 /// The result of a turn's work; the outer error is a timeout.
-type Answer<T> = Result<Result<T, sqlx::Error>, tokio::time::error::Elapsed>;
+type TimedResult<T> = Result<Result<T, sqlx::Error>, tokio::time::error::Elapsed>;
 
-fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> impl Future<Output = Answer<T>> {
+fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> impl Future<Output = TimedResult<T>> {
     timeout(ANSWER_TIMEOUT, work)
 }
 
@@ -163,7 +163,7 @@ impl<D: Dialect> ServerStore<D> {
     }
 
     /// The writing connection, after all earlier callers; connects if there is none.
-    async fn turn(&self) -> Result<Turn<'_, D>, Failure> {
+    async fn turn(&self) -> Result<WriterTurn<'_, D>, Failure> {
         let Ok(mut slot) = timeout(TURN_TIMEOUT, self.writer.lock()).await else {
             return Err(Failure::Unreachable("too many wait for the connection that writes".to_owned()));
         };
@@ -175,7 +175,7 @@ impl<D: Dialect> ServerStore<D> {
             self.renew_readers();
             connection
         };
-        Ok(Turn { slot, connection })
+        Ok(WriterTurn { slot, connection })
     }
 
     fn renew_readers(&self) {
@@ -183,8 +183,8 @@ impl<D: Dialect> ServerStore<D> {
     }
 
     /// Gives the connection back, if it can still be used.
-    async fn end<T>(&self, turn: Turn<'_, D>, answer: Answer<T>) -> Result<T, Failure> {
-        let Turn { mut slot, mut connection } = turn;
+    async fn end<T>(&self, turn: WriterTurn<'_, D>, answer: TimedResult<T>) -> Result<T, Failure> {
+        let WriterTurn { mut slot, mut connection } = turn;
         let failure = match answer {
             Ok(Ok(done)) => {
                 *slot = Some(connection);
@@ -227,7 +227,7 @@ impl<D: Dialect> ServerStore<D> {
         }
     }
 
-    async fn write_once(&self, writes: &[Write], in_doubt: bool) -> Result<Vec<Outcome>, Failure> {
+    async fn write_once(&self, writes: &[Write], in_doubt: bool) -> Result<Vec<WriteOutcome>, Failure> {
         let mut turn = self.turn().await?;
         let done = in_time(self.dialect.execute(&mut turn.connection, writes, in_doubt)).await;
         self.end(turn, done).await
@@ -253,7 +253,7 @@ impl<D: Dialect> ServerStore<D> {
 }
 
 impl<D: Dialect> Store for ServerStore<D> {
-    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<WriteOutcome>, StoreError>> {
         until_certain(|in_doubt| self.write_once(writes, in_doubt)).boxed()
     }
 
@@ -302,7 +302,7 @@ impl<D: Dialect> Store for ServerStore<D> {
         self.read(move |readers| async move { D::kv_scan(&readers, cat, position, limit).await }).boxed()
     }
 
-    fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>> {
+    fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<WriteOutcome, StoreError>> {
         async move {
             let mut turn = self.turn().await.map_err(Failure::into_error)?;
             let done = in_time(D::kv_put(&mut turn.connection, put)).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use branchwire_protocol::{BranchId, Gid, Op, Status};
 
 use super::ours::is_lease;
-use crate::engine::{Branch, Definition, State, Time};
+use crate::engine::{BranchOp, Definition, State, Time};
 
 /// A change to make durable.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ pub struct Change {
     pub branches: Vec<BranchChange>,
     /// New branches, appended in this order after the existing ones, with the status `prepared`. An existing one (the
     /// same branch id and op) stays as it is.
-    pub appended: Vec<Branch>,
+    pub appended: Vec<BranchOp>,
     /// The new value of `ext_data`; `None` leaves it as it is.
     pub ext_data: Option<String>,
 }
@@ -114,7 +114,7 @@ pub struct BranchChange {
 
 /// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum WriteOutcome {
     /// The row now is as requested.
     Applied,
     /// The row does not have the expected status and owner (for [`Write::Create`]: it exists already). Nothing has

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
-use branchwire_coordinator::engine::{Branch, Defaults, Definition, Time, Timing};
+use branchwire_coordinator::engine::{BranchOp, Defaults, Definition, Time, Timing};
 use bytes::Bytes;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
@@ -146,7 +146,7 @@ pub struct Message {
 
 impl Message {
     fn new(limits: Limits, bug: Option<Bug>) -> Self {
-        let branch = |number: usize| Branch {
+        let branch = |number: usize| BranchOp {
             branch_id: BranchId::new(format!("{number:02}")).expect("two digits"),
             op: Op::Action,
             url: "http://bank-b/in".to_owned(),

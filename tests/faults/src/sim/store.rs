@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use branchwire::protocol::Status;
-use branchwire_coordinator::engine::{Branch, Definition, State, Time};
+use branchwire_coordinator::engine::{BranchOp, Definition, State, Time};
 use branchwire_coordinator::store::{
-    BranchRow, Filter, KvPut, KvRow, Outcome, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write,
+    BranchRow, Filter, KvPut, KvRow, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write, WriteOutcome,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -116,7 +116,7 @@ impl Disk {
     }
 
     /// Carries out the writes. They can be read now; on disk they are with the next [`on_disk`](Self::on_disk), or already.
-    fn commit(&self, writes: &[Write]) -> Vec<Outcome> {
+    fn commit(&self, writes: &[Write]) -> Vec<WriteOutcome> {
         let mut tables = self.tables();
         let outcomes = writes.iter().map(|write| self.execute(&mut tables.rows, write)).collect();
         tables.dirty.extend(writes.iter().map(|write| write.gid().to_owned()));
@@ -144,20 +144,20 @@ impl Disk {
         }
     }
 
-    fn execute(&self, rows: &mut BTreeMap<String, Row>, write: &Write) -> Outcome {
+    fn execute(&self, rows: &mut BTreeMap<String, Row>, write: &Write) -> WriteOutcome {
         match write {
             Write::Create { definition, state, owner } => {
                 if rows.contains_key(definition.gid.as_str()) {
-                    return Outcome::Conflict;
+                    return WriteOutcome::Conflict;
                 }
                 let id = i64::try_from(rows.len()).unwrap_or(0) + 1;
                 let row = self.row_of(id, definition, state, owner);
                 self.fate.note(format_args!("durable: {} {}", row.gid, row.status));
                 rows.insert(row.gid.clone(), row);
-                Outcome::Applied
+                WriteOutcome::Applied
             }
             Write::Change(change) => {
-                let Some(row) = rows.get_mut(change.gid.as_str()) else { return Outcome::Conflict };
+                let Some(row) = rows.get_mut(change.gid.as_str()) else { return WriteOutcome::Conflict };
                 // That a branch is done stays true, also if its transaction has moved on meanwhile.
                 for done in &change.branches {
                     let branch = row
@@ -179,7 +179,7 @@ impl Disk {
                     && row.next_cron_time == due
                     && !self.shared;
                 if !stands && !is_so {
-                    return Outcome::Conflict;
+                    return WriteOutcome::Conflict;
                 }
                 let ended = change.ended.map(Time::as_millis);
                 row.status = change.status.to_string();
@@ -200,14 +200,14 @@ impl Disk {
                     }
                 }
                 self.fate.note(format_args!("durable: {} {} {}", row.gid, row.status, row.next_cron_time));
-                Outcome::Applied
+                WriteOutcome::Applied
             }
             Write::Park { gid, reason } => {
-                let Some(row) = rows.get_mut(gid) else { return Outcome::Conflict };
+                let Some(row) = rows.get_mut(gid) else { return WriteOutcome::Conflict };
                 row.next_cron_time = Time::MAX.as_millis();
                 row.owner.clear();
                 row.result.clone_from(reason);
-                Outcome::Applied
+                WriteOutcome::Applied
             }
         }
     }
@@ -280,7 +280,7 @@ impl Disk {
     }
 }
 
-fn branch_row(branch: &Branch, status: Status, created: Time) -> BranchRow {
+fn branch_row(branch: &BranchOp, status: Status, created: Time) -> BranchRow {
     BranchRow {
         branch_id: branch.branch_id.to_string(),
         op: branch.op.to_string(),
@@ -318,7 +318,7 @@ impl OpenStore {
         Ok(())
     }
 
-    async fn write_all(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+    async fn write_all(&self, writes: &[Write]) -> Result<Vec<WriteOutcome>, StoreError> {
         let (disk, fate) = (&self.disk, &self.disk.fate);
         let call = name_of(writes);
         self.reach(&call).await?;
@@ -340,7 +340,7 @@ impl OpenStore {
         self.life.lives().await;
         let outcomes = disk.commit(writes);
         // A commit that has written nothing waits for nothing.
-        if outcomes.contains(&Outcome::Applied) && !disk.on_disk().await {
+        if outcomes.contains(&WriteOutcome::Applied) && !disk.on_disk().await {
             return Err(unknown());
         }
         if disk.bug == Some(Bug::AcknowledgeBeforeDurable) {
@@ -371,7 +371,7 @@ fn name_of(writes: &[Write]) -> String {
 }
 
 impl Store for OpenStore {
-    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<WriteOutcome>, StoreError>> {
         self.write_all(writes).boxed()
     }
 
@@ -452,7 +452,7 @@ impl Store for OpenStore {
         async { Ok(Vec::new()) }.boxed()
     }
 
-    fn kv_put<'a>(&'a self, _: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>> {
+    fn kv_put<'a>(&'a self, _: &'a KvPut) -> BoxFuture<'a, Result<WriteOutcome, StoreError>> {
         async { Err(StoreError::Unavailable("no topics are simulated".to_owned())) }.boxed()
     }
 

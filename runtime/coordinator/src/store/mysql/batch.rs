@@ -9,7 +9,7 @@ use super::insert;
 use super::script::{Script, wait_ms, whole_seconds};
 use super::transaction::Transaction;
 use crate::engine::Time;
-use crate::store::{BranchChange, Change, Outcome, Write};
+use crate::store::{BranchChange, Change, Write, WriteOutcome};
 
 /// Executes the writes; they are committed when it returns. If they are `in_doubt`, that is if an earlier attempt may
 /// have executed them, a row that already has the new values counts as changed.
@@ -18,7 +18,7 @@ pub(super) async fn execute(
     time_zone_s: i32,
     writes: &[Write],
     in_doubt: bool,
-) -> Result<Vec<Outcome>, sqlx::Error> {
+) -> Result<Vec<WriteOutcome>, sqlx::Error> {
     let done = execute_all_but(&HashSet::new(), connection, time_zone_s, writes, in_doubt).await;
     let Err(sqlx::Error::Database(error)) = &done else { return done };
     if !error.is_unique_violation() {
@@ -41,7 +41,7 @@ async fn execute_all_but(
     time_zone_s: i32,
     writes: &[Write],
     in_doubt: bool,
-) -> Result<Vec<Outcome>, sqlx::Error> {
+) -> Result<Vec<WriteOutcome>, sqlx::Error> {
     let mut transaction = Transaction::begin(connection, time_zone_s);
     insert::insert(&mut transaction, writes, there).await?;
     let mut places = Vec::with_capacity(writes.len());
@@ -63,7 +63,7 @@ async fn execute_all_but(
         Write::Create { definition, .. } => !there.contains(definition.gid.as_str()),
         Write::Change(_) | Write::Park { .. } => changed[place] > 0,
     });
-    Ok(outcomes.map(|applied| if applied { Outcome::Applied } else { Outcome::Conflict }).collect())
+    Ok(outcomes.map(|applied| if applied { WriteOutcome::Applied } else { WriteOutcome::Conflict }).collect())
 }
 
 fn change(script: &mut Script, change: &Change, in_doubt: bool) {

@@ -6,7 +6,7 @@ use sqlx::MySqlConnection;
 
 use super::script::{Script, millis, wait_ms, whole_seconds};
 use super::transaction::{TEXT_BYTES_MAX, Transaction};
-use crate::engine::{Branch, BranchState, Definition, State, Time};
+use crate::engine::{BranchOp, BranchState, Definition, State, Time};
 use crate::store::{Change, Write};
 
 const GLOBAL: &str = "INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, \
@@ -23,7 +23,7 @@ const APPENDED: &str = "INSERT INTO trans_branch_op (gid, branch_id, op, url, da
 type Global<'a> = (&'a Definition, &'a State, &'a str);
 
 /// A branch to create, its state, and its transaction.
-type OfGlobal<'a> = (&'a Definition, &'a Branch, &'a BranchState);
+type OfGlobal<'a> = (&'a Definition, &'a BranchOp, &'a BranchState);
 
 /// Creates the transactions and branches of the writes, except for the gids in `there`.
 pub(super) async fn insert(

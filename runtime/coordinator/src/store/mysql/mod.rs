@@ -22,7 +22,7 @@ use self::connect::Target;
 use super::attempt::Failure;
 use super::look_alike;
 use super::server::{Dialect, ServerStore};
-use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, Sweep, Take, Write};
+use super::{Filter, KvPut, KvRow, OpenError, ResetDue, Row, Store, Sweep, Take, Write, WriteOutcome};
 
 /// MySQL and MariaDB.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl Dialect for MySql {
         connection: &mut MySqlConnection,
         writes: &[Write],
         in_doubt: bool,
-    ) -> Result<Vec<Outcome>, sqlx::Error> {
+    ) -> Result<Vec<WriteOutcome>, sqlx::Error> {
         batch::execute(connection, self.time_zone_s, writes, in_doubt).await
     }
 
@@ -134,7 +134,7 @@ impl Dialect for MySql {
         statements::reset_due(connection, later_than, limit).await
     }
 
-    async fn kv_put(connection: &mut MySqlConnection, put: &KvPut) -> Result<Outcome, sqlx::Error> {
+    async fn kv_put(connection: &mut MySqlConnection, put: &KvPut) -> Result<WriteOutcome, sqlx::Error> {
         statements::kv_put(connection, put).await
     }
 

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use super::script::{Script, millis};
 use super::transaction::{Transaction, run};
-use crate::store::{KvPut, NOT_LEASED, OURS, Outcome, ResetDue, Take};
+use crate::store::{KvPut, NOT_LEASED, OURS, ResetDue, Take, WriteOutcome};
 
 /// A century.
 const SECONDS_MAX: i64 = 100 * 365 * 86_400;
@@ -80,7 +80,7 @@ pub(super) async fn reset_due(
 }
 
 /// Times of the key-value table are only shown, so the database's clock is good enough.
-pub(super) async fn kv_put(connection: &mut MySqlConnection, put: &KvPut) -> Result<Outcome, sqlx::Error> {
+pub(super) async fn kv_put(connection: &mut MySqlConnection, put: &KvPut) -> Result<WriteOutcome, sqlx::Error> {
     let query = match (&put.v, put.version) {
         (Some(v), None) => sqlx::query(
             "INSERT INTO kv (v, version, create_time, update_time, cat, k) \
@@ -105,7 +105,7 @@ pub(super) async fn kv_put(connection: &mut MySqlConnection, put: &KvPut) -> Res
             .bind(version),
     };
     let done = query.execute(connection).await?;
-    Ok(if done.rows_affected() > 0 { Outcome::Applied } else { Outcome::Conflict })
+    Ok(if done.rows_affected() > 0 { WriteOutcome::Applied } else { WriteOutcome::Conflict })
 }
 
 /// Durably writes an entry of our own that nobody reads. (An update that changes nothing would write no log.)

@@ -7,8 +7,8 @@ use std::time::Duration;
 use sqlx::PgConnection;
 
 use super::columns::{GidQuery, Parameters, columns};
-use crate::engine::{Branch, Definition, State, Time};
-use crate::store::{BranchChange, Change, Outcome, Write};
+use crate::engine::{BranchOp, Definition, State, Time};
+use crate::store::{BranchChange, Change, Write, WriteOutcome};
 
 columns! {
     /// The transactions to create.
@@ -220,10 +220,11 @@ pub(super) async fn execute(
     connection: &mut PgConnection,
     writes: &[Write],
     in_doubt: bool,
-) -> Result<Vec<Outcome>, sqlx::Error> {
+) -> Result<Vec<WriteOutcome>, sqlx::Error> {
     let applied = Batch::of(writes).bind(in_doubt).fetch_all(connection).await?;
     let applied: HashSet<&str> = applied.iter().map(String::as_str).collect();
-    let outcome = |write: &Write| if applied.contains(write.gid()) { Outcome::Applied } else { Outcome::Conflict };
+    let outcome =
+        |write: &Write| if applied.contains(write.gid()) { WriteOutcome::Applied } else { WriteOutcome::Conflict };
     Ok(writes.iter().map(outcome).collect())
 }
 
@@ -325,7 +326,7 @@ impl<'a> Batch<'a> {
 }
 
 impl<'a> NewBranches<'a> {
-    fn push(&mut self, gid: &'a str, branch: &'a Branch, status: &'a str, at: Time, finished: Option<Time>) {
+    fn push(&mut self, gid: &'a str, branch: &'a BranchOp, status: &'a str, at: Time, finished: Option<Time>) {
         self.gid.push(gid);
         self.branch_id.push(branch.branch_id.as_str());
         self.op.push(branch.op.as_str());

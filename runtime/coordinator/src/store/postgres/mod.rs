@@ -19,7 +19,7 @@ use self::connect::Target;
 use super::attempt::Failure;
 use super::look_alike;
 use super::server::{Dialect, ServerStore};
-use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, Sweep, Take, Write};
+use super::{Filter, KvPut, KvRow, OpenError, ResetDue, Row, Store, Sweep, Take, Write, WriteOutcome};
 
 /// PostgreSQL.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Dialect for Postgres {
         connection: &mut PgConnection,
         writes: &[Write],
         in_doubt: bool,
-    ) -> Result<Vec<Outcome>, sqlx::Error> {
+    ) -> Result<Vec<WriteOutcome>, sqlx::Error> {
         batch::execute(connection, writes, in_doubt).await
     }
 
@@ -111,7 +111,7 @@ impl Dialect for Postgres {
         statements::reset_due(connection, later_than, limit).await
     }
 
-    async fn kv_put(connection: &mut PgConnection, put: &KvPut) -> Result<Outcome, sqlx::Error> {
+    async fn kv_put(connection: &mut PgConnection, put: &KvPut) -> Result<WriteOutcome, sqlx::Error> {
         statements::kv_put(connection, put).await
     }
 

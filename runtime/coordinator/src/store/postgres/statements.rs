@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::batch::seconds;
-use crate::store::{KvPut, NOT_LEASED, OURS, Outcome, ResetDue, Take};
+use crate::store::{KvPut, NOT_LEASED, OURS, ResetDue, Take, WriteOutcome};
 
 /// Materialized: the planner might execute a subquery twice, and the second time it would lock other rows.
 static TAKE: LazyLock<String> = LazyLock::new(|| {
@@ -54,7 +54,7 @@ pub(super) async fn reset_due(
     Ok(ResetDue { succeed_count: done.rows_affected(), has_remaining })
 }
 
-pub(super) async fn kv_put(connection: &mut PgConnection, put: &KvPut) -> Result<Outcome, sqlx::Error> {
+pub(super) async fn kv_put(connection: &mut PgConnection, put: &KvPut) -> Result<WriteOutcome, sqlx::Error> {
     let query = match (&put.v, put.version) {
         (Some(v), None) => sqlx::query(
             "INSERT INTO kv (cat, k, v, version, create_time, update_time) \
@@ -79,7 +79,7 @@ pub(super) async fn kv_put(connection: &mut PgConnection, put: &KvPut) -> Result
             .bind(version),
     };
     let done = query.execute(connection).await?;
-    Ok(if done.rows_affected() > 0 { Outcome::Applied } else { Outcome::Conflict })
+    Ok(if done.rows_affected() > 0 { WriteOutcome::Applied } else { WriteOutcome::Conflict })
 }
 
 /// Durably writes an entry of our own that nobody reads.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use crate::engine::{Definition, State, Time};
-use crate::store::{Change, Outcome, Write};
+use crate::store::{Change, Write, WriteOutcome};
 
 const CREATE: &str = "INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, \
     update_time, finish_time, options, custom_data, next_cron_interval, next_cron_time, owner, ext_data) \
@@ -30,7 +30,7 @@ const PARK: &str =
     "UPDATE trans_global SET next_cron_time = ?, owner = '', result = ?, update_time = update_time WHERE gid = ?";
 
 /// Executes the writes in their order. Begins the transaction; the caller ends it.
-pub(super) fn execute(connection: &Connection, writes: &[Write]) -> Result<Vec<Outcome>, rusqlite::Error> {
+pub(super) fn execute(connection: &Connection, writes: &[Write]) -> Result<Vec<WriteOutcome>, rusqlite::Error> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let outcomes = writes.iter().map(|write| {
         let rows = match write {
@@ -40,7 +40,7 @@ pub(super) fn execute(connection: &Connection, writes: &[Write]) -> Result<Vec<O
                 connection.prepare_cached(PARK)?.execute(params![Time::MAX.as_millis(), reason, gid])?
             }
         };
-        Ok(if rows > 0 { Outcome::Applied } else { Outcome::Conflict })
+        Ok(if rows > 0 { WriteOutcome::Applied } else { WriteOutcome::Conflict })
     });
     outcomes.collect()
 }

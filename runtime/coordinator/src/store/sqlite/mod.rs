@@ -22,7 +22,9 @@ use sqlx::{ConnectOptions, SqlitePool};
 use self::error::classify;
 use self::writer::{Link, Writer};
 use super::attempt::{Failure, until_certain};
-use super::{Filter, KvPut, KvRow, OpenError, Outcome, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write};
+use super::{
+    Filter, KvPut, KvRow, OpenError, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write, WriteOutcome,
+};
 use crate::engine::Time;
 
 /// How many connections read at once.
@@ -75,7 +77,7 @@ impl SqliteStore {
         self.writer.run(work).await?
     }
 
-    async fn write_once(&self, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
+    async fn write_once(&self, writes: &[Write]) -> Result<Vec<WriteOutcome>, Failure> {
         let writes = writes.to_vec();
         match self.writer.run(move |link| write(link, &writes)).await {
             Ok(done) => done,
@@ -97,7 +99,7 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<WriteOutcome>, StoreError>> {
         until_certain(|_| self.write_once(writes)).boxed()
     }
 
@@ -134,7 +136,7 @@ impl Store for SqliteStore {
         async move { read::kv_scan(&self.readers, cat, position, limit).await.map_err(unavailable) }.boxed()
     }
 
-    fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<Outcome, StoreError>> {
+    fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<WriteOutcome, StoreError>> {
         let put = put.clone();
         self.on_writer(move |connection| statements::kv_put(connection, &put)).boxed()
     }
@@ -175,7 +177,7 @@ impl Store for SqliteStore {
 }
 
 /// Executes the writes in one commit.
-fn write(link: &mut Link, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
+fn write(link: &mut Link, writes: &[Write]) -> Result<Vec<WriteOutcome>, Failure> {
     let connection = link.connection().map_err(Failure::Refused)?;
     let outcomes = match batch::execute(connection, writes) {
         Ok(outcomes) => outcomes,

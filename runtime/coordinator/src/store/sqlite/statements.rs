@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use crate::engine::Time;
-use crate::store::{KvPut, Outcome, ResetDue, Take};
+use crate::store::{KvPut, ResetDue, Take, WriteOutcome};
 
 pub(super) fn take(connection: &Connection, take: &Take) -> Result<Vec<String>, rusqlite::Error> {
     let mut statement = connection.prepare_cached(
@@ -42,7 +42,7 @@ pub(super) fn reset_due(
     Ok(ResetDue { succeed_count: done as u64, has_remaining })
 }
 
-pub(super) fn kv_put(connection: &Connection, put: &KvPut) -> Result<Outcome, rusqlite::Error> {
+pub(super) fn kv_put(connection: &Connection, put: &KvPut) -> Result<WriteOutcome, rusqlite::Error> {
     let at = put.at.as_millis();
     let rows = match (&put.v, put.version) {
         (Some(v), None) => connection.execute(
@@ -57,7 +57,7 @@ pub(super) fn kv_put(connection: &Connection, put: &KvPut) -> Result<Outcome, ru
         (None, version) => connection
             .execute("DELETE FROM kv WHERE cat = ? AND k = ? AND version = ?", params![put.cat, put.k, version])?,
     };
-    Ok(if rows > 0 { Outcome::Applied } else { Outcome::Conflict })
+    Ok(if rows > 0 { WriteOutcome::Applied } else { WriteOutcome::Conflict })
 }
 
 /// Durably writes an entry of our own that nobody reads.
