@@ -105,7 +105,7 @@ async fn a_lost_answer_of_the_stock_reserves_nothing_twice() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), reserved).await.expect("it is called again");
+    tokio::time::timeout(Duration::from_mins(1), reserved).await.expect("it is called again");
     world.services.lose_answers("http://stock", false);
     world.coordinator.ask_now(&gid).await;
     assert_eq!(world.coordinator.wait(&gid).await, Status::Succeed);
