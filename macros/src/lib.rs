@@ -148,6 +148,52 @@ pub fn database(item: TokenStream) -> TokenStream {
 ///   missing, extra, of another role or with another payload does not compile.
 /// - `#[service("/base", openapi)]` adds `openapi()`, the service as an OpenAPI document (feature `openapi`).
 /// - `crate = path` is the path of `branchwire`, if another crate re-exports it.
+///
+/// # Contracts
+/// One crate declares what another hosts; both sides, and everyone who sends, use the same paths and payloads:
+///
+/// ```
+/// # use branchwire::prelude::*;
+/// // In a crate of contracts: `branchwire = { default-features = false }` is enough there.
+/// pub mod contracts {
+///     #[derive(serde::Serialize, serde::Deserialize)]
+///     pub struct Notice {
+///         pub amount: i64,
+///     }
+///
+///     #[branchwire::service("/api/notary", remote)]
+///     pub mod notary {
+///         use branchwire::prelude::*;
+///
+///         /// Writes a transfer down.
+///         #[msg_branch]
+///         pub fn transferred(notice: super::Notice);
+///     }
+/// }
+///
+/// // In the crate that hosts it:
+/// #[derive(Clone, Database)]
+/// pub struct Archive(sqlx::SqlitePool);
+///
+/// #[branchwire::service(implements = contracts::notary)]
+/// pub mod notary {
+///     use super::{contracts::Notice, *};
+///
+///     #[msg_branch]
+///     pub async fn transferred(tx: &mut Tx<Archive>, notice: Notice) -> Result<(), Retry> {
+///         sqlx::query("INSERT INTO notice VALUES (?)").bind(notice.amount).execute(&mut *tx).await?;
+///         Ok(())
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // In a crate that sends to it:
+/// let call = contracts::notary::at("http://notary:8080")?.transferred(&contracts::Notice { amount: 30 });
+/// assert_eq!(notary::ROUTES[0].path, "/api/notary/transferred");
+/// # let _: axum::Router<Archive> = notary::router();
+/// # Ok(())
+/// # }
+/// ```
 #[proc_macro_attribute]
 pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute::service(options.into(), &item.into()).into()

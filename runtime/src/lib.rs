@@ -45,18 +45,33 @@
 //!
 //! # Where to find what
 //! - [`msg`]: the two-phase message, with or without a local transaction; what its outcomes mean.
-//! - [`service`], [`msg_branch`], [`query_prepared`]: the attributes. [`guide`]: code that does not compile, and the
-//!   right code.
-//! - [`barrier`]: exactly once, and the set-up at a service's start.
-//! - [`Tx`], [`Database`], [`Retry`], [`BranchError`], [`BranchContext`]: the types in a branch's signature.
+//! - [`service`], [`msg_branch`], [`query_prepared`]: the attributes; contracts that one crate declares and another hosts.
+//! - [`guide`]: payloads, and requests that are sent twice. [`compile_errors`]: what does not compile, and what to write.
+//! - [`barrier`]: exactly once, and what a service calls at its start.
+//! - [`Tx`], [`Database`], [`Retry`], [`BranchError`], [`BranchContext`]: what a branch works with. [`bounds`]: the traits
+//!   that stand in the compiler's messages.
+#![cfg_attr(feature = "auth", doc = "- [`auth`]: calls that are signed, and the layer that checks it.")]
+#![cfg_attr(
+    not(feature = "auth"),
+    doc = "- `auth` (feature `auth`): calls that are signed, and the layer that checks it."
+)]
+#![cfg_attr(feature = "openapi", doc = "- [`openapi`](mod@openapi): services described by OpenAPI.")]
+#![cfg_attr(not(feature = "openapi"), doc = "- `openapi` (feature `openapi`): services described by OpenAPI.")]
 //! - [`client`]: the coordinator's HTTP API. [`protocol`]: its words.
 //! - [`wiring`]: a diagram and a table of services.
+//! - The crate `branchwire-coordinator` has the coordinator, as the program `branchwire` and as a library; with its
+//!   feature `testing` it has a coordinator for tests, in the test's own process.
+//!
+//! # Versions
+//! [`axum`](mod@axum) 0.8 and [`sqlx`](mod@sqlx) 0.9 are part of this API: a router, an extractor or a pool of another version is
+//! another type. `branchwire::axum` and `branchwire::sqlx` are the right ones.
 //!
 //! # Features
 //! `sqlite` (default), `postgres`, `mysql`: the databases that a barrier can live in. `tls`: https addresses of
-//! coordinators, and TLS for sqlx's connections. `auth`: signed calls, and a layer that refuses others. `openapi`:
-//! services described by OpenAPI. `unstable-simulation`: the algorithms for simulated databases; it changes without
-//! notice.
+//! coordinators, and TLS for sqlx's connections. `auth`: calls are signed, and only signed ones run. `openapi`: services
+//! described by OpenAPI. `service`: what hosts and sends; each database brings it along, and without it a crate of
+//! contracts compiles without axum, reqwest and sqlx. `unstable-simulation`: the algorithms for simulated databases; it
+//! changes without notice.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Some items are public only for a simulator.
@@ -78,6 +93,9 @@ mod call;
 pub mod client;
 #[cfg(feature = "service")]
 mod database;
+pub mod compile_errors {
+    #![doc = include_str!("../docs/compile_errors.md")]
+}
 pub mod guide {
     #![doc = include_str!("../docs/guide.md")]
 }
@@ -92,26 +110,41 @@ mod pattern;
 mod serve;
 pub mod wiring;
 
-pub use branch::{
-    Address, Branch, MsgAddress, MsgBranch, PAYLOAD_BYTES_MAX, Payload, PayloadError, QueryPrepared, Role, Route,
-    SendPayload, at,
-};
+pub use branch::{Branch, MsgAddress, MsgBranch, PAYLOAD_BYTES_MAX, PayloadError, QueryPrepared, Role, Route, at};
 pub use branchwire_macros::{Database, msg_branch, query_prepared, service};
 pub use branchwire_protocol as protocol;
 pub use branchwire_protocol::{Gid, InvalidUrl, ServiceUrl};
 #[cfg(feature = "service")]
 pub use client::Client;
 #[cfg(feature = "service")]
-pub use database::{CommitError, Database, DatabasePool, EndedEarly, Fault, Holds, Isolation, Tx};
-pub use outcome::{BranchError, Decides, MustSucceed, OrRefuse, OrRetry, Prepared, Reply, Retry};
+pub use database::{CommitError, Database, EndedEarly, Fault, Isolation, Tx};
+pub use outcome::{BranchError, OrRefuse, OrRetry, Prepared, Reply, Retry};
+#[cfg(feature = "service")]
+pub use pattern::NotStarted;
 #[cfg(feature = "service")]
 pub use pattern::msg;
 #[cfg(feature = "service")]
 pub use pattern::msg::{Done, NotDone};
 #[cfg(feature = "service")]
-pub use pattern::{BusinessError, NotStarted};
-#[cfg(feature = "service")]
-pub use serve::{BranchContext, BranchRouter, Extracts, ExtractsAll, Hosted};
+pub use serve::{BranchContext, BranchRouter};
+
+// Generated code names them here.
+#[doc(hidden)]
+pub use bounds::*;
+
+/// The traits that stand in the compiler's messages: bounds of what is in this crate. A program rarely names them, and
+/// its types meet them by a derive or by their form.
+pub mod bounds {
+    pub use crate::branch::{Address, Payload, SendPayload};
+    #[cfg(feature = "service")]
+    pub use crate::database::{DatabasePool, Holds};
+    pub use crate::outcome::{Decides, MustSucceed};
+    #[cfg(feature = "service")]
+    pub use crate::pattern::BusinessError;
+    #[cfg(feature = "service")]
+    pub use crate::serve::{Extracts, ExtractsAll, Hosted};
+}
+
 /// The axum of this crate's routes and extractors, and the sqlx of its pools: a service uses these very versions.
 #[cfg(feature = "service")]
 pub use {axum, sqlx};

@@ -3,6 +3,36 @@
 //! `#[service("/base", openapi)]` adds a function `openapi()` to the service. Then each payload needs a schema, by
 //! `#[derive(utoipa::ToSchema)]`. Documents of several services become one by [`OpenApi::merge`].
 //!
+//! ```
+//! use branchwire::prelude::*;
+//!
+//! #[derive(Clone, Database)]
+//! pub struct BankB(sqlx::SqlitePool);
+//!
+//! #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+//! pub struct TransferIn {
+//!     amount: i64,
+//! }
+//!
+//! #[branchwire::service("/api/bank-b", openapi)]
+//! pub mod bank_b {
+//!     use super::*;
+//!
+//!     /// Credits an account.
+//!     #[msg_branch]
+//!     pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
+//! #       let _ = (tx, req.amount);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # fn main() {
+//! // For people, beside the branches: `axum::Json(bank_b::openapi())` is a handler's answer.
+//! let document = bank_b::openapi();
+//! assert!(document.paths.paths.contains_key("/api/bank-b/trans-in"));
+//! # }
+//! ```
+//!
 //! A payload without a schema does not compile: `` `TransferIn` has no schema, and its service asks for OpenAPI ``.
 //!
 //! ```compile_fail,E0277

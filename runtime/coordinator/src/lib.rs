@@ -1,18 +1,24 @@
-//! A coordinator of distributed transactions that speaks DTM's protocol.
+//! A coordinator of distributed transactions: it takes messages from services, keeps them on disk, and calls their branches
+//! until all are applied. It speaks DTM's protocol.
 //!
-//! A log-first state machine: a decision is durable before anything follows from it, and nothing durable is forgotten.
-//!
-//! | module | job |
+//! | you want to | look at |
 //! |---|---|
-//! | `engine` | the state machine of a transaction, pure |
-//! | `store` | the rows, and the commit that many writes share |
-//! | `transport` | calls to branches |
-//! | [`cli`] | the program `branchwire` |
-//! | `testing` | a coordinator for tests of a service (feature `testing`) |
+//! | run it | the program `branchwire`; [`docs::operations`] says on which store and with which settings |
+#![cfg_attr(
+    feature = "testing",
+    doc = "| test a service of yours | [`testing`]: a coordinator in the test's own process, with a clock that the test moves |"
+)]
+#![cfg_attr(
+    not(feature = "testing"),
+    doc = "| test a service of yours | `testing` (feature `testing`): a coordinator in the test's own process, with a clock that the test moves |"
+)]
+//! | have it in a program of yours | [`Coordinator::builder`]; [`cli::run`] is the whole program as a function |
+//! | know how it differs from a DTM server | [`docs::differences`] |
+//! | know what was tried to break it, and how fast it is | [`docs::faults_simulation`], [`docs::faults_processes`], [`docs::boundaries`], [`docs::speed`] |
 //!
-//! How to run it: [`docs::operations`]. Where it differs from a DTM server, and why: [`docs::differences`].
-//!
-//! As a library: [`Coordinator::builder`].
+//! Inside it is a log-first state machine: a decision is durable before anything follows from it, and nothing durable is
+//! forgotten. `engine` is the state machine, pure; `store` has the rows, and the commit that many writes share; `transport`
+//! makes the calls.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Without the feature the modules that it opens are private; their items stay as they are.

@@ -51,7 +51,7 @@ pub trait Database: Clone + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "the router's state `{Self}` does not hold the database `{D}`",
     label = "a branch needs `{D}` from the state",
-    note = "give the state a field of that type and `#[derive(axum::extract::FromRef)]`, or use the database itself as the state"
+    note = "give the state a field of that type and `#[derive(axum::extract::FromRef)]`, of axum 0.8, or use the database itself as the state"
 )]
 pub trait Holds<D>: Clone + Send + Sync + 'static {
     /// The database, from the state.
@@ -71,6 +71,7 @@ impl<S: Clone + Send + Sync + 'static, D: FromRef<S>> Holds<D> for S {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an sqlx pool that Branchwire can use",
     label = "not `SqlitePool`, `PgPool` or `MySqlPool`",
+    note = "a pool of sqlx 0.9, which is `branchwire::sqlx`: that of another version is another type",
     note = "`PgPool` and `MySqlPool` need the features `postgres` and `mysql` of `branchwire`"
 )]
 pub trait DatabasePool {

@@ -300,6 +300,53 @@ impl Msg {
     /// [`Done::Repeated`], [`NotDone::GivenUp`] or [`NotDone::InProgress`]. The barrier row decides that, or else the
     /// coordinator's status.
     ///
+    /// ```
+    /// # use branchwire::prelude::*;
+    /// # #[derive(Clone, Database)] pub struct BankA(sqlx::SqlitePool);
+    /// # #[derive(Clone, Database)] pub struct BankB(sqlx::SqlitePool);
+    /// # #[derive(serde::Serialize, serde::Deserialize)] pub struct TransferIn { pub amount: i64 }
+    /// # #[branchwire::service("/api/bank-b")] pub mod bank_b { use super::*;
+    /// #     #[msg_branch] pub async fn trans_in(_: &mut Tx<BankB>, _: TransferIn) -> Result<(), Retry> { Ok(()) } }
+    /// # #[branchwire::service("/api/bank-a")] pub mod bank_a { use super::*;
+    /// #     #[query_prepared] pub fn transfer_prepared(db: BankA); }
+    /// #[derive(Debug, thiserror::Error)]
+    /// enum DebitError {
+    ///     #[error("not enough money")]
+    ///     NotEnoughMoney,
+    ///     #[error("the database failed")]
+    ///     Database(#[from] sqlx::Error),
+    /// }
+    ///
+    /// async fn debit(tx: &mut Tx<BankA>, amount: i64) -> Result<(), DebitError> {
+    ///     let debit = sqlx::query("UPDATE account SET balance = balance - $1 WHERE balance >= $1");
+    ///     let done = debit.bind(amount).execute(&mut *tx).await?;
+    ///     if done.rows_affected() == 1 { Ok(()) } else { Err(DebitError::NotEnoughMoney) }
+    /// }
+    ///
+    /// async fn transfer(client: &Client, db: &BankA, bank_a: &bank_a::Remote, bank_b: &bank_b::Remote) -> http::StatusCode {
+    ///     let message = client.msg(bank_b.trans_in(&TransferIn { amount: 30 }));
+    ///     let done = message.do_and_submit(bank_a.transfer_prepared(), db, async |tx| debit(tx, 30).await).await;
+    ///     match done {
+    ///         // Committed here; the branch will be applied.
+    ///         Ok(Done::Submitted { .. } | Done::Committed { .. } | Done::Repeated { .. }) => http::StatusCode::OK,
+    ///         // Not known yet: the coordinator finds out, and `client.outcome(&gid)` waits for it.
+    ///         Ok(Done::Unknown { .. }) => http::StatusCode::ACCEPTED,
+    ///         // Committed, and a person has to look.
+    ///         Ok(Done::Stopped { .. } | Done::EndedEarly { .. }) => http::StatusCode::INTERNAL_SERVER_ERROR,
+    ///         // The business said no.
+    ///         Err(NotDone::RolledBack(DebitError::NotEnoughMoney)) => http::StatusCode::CONFLICT,
+    ///         // Nothing has happened; the caller may try again.
+    ///         Err(_) => http::StatusCode::SERVICE_UNAVAILABLE,
+    ///     }
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// `business` is an async closure, `async |tx| ..`. **Not** `|tx| async move { .. }`: such a closure lends `tx` to its future
+    /// for too short a time, and rustc reports that in several errors (``implementation of `AsyncFnOnce` is not general
+    /// enough``, ``lifetime may not live long enough``), none of which names the remedy. If rustc cannot infer the error's
+    /// type (`type annotations needed`), call a function that has one, or end with `Ok::<_, DebitError>(value)`.
+    ///
     /// # Errors
     /// [`NotDone`]: this call has changed nothing.
     pub async fn do_and_submit<D, T, E, F>(

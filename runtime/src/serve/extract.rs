@@ -10,7 +10,7 @@ use crate::branch::Probe;
 /// Any axum extractor that does not read the body can be used; it is placed between the transaction and the payload.
 #[diagnostic::on_unimplemented(
     message = "`{X}` is not an extractor that a branch can take with the state `{Self}`",
-    label = "between its transaction and its payload a branch takes extractors only (axum's `FromRequestParts`)"
+    label = "between its transaction and its payload a branch takes extractors only (`FromRequestParts` of axum 0.8)"
 )]
 pub trait Extracts<X>: Sync {
     #[doc(hidden)]
@@ -27,7 +27,7 @@ impl<S: Sync, X: FromRequestParts<S> + Send + 'static> Extracts<X> for S {
 /// A router's state with which all extractors of a branch can be used: [`Extracts`] for each in the tuple `X`.
 #[diagnostic::on_unimplemented(
     message = "not every extractor of the branch, `{X}`, can be used with the state `{Self}`",
-    label = "between its transaction and its payload a branch takes extractors only (axum's `FromRequestParts`)"
+    label = "between its transaction and its payload a branch takes extractors only (`FromRequestParts` of axum 0.8)"
 )]
 pub trait ExtractsAll<X>: Sync {
     #[doc(hidden)]
