@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_no_payload_is_asked_by_get_and_a_branch_from_elsewhere_has_its_own_path() {
+    fn a_branch_without_payload_is_called_by_get_and_a_branch_from_elsewhere_has_its_own_path() {
         let document = serde_json::to_value(bank::openapi()).unwrap();
         assert!(document["paths"]["/api/bank/wake"]["get"]["requestBody"].is_null());
         let asked = &document["paths"]["/api/bank/transfer-prepared"]["get"];

@@ -74,7 +74,7 @@ async fn the_errors_of_a_database_do_not_show() {
 }
 
 #[tokio::test]
-async fn what_no_coordinator_sends_is_answered_without_repeating_it() {
+async fn the_reply_to_an_invalid_call_does_not_contain_its_text() {
     let service = Service::new(&bank().await, |_, _| Box::pin(async { panic!("no such call reaches the business") }));
     let long = "x".repeat(129);
     for query in [
@@ -113,7 +113,7 @@ async fn a_payload_that_does_not_parse_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_payload_that_is_too_long_or_breaks_off_is_told_apart() {
+async fn a_too_long_payload_and_a_truncated_one_get_different_replies() {
     let service = Service::new(&bank().await, |_, _| Box::pin(async { panic!("no such call reaches the business") }));
     let long =
         Request::post(format!("/branch?{}", branch_query())).body(Body::from("FAILURE".repeat(1 << 20))).unwrap();

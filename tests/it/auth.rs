@@ -194,7 +194,7 @@ async fn a_coordinator_with_the_key_is_let_through_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_one_service_got_is_not_taken_by_another_that_knows_its_name() {
+async fn a_call_to_one_service_is_refused_by_another_that_knows_its_own_name() {
     let target = Target::start(Verify::calls(keys("a"))).await;
     let coordinator = start(Coordinator::builder().sign_calls(keys("a"))).await;
     assert!(finished(&coordinator.client, &Gid::random(), target.branch()).await);

@@ -410,7 +410,7 @@ fn whole_subtrees_count_and_so_do_the_items_of_a_module_itself() {
 }
 
 #[test]
-fn a_circle_of_three_is_told_once_with_its_imports() {
+fn a_circle_of_three_is_reported_once_with_its_imports() {
     let three = Crate::of(&[
         ("", "mod a; mod b; mod c;"),
         ("a", "use crate::b::B; pub struct A(B);"),

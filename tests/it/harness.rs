@@ -41,7 +41,7 @@ async fn two_mysql_databases_are_not_one() {
 
 /// What users' tests have: two empty databases in one line, gone afterwards.
 #[tokio::test]
-async fn two_databases_of_a_users_test_are_not_one_and_go_away_with_it() {
+async fn two_databases_of_a_users_test_are_separate_and_removed_with_it() {
     use branchwire_coordinator::testing::TestDatabase;
 
     let create = "CREATE TABLE t (a INTEGER)";

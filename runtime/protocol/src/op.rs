@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_no_word_is_an_op_that_undoes_nothing() {
+    fn an_op_with_another_name_undoes_nothing() {
         for name in ["buy@2", "Action", "a workflow", "\u{4e0b}\u{5355}", &"n".repeat(45)] {
             let op: Op = name.parse().unwrap();
             assert!(matches!(&op, Op::Named(same) if same.as_str() == name));
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_barrier_table_cannot_tell_apart_or_hold_is_no_op() {
+    fn a_name_that_the_barrier_table_cannot_hold_or_distinguish_is_not_an_op() {
         for text in ["", " ", " action", "action ", "a\nb", "a\0", &"n".repeat(46)] {
             assert_eq!(text.parse::<Op>(), Err(InvalidOp), "{text:?}");
         }

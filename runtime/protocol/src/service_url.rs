@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_of_a_service_is_refused() {
+    fn an_invalid_address_of_a_service_is_refused() {
         for bad in [
             "",
             "bank-b",

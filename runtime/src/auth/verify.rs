@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_accepted_for_as_long_as_is_said_and_not_from_the_future() {
+    fn a_message_is_accepted_up_to_the_age_limit_and_not_from_the_future() {
         let call = Call::new();
         let value = call.signed_as_message();
         let verify = Verify::messages(keys()).clock_skew_s(10);
@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topics_subscribers_are_called_only_where_that_was_asked_for() {
+    fn a_topics_subscribers_accept_calls_only_with_or_topics() {
         let mut transaction = Transaction {
             gid: "g-1".to_owned(),
             trans_type: "msg".to_owned(),
@@ -494,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_comes_twice_is_none() {
+    fn a_duplicate_header_is_refused() {
         let value = HeaderValue::from_str(&Call::new().signed(&keys())).unwrap();
         let mut headers = HeaderMap::new();
         headers.append(CALL_HEADER, value.clone());

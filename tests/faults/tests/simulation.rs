@@ -26,7 +26,7 @@ fn everything_ends_well_in_every_seed_and_every_kind_of_fault_happens() {
 }
 
 #[test]
-fn a_seed_does_again_what_it_did() {
+fn a_seed_repeats_its_run_exactly() {
     let mut digests = Vec::new();
     for seed in 0..20 {
         let Report { digest, events, trace, .. } = run(seed, None, true);

@@ -66,7 +66,7 @@ async fn every_name_of_the_corpus_is_answered() {
 }
 
 #[tokio::test]
-async fn a_query_that_is_none_is_answered() {
+async fn an_invalid_query_gets_a_fixed_reply() {
     let (bank, service) = bank_and_service().await;
     let good = "gid=g&trans_type=msg&branch_id=01&op=action";
     for query in [

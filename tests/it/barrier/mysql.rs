@@ -187,7 +187,7 @@ async fn a_deadlock_swallowed_in_a_procedure_leaves_no_half() {
 }
 
 #[tokio::test]
-async fn a_gid_that_only_looks_equal_is_an_error_and_no_repeat() {
+async fn a_gid_that_compares_as_equal_is_an_error_and_not_a_repeat() {
     let Some(server) = server::own_mysql().await else { return };
     let bank = Bank::<MySql>::on(TestDatabase::on(&server).await, 10).await;
     // As DTM creates it.

@@ -91,7 +91,7 @@ async fn a_sweeper_removes_old_rows_and_ends_after_its_bite<DB: BankDriver + Old
 }
 
 #[tokio::test]
-async fn a_row_that_is_locked_holds_up_the_rows_near_it_only() {
+async fn a_locked_row_delays_only_the_rows_near_it() {
     let Some(bank) = Bank::<Postgres>::open().await else { return };
     Postgres::add_rows(bank.pool(), 1_000, SWEEP_AGE_MIN + HOUR).await;
     let mut holder = PgConnection::connect(bank.url()).await.unwrap();

@@ -59,7 +59,7 @@ async fn a_message_takes_two_commits_before_its_branches_are_called_and_one_afte
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_goes_on_after_a_restart() {
+async fn acknowledged_messages_go_on_after_a_restart() {
     let mut databases = vec![TestDatabase::sqlite()];
     databases.extend(TestDatabase::postgres().await);
     databases.extend(TestDatabase::mysql().await);
@@ -116,7 +116,7 @@ async fn a_stop_waits_for_the_call_under_way_and_the_next_start_goes_on_behind_i
 }
 
 #[tokio::test]
-async fn a_row_that_makes_no_sense_is_parked_and_shown_and_comes_back_when_asked_for() {
+async fn a_corrupt_row_is_parked_and_shown_and_comes_back_on_request() {
     let database = TestDatabase::sqlite();
     let gid = gid();
     let coordinator = Running::on(database.url()).await;

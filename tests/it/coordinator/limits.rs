@@ -31,7 +31,7 @@ async fn past_its_bound_a_coordinator_answers_503_and_records_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_stored_or_called_is_refused_before_anything_is_recorded() {
+async fn requests_that_cannot_be_stored_or_called_are_refused_before_anything_is_recorded() {
     let database = TestDatabase::sqlite();
     let coordinator = Running::on(database.url()).await;
     let long = "x".repeat(1_100);
@@ -100,7 +100,7 @@ async fn a_body_that_is_too_large_is_refused_in_the_protocols_form() {
 }
 
 #[tokio::test]
-async fn what_has_ended_is_removed_after_its_time_and_nothing_else() {
+async fn only_transactions_that_ended_long_enough_ago_are_removed() {
     let mut databases = vec![TestDatabase::sqlite()];
     databases.extend(TestDatabase::postgres().await);
     databases.extend(TestDatabase::mysql().await);
@@ -119,7 +119,7 @@ async fn what_has_ended_is_removed_after_its_time_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn past_its_size_a_sqlite_store_refuses_what_is_new_and_loses_nothing() {
+async fn a_sqlite_store_at_its_size_limit_refuses_new_messages_and_loses_nothing() {
     let database = TestDatabase::sqlite();
     let host = Host::start().await;
     let builder = |bytes_max| {

@@ -61,7 +61,7 @@ async fn submit_all(coordinator: &Running, action: &str, count: usize) -> Vec<St
 }
 
 #[tokio::test]
-async fn after_an_outage_many_are_taken_up_at_once_and_a_host_that_hangs_holds_up_only_its_own() {
+async fn after_an_outage_many_messages_run_at_once_and_a_hanging_host_delays_only_its_own() {
     // Both hosts are down at first: their answer is no answer.
     let (up, is_up) = watch::channel(false);
     let (released, is_released) = watch::channel(false);

@@ -73,7 +73,7 @@ async fn a_reader_of_standard_output_that_goes_away_does_not_end_it() {
 }
 
 #[test]
-fn an_error_that_nobody_reads_is_no_panic() {
+fn an_error_that_nobody_reads_does_not_panic() {
     let directory = tempfile::tempdir().unwrap();
     let mut child = program(&directory).args(["--listen=127.0.0.1:0", "--store=nowhere"]).spawn().unwrap();
     drop((child.stdout.take(), child.stderr.take()));
@@ -102,7 +102,7 @@ async fn empty_variables_count_as_not_set_and_a_line_end_is_no_part_of_a_value()
 }
 
 #[test]
-fn a_log_filter_that_is_none_is_an_error() {
+fn an_invalid_log_filter_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     for filter in ["inof", "warning", "branchwire=inof"] {
         let (code, said) = ends(program(&directory).args(["--listen=127.0.0.1:0", "--log", filter]));
@@ -187,7 +187,7 @@ fn parameters_of_a_file_are_heeded_or_refused() {
 }
 
 #[test]
-fn what_goes_to_a_file_has_no_colours() {
+fn output_to_a_file_has_no_colours() {
     let directory = tempfile::tempdir().unwrap();
     let (code, said) =
         ends(program(&directory).args(["--listen=127.0.0.1:0", "--log=trace", "--store=postgres://127.0.0.1:1/d"]));

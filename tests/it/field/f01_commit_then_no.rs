@@ -43,7 +43,7 @@ async fn business(tx: &mut Tx<Bank<MySql>>, end: End) -> Result<(), BranchError>
 }
 
 #[tokio::test]
-async fn f01_a_branch_that_commits_by_itself_is_never_told_as_applied_or_refused() {
+async fn f01_a_branch_that_commits_by_itself_is_never_reported_as_applied_or_refused() {
     for procedure in [TAKE, TAKE_AND_FAIL, TAKE_AND_BEGIN] {
         for end in [End::WorksOn, End::Refuses, End::GivesUp] {
             let Some(bank) = bank(procedure).await else { return };

@@ -83,7 +83,7 @@ async fn a_search_path_in_the_address_holds_through_a_pooler_that_drops_it() {
 }
 
 #[tokio::test]
-async fn a_pool_of_transactions_is_refused_and_says_what_to_do() {
+async fn a_pooler_in_transaction_mode_is_refused_with_advice() {
     let Some(pooled) = pooled("transaction", "extra_float_digits,options").await else { return };
     let refused = open(&pooled.address).await.err().expect("it is refused");
     assert!(refused.contains("pool_mode=transaction") && refused.contains("pool_mode=session"), "{refused}");

@@ -19,7 +19,7 @@ const HANGING: usize = 100;
 const LIMITS: CallLimits = CallLimits { in_all: 64, per_host: 8 };
 
 #[tokio::test]
-async fn a_path_that_hangs_holds_up_neither_another_path_nor_the_intervals() {
+async fn a_hanging_path_delays_neither_another_path_nor_the_intervals() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let host = format!("http://{}", listener.local_addr().expect("its address"));
     let slow = post(async || pending::<()>().await);

@@ -53,7 +53,7 @@ async fn a_redirect_that_keeps_the_request_is_followed() {
 }
 
 #[tokio::test]
-async fn another_redirect_or_one_to_a_forbidden_address_is_no_answer_and_waits_longer_each_time() {
+async fn another_redirect_or_one_to_a_forbidden_address_is_unknown_and_waits_longer_each_time() {
     let database = TestDatabase::sqlite();
     let builder = Coordinator::builder().store(database.url()).networks("127.0.0.1".parse().expect("networks"));
     let coordinator = Running::start(builder).await;

@@ -49,7 +49,7 @@ impl<DB: BankDriver> Shop<DB> {
     }
 }
 
-async fn a_repetition_is_told_what_is_true<DB: BankDriver>() {
+async fn a_repetition_gets_the_true_outcome<DB: BankDriver>() {
     let Some(shop) = Shop::<DB>::open().await else { return };
     let client: Client = shop.coordinator.client();
 
@@ -90,7 +90,7 @@ async fn a_repetition_is_told_what_is_true<DB: BankDriver>() {
 }
 
 /// The second call waits for the first one, by the lock on the barrier row, and then says what became of that.
-async fn a_repetition_waits_for_the_call_that_is_at_work<DB: BankDriver>() {
+async fn a_repetition_waits_for_the_running_call<DB: BankDriver>() {
     let Some(shop) = Shop::<DB>::open().await else { return };
     for commits in [true, false] {
         let gid = Gid::random();
@@ -122,7 +122,7 @@ async fn a_repetition_waits_for_the_call_that_is_at_work<DB: BankDriver>() {
 }
 
 /// Where the database does not wait so long, the call says that another one is at work.
-async fn a_repetition_that_cannot_wait_is_told_who_is_at_work<DB: BankDriver>(impatient: &'static str) {
+async fn a_repetition_that_cannot_wait_gets_in_progress<DB: BankDriver>(impatient: &'static str) {
     let Some(shop) = Shop::<DB>::open().await else { return };
     let bank = shop.bank.another_pool(1).await;
     DB::execute_outside(branchwire::Database::pool(&bank), impatient).await.unwrap();
@@ -147,41 +147,41 @@ async fn a_repetition_that_cannot_wait_is_told_who_is_at_work<DB: BankDriver>(im
 }
 
 #[tokio::test]
-async fn a_repetition_is_told_what_is_true_on_sqlite() {
-    a_repetition_is_told_what_is_true::<Sqlite>().await;
+async fn a_repetition_gets_the_true_outcome_on_sqlite() {
+    a_repetition_gets_the_true_outcome::<Sqlite>().await;
 }
 
 #[tokio::test]
-async fn a_repetition_is_told_what_is_true_on_postgresql() {
-    a_repetition_is_told_what_is_true::<Postgres>().await;
+async fn a_repetition_gets_the_true_outcome_on_postgresql() {
+    a_repetition_gets_the_true_outcome::<Postgres>().await;
 }
 
 #[tokio::test]
-async fn a_repetition_is_told_what_is_true_on_mysql() {
-    a_repetition_is_told_what_is_true::<MySql>().await;
+async fn a_repetition_gets_the_true_outcome_on_mysql() {
+    a_repetition_gets_the_true_outcome::<MySql>().await;
 }
 
 #[tokio::test]
-async fn a_repetition_waits_for_the_call_that_is_at_work_on_sqlite() {
-    a_repetition_waits_for_the_call_that_is_at_work::<Sqlite>().await;
+async fn a_repetition_waits_for_the_running_call_on_sqlite() {
+    a_repetition_waits_for_the_running_call::<Sqlite>().await;
 }
 
 #[tokio::test]
-async fn a_repetition_waits_for_the_call_that_is_at_work_on_postgresql() {
-    a_repetition_waits_for_the_call_that_is_at_work::<Postgres>().await;
+async fn a_repetition_waits_for_the_running_call_on_postgresql() {
+    a_repetition_waits_for_the_running_call::<Postgres>().await;
 }
 
 #[tokio::test]
-async fn a_repetition_waits_for_the_call_that_is_at_work_on_mysql() {
-    a_repetition_waits_for_the_call_that_is_at_work::<MySql>().await;
+async fn a_repetition_waits_for_the_running_call_on_mysql() {
+    a_repetition_waits_for_the_running_call::<MySql>().await;
 }
 
 #[tokio::test]
-async fn a_repetition_that_cannot_wait_is_told_who_is_at_work_on_postgresql() {
-    a_repetition_that_cannot_wait_is_told_who_is_at_work::<Postgres>("SET lock_timeout = 100").await;
+async fn a_repetition_that_cannot_wait_gets_in_progress_on_postgresql() {
+    a_repetition_that_cannot_wait_gets_in_progress::<Postgres>("SET lock_timeout = 100").await;
 }
 
 #[tokio::test]
-async fn a_repetition_that_cannot_wait_is_told_who_is_at_work_on_mysql() {
-    a_repetition_that_cannot_wait_is_told_who_is_at_work::<MySql>("SET SESSION innodb_lock_wait_timeout = 1").await;
+async fn a_repetition_that_cannot_wait_gets_in_progress_on_mysql() {
+    a_repetition_that_cannot_wait_gets_in_progress::<MySql>("SET SESSION innodb_lock_wait_timeout = 1").await;
 }

@@ -26,7 +26,7 @@ const DTM: &str = "
     ) DEFAULT CHARSET utf8mb4 COLLATE utf8mb4_general_ci";
 
 #[tokio::test]
-async fn a_gid_that_only_looks_like_another_is_an_error_and_no_repeat() {
+async fn another_gid_that_compares_as_equal_is_an_error_and_not_a_repeat() {
     let Some(database) = TestDatabase::mysql().await else { return };
     let mut connection = MySqlConnection::connect(database.url()).await.expect("a connection");
     sqlx::raw_sql(DTM).execute(&mut connection).await.expect("a DTM server's table");

@@ -77,7 +77,7 @@ async fn what_waits_can_be_made_due_and_what_is_held_or_has_ended_not(fixture: F
     assert_eq!(due, expected);
 }
 
-async fn what_has_ended_is_removed_in_bites_with_its_branches(fixture: Fixture) {
+async fn ended_transactions_are_removed_in_batches_with_their_branches(fixture: Fixture) {
     let gids: Vec<_> = (0..6).map(|_| gid()).collect();
     for gid in &gids {
         fixture.write(submitted(&message(gid, 2), US, LONG)).await;
@@ -139,6 +139,6 @@ async fn an_entry_is_changed_only_from_the_version_it_had(fixture: Fixture) {
 on_each_store! {
     transactions_are_listed_newest_first_by_what_is_asked_for,
     what_waits_can_be_made_due_and_what_is_held_or_has_ended_not,
-    what_has_ended_is_removed_in_bites_with_its_branches,
+    ended_transactions_are_removed_in_batches_with_their_branches,
     an_entry_is_changed_only_from_the_version_it_had,
 }

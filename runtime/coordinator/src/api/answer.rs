@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_carried_out_is_told_apart_from_what_is_not() {
+    fn an_unknown_outcome_and_a_certain_failure_get_different_statuses() {
         let status = |error: StoreError| {
             let asked = Refused::from(RequestError::Store(error.clone())).status;
             assert_eq!(asked, Refused::from(RequestError::Journal(JournalError::Store(error.clone()))).status);

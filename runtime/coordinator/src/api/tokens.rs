@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused() {
+    fn an_invalid_token_is_refused() {
         assert_eq!(" ,".parse::<ApiTokens>().unwrap_err(), InvalidTokens::Empty);
         assert_eq!(format!("{ONE},short").parse::<ApiTokens>().unwrap_err(), InvalidTokens::Token(2));
         assert_eq!(format!("{ONE}ü").parse::<ApiTokens>().unwrap_err(), InvalidTokens::Token(1));

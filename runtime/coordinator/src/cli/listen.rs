@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_stands_in_the_way_is_said() {
+    async fn the_error_of_a_failed_bind_names_the_cause() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let other = TcpListener::bind(taken).await.unwrap();
         let error = other.local_addr().unwrap().to_string().parse::<Listen>().unwrap().bind().await.unwrap_err();

@@ -113,7 +113,7 @@ mod tests {
 
     /// What the files in `deploy` set: as the program reads it, and open to others only with tokens and keys.
     #[test]
-    fn what_is_deployed_is_open_to_others_only_with_tokens_and_keys() {
+    fn a_deployment_that_other_hosts_can_reach_has_tokens_and_keys() {
         let (unit, image) = (include_str!("../../deploy/branchwire.service"), include_str!("../../deploy/Dockerfile"));
         for file in [unit, image] {
             let set: Vec<(&str, &str)> = file

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_comes_from_a_file_and_what_is_wrong_with_it_is_said_without_it() {
+    fn a_secret_comes_from_a_file_and_its_errors_do_not_show_it() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("keys");
         let read = |text: &str| {

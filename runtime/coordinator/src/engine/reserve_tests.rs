@@ -116,7 +116,7 @@ fn a_decision_closes_the_registration_and_the_run_starts_with_the_branches_that_
 }
 
 #[test]
-fn what_is_not_submitted_in_time_is_rolled_back_with_the_reason() {
+fn an_overdue_transaction_is_rolled_back_with_the_reason() {
     let played = Played::prepared(false).play([(0, registration("01", "b"))]);
     assert_eq!(played.state.due, at(5));
     let early = Played { definition: played.definition.clone(), state: played.state.clone(), commands: Vec::new() };

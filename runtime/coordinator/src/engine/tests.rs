@@ -93,7 +93,7 @@ fn the_interval_doubles_at_unclear_answers_and_refusals_stays_at_ongoing_and_is_
 }
 
 #[test]
-fn concurrent_branches_are_called_at_once_and_all_are_heard() {
+fn concurrent_branches_are_called_at_once_and_all_answers_are_awaited() {
     let definition = definition(&["http://b/in", "http://c/in"], true, 0);
     let step = play(&definition, Opening::Submit, &[(0, answered(0, Answer::Unknown))]);
     assert_eq!(step.commands, [Command::Record]);
@@ -170,7 +170,7 @@ fn a_repeated_submit_is_acknowledged_and_runs_nothing() {
 }
 
 #[test]
-fn a_call_that_was_not_made_is_no_answer_and_leaves_the_interval() {
+fn a_call_that_was_not_made_leaves_interval_and_attempts_unchanged() {
     let definition = definition(&["http://b/in"], false, 0);
     let not_made = Event::Answered { branch: 0, result: CallResult::NotMade };
     let due = (2, Event::Due { until: at(62) });
@@ -215,7 +215,7 @@ fn refusals_use_dtms_words() {
 }
 
 #[test]
-fn a_message_that_is_aborting_makes_no_sense() {
+fn an_aborting_message_is_an_impossible_state() {
     let definition = definition(&["http://b/in"], false, 0);
     let state = State { status: Status::Aborting, ..create(&definition, Opening::Prepare, START).state };
     let error = step(&definition, &state, Event::Due { until: at(60) }, START).unwrap_err();

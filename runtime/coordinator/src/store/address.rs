@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_had_of_a_file_is_refused_by_name() {
+    fn unsupported_parameters_of_a_file_are_refused_by_name() {
         for (address, says) in [
             ("sqlite://", "name is missing"),
             ("sqlite:", "name is missing"),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_nothing_would_heed_is_refused() {
+    fn a_parameter_that_would_be_ignored_is_refused() {
         for (address, says) in [
             ("postgres://u@h/d?ssl_mode=verify-full", "`ssl_mode`"),
             ("postgres://u@h/d?connect_timeout=3", "`connect_timeout`"),

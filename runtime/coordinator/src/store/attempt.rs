@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_in_doubt_is_repeated_and_never_said_to_have_failed() {
+    async fn a_write_in_doubt_is_repeated_and_never_reported_as_failed() {
         assert_eq!(outcome(&mut vec![doubt()]).await, Ok(()));
         let refused_after_doubt = &mut vec![Failure::Refused(unavailable()), doubt()];
         assert_eq!(outcome(refused_after_doubt).await, Err(unknown()));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_attempts_after_a_doubt_are_told_of_it() {
+    async fn only_attempts_after_a_doubt_run_in_doubt() {
         let mut told = Vec::new();
         let mut failures = vec![doubt(), Failure::Transient(unavailable())];
         let attempt = |in_doubt| {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_database_that_is_away_is_waited_for_only_in_doubt() {
+    async fn only_a_write_in_doubt_waits_for_an_unreachable_database() {
         let away = || Failure::Unreachable("down".to_owned());
         let mut fail_over: Vec<_> = (0..50).map(|_| away()).collect();
         fail_over.push(doubt());

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_hosts_are_asked_until_one_is_the_primary_beginning_behind_the_last_one() {
+    async fn the_hosts_are_asked_until_one_is_the_primary_starting_after_the_last_primary() {
         let hosts = three();
         assert_eq!(walk(&hosts, 'b').await, (Ok('b'), "ab".to_owned()));
         assert_eq!(hosts.primary(), &'b');
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_host_that_hangs_is_passed_by() {
+    async fn a_hanging_host_is_passed_over() {
         let hosts = three();
         let connected = hosts
             .connect(|host| async move { if host == 'a' { std::future::pending().await } else { Ok(host) } })

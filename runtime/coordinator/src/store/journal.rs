@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_done_is_written_down_once_and_may_be_written_again() {
+    async fn a_done_branch_is_written_once_and_the_write_may_be_repeated() {
         let Opened { journal, store, _directory, .. } = open().await;
         journal.write(creates("g", &["01", "02"])).await.unwrap();
         let change = |from, status, done: &str| {

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_that_were_made_as_one_are_ordered_by_number() {
+    fn branches_that_were_created_together_are_ordered_by_number() {
         let branches = [(0, "100"), (0, "02"), (1, "01"), (0, "99"), (0, "01-10"), (0, "01-09")];
         assert_eq!(joined(&branches), ["01-09", "01-10", "02", "99", "100", "01"]);
     }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_makes_no_sense_names_its_column() {
+    fn the_error_of_a_corrupt_row_names_its_column() {
         for (bad, column) in [
             (Row { status: "lost".into(), ..row() }, "status"),
             (Row { trans_type: String::new(), ..row() }, "trans_type"),

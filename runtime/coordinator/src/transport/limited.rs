@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_host_that_hangs_holds_up_only_its_own() {
+    async fn a_hanging_host_delays_only_its_own_calls() {
         let limited = Limited::new(Arc::new(HangingHost), CallLimits { in_all: 3, per_host: 2 });
         let hanging: Vec<_> = (0..10).map(|_| tokio::spawn(limited.call(call("http://hangs/in")))).collect();
         tokio::task::yield_now().await;

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_networks_is_refused() {
+    fn an_invalid_list_of_networks_is_refused() {
         for text in ["", "10.0.0.0/33", "bank-b", "10.0.0.0/8,,::1", "10.0.0.0/8;::1"] {
             text.parse::<Networks>().unwrap_err();
         }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_is_judged_by_what_it_resolves_to() {
+    async fn a_name_is_checked_by_the_addresses_that_it_resolves_to() {
         let resolve = |networks: Networks| Resolver(networks).resolve("localhost".parse().unwrap());
         assert!(resolve(Networks::default()).await.unwrap().all(|address| address.ip().is_loopback()));
         assert!(resolve("10.0.0.0/8".parse().unwrap()).await.is_err());

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_path_that_hangs_leaves_places_to_the_others() {
+    async fn a_hanging_path_leaves_places_to_the_others() {
         let host = Arc::new(Host::new(16));
         let hanging: Vec<_> = std::iter::from_fn(|| at_once(&host, "/slow")).collect();
         assert_eq!(hanging.len(), 14);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_that_waits_no_more_holds_no_place() {
+    async fn a_call_that_stops_waiting_frees_its_place() {
         let host = Arc::new(Host::new(1));
         let first = at_once(&host, "/slow").unwrap();
         let soon = Instant::now() + Duration::from_secs(3);

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_is_missing_or_doubled_makes_no_call() {
+    fn a_query_with_a_missing_or_duplicate_parameter_is_not_a_call() {
         for query in [
             "",
             "gid=g&trans_type=msg&branch_id=01",

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_a_coordinator_cannot_store_is_said_before_anything_is_sent() {
+    fn a_list_that_a_coordinator_cannot_store_is_refused_before_anything_is_sent() {
         let fits = |branches, header: Option<&str>| {
             let mut transaction = message(branches);
             transaction.options.branch_headers =
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_none_is_said() {
+    fn an_invalid_address_is_reported() {
         for url in ["in", "mailto:me"] {
             let mut transaction = message(1);
             transaction.steps.as_mut().unwrap()[0].action = url.to_owned();

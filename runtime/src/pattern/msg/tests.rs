@@ -109,7 +109,7 @@ const ONGOING: &str = r#"{"dtm_result":"ONGOING","message":"submitted"}"#;
 const REFUSED: &str = r#"{"dtm_result":"FAILURE","message":"current status 'x', cannot prepare. FAILURE"}"#;
 
 #[tokio::test]
-async fn what_committed_is_never_reported_as_an_error() {
+async fn a_commit_is_never_reported_as_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let bank = Bank::open(&dir).await;
     for (n, (answers, expected)) in (1_i64..).zip([
@@ -209,7 +209,7 @@ fn told(result: &Told) -> &'static str {
 }
 
 #[tokio::test]
-async fn a_repetition_of_what_has_committed_is_told_so_whatever_the_coordinator_says() {
+async fn a_repetition_after_a_commit_is_reported_as_such_whatever_the_coordinator_says() {
     let dir = tempfile::tempdir().unwrap();
     let bank = Bank::open(&dir).await;
     let gid = Gid::new("order-1").unwrap();
@@ -240,7 +240,7 @@ async fn a_repetition_of_what_has_committed_is_told_so_whatever_the_coordinator_
 }
 
 #[tokio::test]
-async fn a_repetition_of_what_was_given_up_is_told_so_and_never_that_it_is_done() {
+async fn a_repetition_of_a_given_up_message_is_never_reported_as_done() {
     let dir = tempfile::tempdir().unwrap();
     let bank = Bank::open(&dir).await;
     let gid = Gid::random();
@@ -292,7 +292,7 @@ async fn where_the_barrier_has_no_row_the_coordinators_status_tells() {
 }
 
 #[tokio::test]
-async fn a_submit_alone_with_a_gid_that_was_used_is_told_what_is_true() {
+async fn a_submit_alone_with_a_used_gid_gets_the_true_outcome() {
     for (status, expected) in [
         (SUBMITTED, "done now"),
         (SUCCEED, "repeated, finished"),
@@ -319,7 +319,7 @@ async fn a_submit_alone_with_a_gid_that_was_used_is_told_what_is_true() {
 }
 
 #[tokio::test]
-async fn a_barrier_row_that_another_call_holds_is_said_to_be_at_work() {
+async fn a_barrier_row_locked_by_another_call_means_in_progress() {
     let dir = tempfile::tempdir().unwrap();
     let bank = Bank::open(&dir).await;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("bank.db"));
@@ -454,7 +454,7 @@ async fn f11_a_submit_that_got_a_clear_no_is_not_started() {
 }
 
 #[tokio::test]
-async fn a_payload_that_is_no_json_is_said_before_anything_is_sent() {
+async fn an_invalid_json_payload_is_refused_before_anything_is_sent() {
     let (client, coordinator) = Scripted::client(&[]);
     let odd = std::collections::HashMap::from([((1, 2), 3)]);
     let odd = MsgBranch::with_payload(&service(), "/in", &odd);

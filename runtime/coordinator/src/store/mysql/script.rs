@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_from_outside_stands_in_it_as_it_is() {
+    fn text_from_outside_is_always_encoded() {
         let mut script = Script::new(0);
         script.sql("SELECT ").str("'; DROP").sql(", ").bytes(&[0, 255]).sql(", ").int(-1).end();
         assert_eq!(script.len(), 1);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_cannot_end_a_text_stands_between_quotes() {
+    fn only_letters_digits_and_hyphens_are_written_in_quotes() {
         for (text, form) in [("", "''"), ("7f-A", "'7f-A'"), ("a b", "_utf8mb4 x'612062'"), ("\\", "_utf8mb4 x'5c'")] {
             let mut script = Script::new(0);
             script.str(text);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_that_of_the_databases_zone() {
+    fn a_time_is_in_the_databases_zone() {
         for (zone, seconds, form) in [
             (0, Some(0), "TIMESTAMP'1970-01-01 00:00:00'"),
             (28_800, Some(4_102_444_799), "TIMESTAMP'2100-01-01 07:59:59'"),

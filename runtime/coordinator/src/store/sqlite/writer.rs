@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_an_unknown_outcome_and_what_comes_after_is_done() {
+    async fn a_panic_is_an_unknown_outcome_and_later_jobs_are_done() {
         let directory = tempfile::tempdir().unwrap();
         let writer = Writer::open(&directory.path().join("a.db"), None).unwrap();
         let panicked = writer.run(|_| -> () { panic!("on purpose") }).await;
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_waits_for_any_more_is_done_before_the_file_is_free() {
+    async fn a_job_without_a_waiting_caller_is_done_before_the_file_is_released() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("a.db");
         let writer = Writer::open(&file, None).unwrap();
