@@ -121,6 +121,7 @@ fn message() -> Arc<Definition> {
             payload: r#"{"user_id":2,"amount":30}"#.into(),
         }],
         concurrent: false,
+        predecessors: Vec::new(),
         timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
         headers: std::collections::BTreeMap::new(),
         options: r#"{"concurrent":false}"#.to_owned(),

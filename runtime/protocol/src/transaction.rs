@@ -103,6 +103,9 @@ pub struct Step {
     /// Saga: the URL that undoes it.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub compensate: String,
+    /// The payload, as old clients send it: in the step. New ones send `payloads`.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
+    pub data: String,
 }
 
 /// The response of `query`: a transaction and its branches; no transaction if the gid is unknown.

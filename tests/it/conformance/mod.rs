@@ -82,10 +82,14 @@ async fn play_all(url: &str, expected: impl Fn(&Vector) -> Vec<Vector>) {
             if vector.is_of_a_later_pattern() {
                 return play::is_refused(vector, url, host).await;
             }
-            let played = play::play(vector, url, host).await;
-            let mut found = expected.iter().map(|expected| vector::differences(expected, &played));
-            let first = found.next().unwrap_or_default();
-            if first.is_empty() || found.any(|other| other.is_empty()) { Vec::new() } else { first }
+            let mut found = Vec::new();
+            for expected in &expected {
+                found = vector::differences(expected, &play::play(expected, url, host).await);
+                if found.is_empty() {
+                    break;
+                }
+            }
+            found
         }
     });
     let results: Vec<_> = futures_util::stream::iter(plays).buffered(AT_ONCE).collect().await;

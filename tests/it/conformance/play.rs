@@ -37,6 +37,11 @@ pub(crate) async fn play(vector: &Vector, url: &str, host: &Host) -> Vector {
                 Step::Request { request: request.clone(), response: play.ask(request).await }
             }
             Step::Wait { wait, .. } => Step::Wait { wait: wait.clone(), reached: play.wait(wait).await },
+            Step::UntilCalled { until_called, times, .. } => Step::UntilCalled {
+                until_called: until_called.clone(),
+                times: *times,
+                reached: play.until_called(host, until_called, *times).await,
+            },
             Step::Sleep { sleep } => {
                 tokio::time::sleep(Duration::from_secs_f64(*sleep)).await;
                 step.clone()
@@ -113,6 +118,18 @@ impl<'a> Play<'a> {
         let query = [("gid".to_owned(), Value::from("<gid>"))].into();
         let request = Request { method: "GET".to_owned(), path: "query".to_owned(), query, body: Value::Null };
         self.ask(&request).await.body
+    }
+
+    /// Waits for so many calls of a path; gives how many came, at most that many.
+    async fn until_called(&self, host: &Host, path: &str, times: usize) -> usize {
+        let start = Instant::now();
+        loop {
+            let came = host.calls(&self.gid).iter().filter(|call| call.path == path).count();
+            if came >= times || start.elapsed() > WAIT {
+                return came.min(times);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     async fn wait(&self, wanted: &[String]) -> String {

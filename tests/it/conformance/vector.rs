@@ -7,14 +7,23 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Patterns that the coordinator does not carry out yet.
-const LATER: [&str; 4] = ["saga-", "tcc-", "xa-", "workflow-"];
+const LATER: [&str; 3] = ["tcc-", "xa-", "workflow-"];
 
 /// Beginnings of texts that are another program's accidents: of a crash, a database, a JSON library, a link.
-const ACCIDENTS: [&str; 5] =
-    ["runtime error: ", "unexpected EOF", "unexpected end of JSON", "storage: ", "your http/grpc result"];
+const ACCIDENTS: [&str; 6] = [
+    "runtime error: ",
+    "unexpected EOF",
+    "unexpected end of JSON",
+    "storage: ",
+    "your http/grpc result",
+    "custom_data: ",
+];
 
 /// How much earlier than recorded a call may come, in seconds: theirs wait for a cron that looks each second.
 const EARLIER_MAX_S: i64 = 3;
+
+/// At the end of an expected text: the beginning is enough.
+pub(crate) const CUT: &str = "...";
 
 /// A scenario: what is done, and what came of it.
 #[derive(Debug, Clone, Deserialize)]
@@ -23,6 +32,12 @@ pub(crate) struct Vector {
     pub(crate) answers: BTreeMap<String, Vec<Value>>,
     pub(crate) steps: Vec<Step>,
     pub(crate) calls: Vec<CallSeen>,
+    /// Whether the order of the calls does not matter.
+    #[serde(default)]
+    pub(crate) unordered: bool,
+    /// Paths whose first call comes after the last one of others.
+    #[serde(default)]
+    pub(crate) after: BTreeMap<String, Vec<String>>,
     #[serde(rename = "final")]
     pub(crate) end: Value,
 }
@@ -33,6 +48,7 @@ pub(crate) struct Vector {
 pub(crate) enum Step {
     Request { request: Request, response: Response },
     Wait { wait: Vec<String>, reached: String },
+    UntilCalled { until_called: String, times: usize, reached: usize },
     Sleep { sleep: f64 },
 }
 
@@ -71,7 +87,7 @@ impl Vector {
 
     /// Whether its branches are called at once, in any order.
     fn is_concurrent(&self) -> bool {
-        self.title.contains("concurrent") || self.title == "topic"
+        self.unordered || self.title.contains("concurrent") || self.title == "topic"
     }
 }
 
@@ -101,13 +117,25 @@ pub(crate) fn differences(expected: &Vector, played: &Vector) -> Vec<String> {
             (Step::Wait { reached: expected, .. }, Step::Wait { reached: played, .. }) => {
                 compare(&mut found, &format!("{at}.reached"), expected, played);
             }
+            (Step::UntilCalled { reached: expected, .. }, Step::UntilCalled { reached: played, .. }) => {
+                compare(&mut found, &format!("{at}.reached"), expected, played);
+            }
             _ => {}
         }
     }
     calls(&mut found, expected, played);
+    after(&mut found, expected, played);
     for part in ["status", "rollback_reason"] {
         let of = |vector: &Vector| vector.end["transaction"][part].clone();
-        compare(&mut found, &format!("final {part}"), &of(expected), &of(played));
+        let (expected, mut played) = (of(expected), of(played));
+        // A text that is cut: how much of it there is depends on the length of addresses.
+        if let (Some(start), Some(text)) = (expected.as_str().and_then(|text| text.strip_suffix(CUT)), played.as_str())
+            && text.starts_with(start)
+            && text.chars().count() <= 1_024
+        {
+            played = expected.clone();
+        }
+        compare(&mut found, &format!("final {part}"), &expected, &played);
     }
     compare(&mut found, "final branches", &branches(expected), &branches(played));
     found
@@ -144,6 +172,19 @@ fn calls(found: &mut Vec<String>, expected: &Vector, played: &Vector) {
         compare(found, &format!("calls[{number}]"), &timeless(expected), &timeless(played));
         if played.after_s < expected.after_s - EARLIER_MAX_S {
             found.push(format!("calls[{number}] after {} s instead of {} s", played.after_s, expected.after_s));
+        }
+    }
+}
+
+/// What must come after something else has.
+fn after(found: &mut Vec<String>, expected: &Vector, played: &Vector) {
+    for (later, earlier) in &expected.after {
+        let first = played.calls.iter().position(|call| call.path == *later);
+        for path in earlier {
+            let last = played.calls.iter().rposition(|call| call.path == *path);
+            if first < last {
+                found.push(format!("{later} was called before {path}"));
+            }
         }
     }
 }

@@ -141,6 +141,7 @@ fn message(gid: &Gid, branches: usize) -> Definition {
         query_prepared: "http://branch.example/prepared".to_owned(),
         branches: (1..=branches).map(branch).collect(),
         concurrent: false,
+        predecessors: Vec::new(),
         timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
         headers: std::collections::BTreeMap::new(),
         options: r#"{"concurrent":false}"#.to_owned(),

@@ -3,6 +3,7 @@
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
 use branchwire_protocol::DtmResult;
+use branchwire_protocol::TransType;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -166,16 +167,23 @@ fn with_type(body: impl IntoResponse) -> Response {
 
 /// The response to a submit that waited for the run.
 ///
-/// A transaction that goes on may still succeed: DTM's `FAILURE` for a message whose branch refused would be false.
-pub(super) fn run_end(Ended { end, reason }: Ended) -> Result<(), Refused> {
+/// A transaction that goes on may still succeed: DTM's `FAILURE` for a message whose branch refused, or for a saga whose
+/// action gave no clear answer, would be false.
+pub(super) fn run_end(trans_type: TransType, Ended { end, reason }: Ended) -> Result<(), Refused> {
     match end {
         RunEnd::Succeed => Ok(()),
-        RunEnd::Ongoing => Err(Refused {
+        RunEnd::Unknown if trans_type != TransType::Saga => {
+            Err(Refused::error("submitted; a branch gave no clear answer and will be called again"))
+        }
+        RunEnd::Ongoing | RunEnd::Unknown => Err(Refused {
             status: StatusCode::TOO_EARLY,
             dtm_result: Some(DtmResult::Ongoing),
             message: "submitted; not all branches are done yet".to_owned(),
         }),
-        RunEnd::Unknown => Err(Refused::error("submitted; a branch gave no clear answer and will be called again")),
+        // The reason of a refusal has the word, as with DTM.
+        RunEnd::RollingBack | RunEnd::Failed if reason.contains(DtmResult::Failure.as_str()) => {
+            Err(Refused::failure(reason))
+        }
         RunEnd::RollingBack | RunEnd::Failed if !reason.is_empty() => {
             Err(Refused::failure(format!("{reason}. FAILURE")))
         }

@@ -14,8 +14,8 @@ use super::answer::Refused;
 use crate::engine::pattern::BUILT;
 use crate::engine::{BranchOp, Defaults, Definition, Time, Timing};
 use crate::store::Store;
+use crate::store::custom_data::CustomData;
 use crate::store::ext_data::ExtData;
-use crate::store::row::CustomData;
 use crate::topics::{self, Subscriber};
 
 /// The longest text in a row, in characters: the limit of DTM's tables.
@@ -102,19 +102,24 @@ pub(super) fn definition(
     }
     check_options(&transaction.options)?;
     let custom_data = text("custom_data", transaction.custom_data)?;
-    let delay_s =
-        CustomData::parse(&custom_data).map_err(|error| Refused::error(format!("custom_data: {error}")))?.delay;
+    let steps = transaction.steps.unwrap_or_default();
+    let CustomData { delay_s, predecessors } = CustomData::parse(trans_type, &custom_data, steps.len())
+        .map_err(|error| Refused::error(format!("custom_data: {error}")))?;
     if delay_s > SECONDS_MAX.unsigned_abs() {
         return Err(Refused::error(format!("delay is longer than {SECONDS_MAX} seconds")));
     }
     let query_prepared = address("query_prepared", transaction.query_prepared)?;
-    let steps = transaction.steps.unwrap_or_default();
-    let payloads = transaction.payloads.unwrap_or_default();
+    let mut payloads = transaction.payloads.unwrap_or_default();
+    if payloads.is_empty() {
+        // The old form.
+        payloads = steps.iter().map(|step| step.data.clone()).filter(|data| !data.is_empty()).collect();
+    }
     if payloads.iter().any(|payload| payload.len() > payload_bytes_max) {
         return Err(Refused::error(format!("a payload has more than {payload_bytes_max} bytes")));
     }
     let ext_data = ext_data(&steps)?;
-    let branches = branches(steps, payloads, topics)?;
+    let branches =
+        if trans_type == TransType::Saga { pairs(steps, payloads)? } else { branches(steps, payloads, topics)? };
     let options = serde_json::to_string(&transaction.options).map_err(|error| Refused::error(error.to_string()))?;
     Ok(Definition {
         gid,
@@ -123,6 +128,7 @@ pub(super) fn definition(
         query_prepared,
         branches,
         concurrent: transaction.options.concurrent,
+        predecessors,
         timing: Timing::new(&transaction.options, delay_s, defaults),
         headers: transaction.options.branch_headers.unwrap_or_default(),
         options: text("options", options)?,
@@ -135,9 +141,16 @@ pub(super) fn definition(
 pub(super) fn supported(trans_type: &str) -> Result<TransType, Refused> {
     match trans_type.parse() {
         Ok(trans_type) if BUILT.contains(&trans_type) => Ok(trans_type),
-        Ok(other) => Err(Refused::error(format!("trans_type '{other}' is not supported by this coordinator; msg is"))),
+        Ok(other) => Err(not_built(other)),
         Err(_) => Err(Refused::error(format!("unknown trans_type '{trans_type}'"))),
     }
+}
+
+/// The refusal of a pattern that this coordinator cannot carry out.
+pub(super) fn not_built(trans_type: TransType) -> Refused {
+    let built: Vec<_> = BUILT.iter().map(|pattern| pattern.as_str()).collect();
+    let built = built.join(" and ");
+    Refused::error(format!("trans_type '{trans_type}' is not supported by this coordinator; it carries out {built}"))
 }
 
 fn check_options(options: &TransactionOptions) -> Result<(), Refused> {
@@ -185,9 +198,7 @@ fn ext_data(steps: &[Step]) -> Result<String, Refused> {
 }
 
 fn branches(steps: Vec<Step>, payloads: Vec<String>, topics: &Topics) -> Result<Vec<BranchOp>, Refused> {
-    if payloads.len() < steps.len() {
-        return Err(Refused::error(format!("{} steps, but {} payloads", steps.len(), payloads.len())));
-    }
+    enough(&steps, &payloads)?;
     let mut branches = Vec::with_capacity(steps.len());
     for ((step, payload), number) in steps.into_iter().zip(payloads).zip(1..) {
         let payload = Bytes::from(payload);
@@ -205,6 +216,31 @@ fn branches(steps: Vec<Step>, payloads: Vec<String>, topics: &Topics) -> Result<
         }
     }
     Ok(branches)
+}
+
+/// The rows of a saga: of each step its compensation, then its action, both with its payload.
+fn pairs(steps: Vec<Step>, payloads: Vec<String>) -> Result<Vec<BranchOp>, Refused> {
+    enough(&steps, &payloads)?;
+    let mut branches = Vec::with_capacity(2 * steps.len());
+    for ((step, payload), number) in steps.into_iter().zip(payloads).zip(1..) {
+        let payload = Bytes::from(payload);
+        for (op, name, url) in [(Op::Compensate, "compensate", step.compensate), (Op::Action, "action", step.action)] {
+            let branch = branch(format!("{number:02}"), address(name, url)?, payload.clone())?;
+            branches.push(BranchOp { op, ..branch });
+        }
+    }
+    Ok(branches)
+}
+
+/// A payload for each step, and not too many steps.
+fn enough(steps: &[Step], payloads: &[String]) -> Result<(), Refused> {
+    if payloads.len() < steps.len() {
+        return Err(Refused::error(format!("{} steps, but {} payloads", steps.len(), payloads.len())));
+    }
+    if steps.len() > BRANCHES_MAX {
+        return Err(Refused::error(format!("more than {BRANCHES_MAX} branches")));
+    }
+    Ok(())
 }
 
 fn branch(branch_id: String, url: String, payload: Bytes) -> Result<BranchOp, Refused> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use branchwire_protocol::{Gid, Transaction};
+use branchwire_protocol::{Gid, TransType, Transaction};
 use serde::Deserialize;
 
 use super::answer::{self, Refused};
@@ -45,7 +45,8 @@ pub(super) async fn do_submit(core: &Arc<Core>, transaction: Transaction) -> Res
     let wait_result = transaction.options.wait_result;
     let definition = definition(core, transaction).await?;
     if wait_result {
-        answer::run_end(core.submit_and_wait(definition).await?)
+        let trans_type = definition.trans_type;
+        answer::run_end(trans_type, core.submit_and_wait(definition).await?)
     } else {
         Ok(core.open(definition, Opening::Submit).await?)
     }
@@ -85,7 +86,7 @@ pub(super) async fn register_branch(body: Body) -> Refused {
 pub(super) async fn prepare_workflow(body: Body) -> Refused {
     match body.map_err(Refused::from).and_then(|body| request::parse::<OtherPattern>(&body)) {
         Ok(workflow) if workflow.gid.is_empty() => Refused::error("key required"),
-        Ok(_) => Refused::error("trans_type 'workflow' is not supported by this coordinator; msg is"),
+        Ok(_) => request::not_built(TransType::Workflow),
         Err(refused) => refused,
     }
 }

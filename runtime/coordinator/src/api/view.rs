@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use branchwire_protocol::TransactionOptions;
+use branchwire_protocol::{TransType, TransactionOptions};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -148,19 +148,33 @@ impl<'a> TransactionView<'a> {
     }
 }
 
-/// A step's address; unlike in a request, an empty one is not left out.
+/// A step's addresses; unlike in a request, an empty action is not left out.
 #[derive(Debug, Serialize)]
 struct StepView {
     action: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    compensate: String,
 }
 
-/// The steps: as the client gave them if they include a topic, else one for each branch.
+impl StepView {
+    fn action(action: String) -> Self {
+        Self { action, compensate: String::new() }
+    }
+}
+
+/// The steps: as the client gave them if they include a topic, else one for each branch; in a saga, one for each pair of
+/// rows.
 fn steps(row: &Row) -> Vec<StepView> {
+    if row.trans_type == TransType::Saga.as_str() {
+        let url = |branch: Option<&BranchRow>| branch.map(|branch| branch.url.clone()).unwrap_or_default();
+        let step = |pair: &[BranchRow]| StepView { compensate: url(pair.first()), action: url(pair.get(1)) };
+        return row.branches.chunks(2).map(step).collect();
+    }
     let given = ExtData::parse(&row.ext_data).unwrap_or_default().steps;
     if given.is_empty() {
-        row.branches.iter().map(|branch| StepView { action: branch.url.clone() }).collect()
+        row.branches.iter().map(|branch| StepView::action(branch.url.clone())).collect()
     } else {
-        given.into_iter().map(|action| StepView { action }).collect()
+        given.into_iter().map(StepView::action).collect()
     }
 }
 

@@ -40,8 +40,10 @@ pub struct Definition {
     pub query_prepared: String,
     /// The ops of its branches, in the order in which they were recorded. Each branch has one or more.
     pub branches: Vec<BranchOp>,
-    /// Whether all branches are called at once instead of one after another.
+    /// Whether all branches of a message are called at once instead of one after another.
     pub concurrent: bool,
+    /// For each step of a saga, the steps that must have succeeded before it is called, by their indexes.
+    pub predecessors: Vec<Vec<usize>>,
     /// Its intervals and limits.
     pub timing: Timing,
     /// Headers sent with every call.
@@ -100,6 +102,10 @@ impl Defaults {
 pub struct Timing {
     /// How long, counted from its creation, the client may take to submit it. The pattern decides what happens then.
     pub timeout_to_fail: Duration,
+    /// `timeout_to_fail` if the client has set it. Some patterns have no timeout otherwise.
+    pub timeout_given: Option<Duration>,
+    /// How many calls of a saga's actions may give no clear answer before it is rolled back; `None`: no limit.
+    pub retry_limit: Option<u32>,
     /// The first interval between calls; progress resets the interval to it.
     pub retry_interval: Duration,
     /// The timeout of one call.
@@ -117,6 +123,8 @@ impl Timing {
         let short = timeout_to_fail.filter(|timeout| *timeout < defaults.retry_interval);
         Self {
             timeout_to_fail: timeout_to_fail.unwrap_or(defaults.timeout_to_fail),
+            timeout_given: timeout_to_fail,
+            retry_limit: u32::try_from(options.retry_limit).ok().filter(|limit| *limit > 0),
             retry_interval: given(options.retry_interval).or(short).unwrap_or(defaults.retry_interval),
             request_timeout: given(options.request_timeout).unwrap_or(defaults.request_timeout),
             delay: Duration::from_secs(delay_s),

@@ -49,6 +49,8 @@ pub enum Event {
         branch: usize,
         /// The result.
         result: CallResult,
+        /// What it said with a refusal: a part of the reason for a rollback, and nothing else.
+        said: String,
     },
     /// The process is about to stop, and makes no more calls.
     Stop,

@@ -13,6 +13,8 @@ mod event;
 pub(crate) mod pattern;
 #[cfg(test)]
 mod reserve_tests;
+#[cfg(test)]
+mod saga_tests;
 mod state;
 mod step;
 #[cfg(test)]
@@ -21,6 +23,7 @@ mod time;
 
 pub use definition::{BranchOp, Defaults, Definition, Timing};
 pub use event::{CallResult, Command, EngineError, Event, NotAllowed, Opening, RunEnd, Transition};
+pub(crate) use state::REASON_CHARS_MAX;
 pub use state::{BranchState, Calls, Direction, Holder, LastAnswer, Run, Setback, State};
 pub use step::{create, step};
 pub use time::Time;

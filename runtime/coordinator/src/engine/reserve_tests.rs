@@ -25,6 +25,7 @@ fn definition(concurrent: bool) -> Definition {
         query_prepared: String::new(),
         branches: Vec::new(),
         concurrent,
+        predecessors: Vec::new(),
         timing: Timing::new(&options, 0, &Defaults::default()),
         headers: BTreeMap::new(),
         options: String::new(),
@@ -46,7 +47,7 @@ fn registration(branch_id: &str, host: &str) -> Event {
 }
 
 fn answered(branch: usize, answer: Answer) -> Event {
-    Event::Answered { branch, result: answer.into() }
+    Event::Answered { branch, result: answer.into(), said: String::new() }
 }
 
 /// A transaction with its definition, which registrations add to.
@@ -126,7 +127,7 @@ fn an_overdue_transaction_is_rolled_back_with_the_reason() {
     let played = played.play([due(5), (6, answered(0, Answer::Success))]);
     assert_eq!((played.state.status, played.state.ended), (Status::Failed, Some(at(6))));
     assert_eq!(played.commands, [Command::Save, Command::Report(RunEnd::Failed)], "a rollback is no success");
-    assert_eq!(played.state.rollback_reason, "timed out after 5 seconds");
+    assert_eq!(played.state.rollback_reason, "Timeout after 5 seconds");
 }
 
 #[test]
@@ -148,8 +149,9 @@ fn a_refusal_turns_back_once_all_that_is_in_flight_has_answered() {
     let played = played.play([(1, answered(1, Answer::Failure))]);
     assert_eq!((played.state.status, &played.commands[..]), (Status::Aborting, &[Command::Save][..]));
     let played = played.play([(2, answered(3, Answer::Unknown))]);
-    assert_eq!(played.commands, [Command::Save, Command::Call(0), Command::Call(2)], "durable, and only then undone");
-    assert_eq!(played.state.rollback_reason, "branch 01 refused its confirm");
+    let (record, calls) = (Command::Record, [Command::Call(0), Command::Call(2)]);
+    assert_eq!(played.commands, [record, calls[0], calls[1]], "undone only now; the direction is durable already");
+    assert_eq!(played.state.rollback_reason, "url:http://b/confirm return failed:  FAILURE");
     // On the way back nothing changes the direction.
     let played = played.play([(3, answered(0, Answer::Failure)), (3, answered(2, Answer::Success))]);
     assert_eq!(played.commands, [Command::Save, Command::Report(RunEnd::RollingBack)]);
@@ -206,7 +208,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::ResetNextCronTime),
         1 => Just(Event::Stop),
         6 => Just(Event::Due { until: Time::MAX }),
-        16 => (0_usize..6, result).prop_map(|(branch, result)| Event::Answered { branch, result }),
+        16 => (0_usize..6, result).prop_map(|(branch, result)| Event::Answered { branch, result, said: String::new() }),
     ]
 }
 

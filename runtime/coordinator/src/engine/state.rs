@@ -9,7 +9,7 @@ use super::definition::INTERVAL_MAX;
 use super::{Definition, Time};
 
 /// The longest reason for a rollback, in characters: the limit of DTM's tables.
-const REASON_CHARS_MAX: usize = 1_024;
+pub(crate) const REASON_CHARS_MAX: usize = 1_024;
 
 /// The state of a transaction. All but `run` is durable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -59,6 +59,8 @@ pub struct BranchState {
 pub struct Calls {
     /// How many were made.
     pub attempts: u32,
+    /// How many of them gave no clear answer.
+    pub unclear: u32,
     /// The result of the last one.
     pub last: Option<LastAnswer>,
 }
@@ -94,11 +96,13 @@ pub enum Run {
     Calling {
         /// The branches whose calls are in flight, by index.
         open: BTreeSet<usize>,
-        /// The worst answer so far other than a success.
+        /// Those of `open` that were called before the transaction turned back. Their answers are recorded, and decide
+        /// nothing.
+        late: BTreeSet<usize>,
+        /// Those called in this run, in the present direction.
+        called: BTreeSet<usize>,
+        /// The worst answer so far other than a success, in the present direction.
         setback: Option<Setback>,
-        /// Whether the transaction has turned back since these calls were made. Their answers are awaited, and then the
-        /// calls to undo begin.
-        turned: bool,
     },
 }
 
@@ -145,6 +149,15 @@ impl State {
         }
     }
 
+    /// The calls that are not answered yet.
+    pub(super) fn in_flight(&self) -> impl Iterator<Item = usize> {
+        let open = match &self.run {
+            Run::Calling { open, .. } => Some(open),
+            Run::Idle | Run::Asking => None,
+        };
+        open.into_iter().flatten().copied()
+    }
+
     /// When a branch is called next; `None` if its call is in flight, it is done, or its turn has not come yet.
     pub fn next_call(&self, branch: usize) -> Option<Time> {
         let waits = self.run == Run::Idle && !self.status.is_final();
@@ -172,6 +185,11 @@ impl State {
 
     /// Turns the transaction back. The reason is kept if it is the first one.
     pub(super) fn turn_back(&mut self, definition: &Definition, reason: &str) {
+        if let Run::Calling { open, late, called, setback } = &mut self.run {
+            late.clone_from(open);
+            called.clear();
+            *setback = None;
+        }
         self.status = Status::Aborting;
         self.interval = definition.timing.retry_interval;
         if self.rollback_reason.is_empty() {
@@ -191,7 +209,7 @@ impl State {
 impl BranchState {
     /// A branch that was never called.
     pub const fn new() -> Self {
-        Self { status: Status::Prepared, finished: None, calls: Calls { attempts: 0, last: None } }
+        Self { status: Status::Prepared, finished: None, calls: Calls { attempts: 0, unclear: 0, last: None } }
     }
 
     /// Whether the branch is done, or has refused for good: it is not called again.
@@ -214,6 +232,7 @@ impl Default for BranchState {
 impl Calls {
     pub(super) fn note(&mut self, last: LastAnswer) {
         self.attempts = self.attempts.saturating_add(1);
+        self.unclear = self.unclear.saturating_add(u32::from(last.answer == Answer::Unknown));
         self.last = Some(last);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use branchwire_protocol::{BranchId, Status};
 
-use super::pattern::{self, Next, Overdue, Permission, Request, Verdict, appends};
+use super::pattern::{self, Next, Overdue, Permission, Request, Verdict};
 use super::{
     BranchOp, BranchState, CallResult, Command, Definition, Direction, EngineError, Event, NotAllowed, Opening, Run,
     RunEnd, Setback, State, Time, Transition,
@@ -14,7 +14,8 @@ use super::{
 ///
 /// The first command is [`Command::Save`], which must fail if the gid exists already.
 pub fn create(definition: &Definition, opening: Opening, now: Time) -> Transition {
-    let state = State::new(definition, overdue_at(definition, Status::Prepared).unwrap_or(Time::MAX));
+    let mut state = State::new(definition, Time::MAX);
+    state.due = overdue_at(definition, &state).unwrap_or(Time::MAX);
     match opening {
         Opening::Prepare => Transition::new(state, vec![Command::Save, Command::Accept]),
         Opening::Submit => submit(definition, state, now),
@@ -30,7 +31,7 @@ pub fn create(definition: &Definition, opening: Opening, now: Time) -> Transitio
 pub fn step(definition: &Definition, state: &State, event: Event, now: Time) -> Result<Transition, EngineError> {
     let status = state.status;
     let impossible = EngineError::Impossible { status, event: event.name() };
-    let allows = |request| pattern::of(definition.trans_type).allows(status, request);
+    let allows = |request| pattern::of(definition.trans_type).allows(definition, state, request);
     let state = state.clone();
     Ok(match (event, status) {
         // The requests of clients: the pattern says in which status they make sense.
@@ -70,8 +71,8 @@ pub fn step(definition: &Definition, state: &State, event: Event, now: Time) -> 
         // Submitted, aborted or stopped while query-prepared was in flight: the answer no longer matters.
         (Event::Asked(_), Status::Submitted | Status::Aborting | Status::Succeed | Status::Failed) => nothing(state),
 
-        (Event::Answered { branch, result }, Status::Submitted | Status::Aborting) => {
-            answered(definition, state, branch, result, now)
+        (Event::Answered { branch, result, said }, Status::Submitted | Status::Aborting) => {
+            answered(definition, state, (branch, result, &said), now)
         }
         // Stopped while the call was in flight.
         (Event::Answered { .. }, Status::Failed) => nothing(state),
@@ -120,14 +121,14 @@ fn register(
 fn roll_back(definition: &Definition, mut state: State, reason: &str, first: &[Command], now: Time) -> Transition {
     state.turn_back(definition, reason);
     let mut commands = first.to_vec();
-    if let Run::Calling { turned, .. } = &mut state.run {
-        // Wait for the calls in flight: a branch must not be undone before its call has ended.
-        *turned = true;
-        commands.push(Command::Report(RunEnd::RollingBack));
-        return Transition::new(state, commands);
-    }
-    state.run = Run::Idle;
-    let calls = begin(definition, &mut state, now).unwrap_or_else(|| {
+    let calls = if matches!(state.run, Run::Calling { .. }) {
+        // The run goes on, now to undo.
+        advance(definition, &mut state, now)
+    } else {
+        state.run = Run::Idle;
+        begin(definition, &mut state, now)
+    };
+    let calls = calls.unwrap_or_else(|| {
         // The pattern undoes nothing: no branch was called in this status.
         state.end(Status::Failed, now);
         Vec::new()
@@ -141,7 +142,7 @@ fn roll_back(definition: &Definition, mut state: State, reason: &str, first: &[C
 /// Begins the first run after a decision, under a new lease; the caller adds the save. Returns the calls to make after
 /// it; `None` if the pattern does not use this status.
 fn begin(definition: &Definition, state: &mut State, now: Time) -> Option<Vec<Command>> {
-    if appends(pattern::of(definition.trans_type)) {
+    if pattern::of(definition.trans_type).registers() {
         // The decision ends the registration of branches. The next run reads all of them from the store.
         state.wait(now);
         return Some(Vec::new());
@@ -150,8 +151,8 @@ fn begin(definition: &Definition, state: &mut State, now: Time) -> Option<Vec<Co
     advance(definition, state, now)
 }
 
-/// Goes on under the present lease: makes the next calls, waits, or ends the transaction. `None` if the pattern does
-/// not use this status.
+/// Goes on under the present lease: makes the next calls beside those in flight, waits, or ends the transaction. `None` if
+/// the pattern does not use this status.
 fn advance(definition: &Definition, state: &mut State, now: Time) -> Option<Vec<Command>> {
     loop {
         match pattern::of(definition.trans_type).next(definition, state, now) {
@@ -166,18 +167,38 @@ fn advance(definition: &Definition, state: &mut State, now: Time) -> Option<Vec<
                 return Some(Vec::new());
             }
             Next::Calls(mut calls) => {
-                // An op without an address counts as done.
-                for index in calls.extract_if(.., |index| definition.branches[*index].url.is_empty()) {
-                    state.branches[index].end(Status::Succeed, now);
+                // An op without an address counts as done, and others may follow from it.
+                let without_address: Vec<_> =
+                    calls.extract_if(.., |index| definition.branches[*index].url.is_empty()).collect();
+                if !without_address.is_empty() {
+                    for index in without_address {
+                        state.branches[index].end(Status::Succeed, now);
+                    }
+                    continue;
                 }
-                if !calls.is_empty() {
-                    let open: BTreeSet<_> = calls.iter().copied().collect();
-                    state.run = Run::Calling { open, setback: None, turned: false };
-                    return Some(calls.into_iter().map(Command::Call).collect());
+                if let Run::Calling { called, .. } = &state.run {
+                    calls.retain(|index| !called.contains(index));
                 }
+                return Some(call(state, calls));
             }
         }
     }
+}
+
+/// Adds these calls to those in flight.
+fn call(state: &mut State, calls: Vec<usize>) -> Vec<Command> {
+    if calls.is_empty() {
+        return Vec::new();
+    }
+    if !matches!(state.run, Run::Calling { .. }) {
+        let none = BTreeSet::new;
+        state.run = Run::Calling { open: none(), late: none(), called: none(), setback: None };
+    }
+    if let Run::Calling { open, called, .. } = &mut state.run {
+        open.extend(&calls);
+        called.extend(&calls);
+    }
+    calls.into_iter().map(Command::Call).collect()
 }
 
 /// Begins the run of a transaction that was taken from the store. `None` if the pattern does not use its status.
@@ -186,15 +207,13 @@ fn due(definition: &Definition, mut state: State, until: Time, now: Time) -> Opt
     if state.is_running() {
         return Some(nothing(state));
     }
-    let is_overdue = overdue_at(definition, state.status).is_some_and(|time| time <= now);
-    match (state.status, pattern::of(definition.trans_type).overdue(definition, state.status)) {
+    if let Some(reason) = timed_out(definition, &state, now) {
+        return Some(roll_back(definition, state, &reason, &[Command::Save], now));
+    }
+    match (state.status, pattern::of(definition.trans_type).overdue(definition, &state)) {
         (Status::Prepared, Overdue::Ask(_)) => Some(ask(definition, state, until, now)),
-        (_, Overdue::Abort(after)) if is_overdue => {
-            let reason = format!("timed out after {} seconds", after.as_secs());
-            Some(roll_back(definition, state, &reason, &[Command::Save], now))
-        }
         (Status::Prepared, Overdue::Abort(_) | Overdue::Wait) => {
-            let time = overdue_at(definition, state.status).unwrap_or(Time::MAX);
+            let time = overdue_at(definition, &state).unwrap_or(Time::MAX);
             state.wait(time);
             Some(Transition::new(state, vec![Command::Save]))
         }
@@ -240,18 +259,28 @@ fn ask(definition: &Definition, mut state: State, until: Time, now: Time) -> Tra
     Transition::new(state, commands)
 }
 
-/// When a transaction in this status is overdue, if its pattern says so.
-fn overdue_at(definition: &Definition, status: Status) -> Option<Time> {
-    match pattern::of(definition.trans_type).overdue(definition, status) {
+/// When a transaction in this state is overdue, if its pattern says so.
+fn overdue_at(definition: &Definition, state: &State) -> Option<Time> {
+    match pattern::of(definition.trans_type).overdue(definition, state) {
         Overdue::Ask(after) | Overdue::Abort(after) => Some(definition.created.after(after)),
         Overdue::Wait => None,
+    }
+}
+
+/// The reason for a rollback, if the transaction is overdue and its pattern then rolls back; in DTM's words.
+fn timed_out(definition: &Definition, state: &State, now: Time) -> Option<String> {
+    match pattern::of(definition.trans_type).overdue(definition, state) {
+        Overdue::Abort(after) if definition.created.after(after) <= now => {
+            Some(format!("Timeout after {} seconds", after.as_secs()))
+        }
+        Overdue::Abort(_) | Overdue::Ask(_) | Overdue::Wait => None,
     }
 }
 
 /// Ends the run without a decision; the next one begins after the interval, or when it becomes overdue.
 fn wait_interval(definition: &Definition, state: &mut State, now: Time) {
     let due = now.after(state.interval);
-    let overdue = overdue_at(definition, state.status).filter(|time| now < *time);
+    let overdue = overdue_at(definition, state).filter(|time| now < *time);
     state.wait(overdue.map_or(due, |time| due.min(time)));
 }
 
@@ -262,7 +291,7 @@ fn asked(definition: &Definition, mut state: State, result: CallResult, now: Tim
         CallResult::NotMade => Verdict::Setback(Setback::NotCalled),
         CallResult::Made(last) => {
             state.question.note(last);
-            pattern.verdict(&pattern.question(definition).op, last.answer)
+            pattern.verdict(definition, &state, &pattern.question(definition).op, last.answer)
         }
     };
     match verdict {
@@ -275,6 +304,7 @@ fn asked(definition: &Definition, mut state: State, result: CallResult, now: Tim
             return Transition::new(state, commands);
         }
         Verdict::RollBack => return roll_back(definition, state, "", &[Command::Save], now),
+        Verdict::GiveUp(reason) => return roll_back(definition, state, &reason, &[Command::Save], now),
         Verdict::Setback(Setback::NotCalled) => {}
         Verdict::Setback(Setback::Ongoing) => state.interval = definition.timing.retry_interval,
         Verdict::Setback(Setback::Refused | Setback::Unknown) => state.double_interval(),
@@ -284,43 +314,83 @@ fn asked(definition: &Definition, mut state: State, result: CallResult, now: Tim
 }
 
 /// A branch has answered, or could not be called.
-fn answered(definition: &Definition, mut state: State, branch: usize, result: CallResult, now: Time) -> Transition {
-    let Run::Calling { open, setback, turned } = &mut state.run else { return nothing(state) };
+fn answered(
+    definition: &Definition,
+    mut state: State,
+    (branch, result, said): (usize, CallResult, &str),
+    now: Time,
+) -> Transition {
+    let Run::Calling { open, late, .. } = &mut state.run else { return nothing(state) };
     if !open.remove(&branch) {
         return nothing(state);
     }
-    let all_answered = open.is_empty();
-    let (row, branch_state) = (&definition.branches[branch], &mut state.branches[branch]);
+    let is_late = late.remove(&branch);
+    let row = &definition.branches[branch];
+    let pattern = pattern::of(definition.trans_type);
     let verdict = match result {
         CallResult::NotMade => Verdict::Setback(Setback::NotCalled),
         CallResult::Made(last) => {
-            branch_state.calls.note(last);
-            pattern::of(definition.trans_type).verdict(&row.op, last.answer)
+            state.branches[branch].calls.note(last);
+            pattern.verdict(definition, &state, &row.op, last.answer)
         }
     };
-    let mut progress = Command::Record;
+    let mut turned_by = None;
     match verdict {
         Verdict::Done => {
-            branch_state.end(Status::Succeed, now);
+            state.branches[branch].end(Status::Succeed, now);
             state.interval = definition.timing.retry_interval;
         }
-        Verdict::Setback(this) => *setback = (*setback).max(Some(this)),
         Verdict::RollBack => {
-            branch_state.end(Status::Failed, now);
-            *turned = true;
-            // Durable before anything is undone.
-            progress = Command::Save;
+            state.branches[branch].end(Status::Failed, now);
+            // In DTM's words.
+            turned_by = Some(format!("url:{} return failed: {said} FAILURE", row.url));
+        }
+        Verdict::GiveUp(reason) => turned_by = Some(reason),
+        Verdict::Setback(_) if is_late => {}
+        Verdict::Setback(this) => {
+            if let Run::Calling { setback, .. } = &mut state.run {
+                *setback = (*setback).max(Some(this));
+            }
         }
     }
-    let (setback, turned) = (*setback, *turned);
-    if progress == Command::Save {
-        state.turn_back(definition, &format!("branch {} refused its {}", row.branch_id, row.op));
+    let turned_by = turned_by.or_else(|| timed_out(definition, &state, now)).filter(|_| !is_late);
+    if let Some(reason) = &turned_by {
+        state.turn_back(definition, reason);
     }
-    match (all_answered, setback) {
-        (false, _) => Transition::new(state, vec![progress]),
-        (true, Some(setback)) if !turned => pause(definition, state, setback, now),
-        (true, _) => go_on(definition, state, turned, now),
+    go_on(definition, state, turned_by.is_some(), now)
+}
+
+/// After an answer: the next calls, the wait for those in flight, a pause, or the end.
+fn go_on(definition: &Definition, mut state: State, turned: bool, now: Time) -> Transition {
+    let calls = advance(definition, &mut state, now).unwrap_or_default();
+    let (in_flight, setback) = match &state.run {
+        Run::Calling { open, setback, .. } => (!open.is_empty(), *setback),
+        Run::Idle | Run::Asking => (false, None),
+    };
+    if let (false, Some(setback)) = (in_flight, setback) {
+        return pause(definition, state, setback, now);
     }
+    if !in_flight {
+        let end = match state.status {
+            Status::Succeed => RunEnd::Succeed,
+            Status::Failed => RunEnd::Failed,
+            Status::Aborting => RunEnd::RollingBack,
+            Status::Prepared | Status::Submitted => RunEnd::Ongoing,
+        };
+        return Transition::new(state, vec![Command::Save, Command::Report(end)]);
+    }
+    let mut save = turned;
+    if !calls.is_empty() {
+        let forward = state.direction() == Some(Direction::Forward);
+        save |= forward && pattern::of(definition.trans_type).saves_progress();
+        if !covers(definition, state.due, now) {
+            state.hold(now.after(definition.timing.lease()));
+            save = true;
+        }
+    }
+    let mut commands = vec![if save { Command::Save } else { Command::Record }];
+    commands.extend(calls);
+    Transition::new(state, commands)
 }
 
 /// Ends the run before the transaction is finished.
@@ -336,27 +406,6 @@ fn pause(definition: &Definition, mut state: State, setback: Setback, now: Time)
     let end = if state.direction() == Some(Direction::Back) { RunEnd::RollingBack } else { end };
     wait_interval(definition, &mut state, now);
     Transition::new(state, vec![Command::Save, Command::Report(end)])
-}
-
-/// All calls have been answered, and none is to be repeated: makes the next calls, or ends.
-fn go_on(definition: &Definition, mut state: State, turned: bool, now: Time) -> Transition {
-    let calls = advance(definition, &mut state, now).unwrap_or_default();
-    if calls.is_empty() {
-        let end = match state.status {
-            Status::Succeed => RunEnd::Succeed,
-            Status::Failed => RunEnd::Failed,
-            Status::Aborting => RunEnd::RollingBack,
-            Status::Prepared | Status::Submitted => RunEnd::Ongoing,
-        };
-        return Transition::new(state, vec![Command::Save, Command::Report(end)]);
-    }
-    let covered = covers(definition, state.due, now);
-    if !covered {
-        state.hold(now.after(definition.timing.lease()));
-    }
-    let mut commands = vec![if covered && !turned { Command::Record } else { Command::Save }];
-    commands.extend(calls);
-    Transition::new(state, commands)
 }
 
 fn force_stop(mut state: State, now: Time) -> Transition {

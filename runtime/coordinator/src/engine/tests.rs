@@ -26,6 +26,7 @@ fn definition(urls: &[&str], concurrent: bool, delay_s: u64) -> Definition {
         query_prepared: "http://a/prepared".to_owned(),
         branches: branches.collect(),
         concurrent,
+        predecessors: Vec::new(),
         timing: Timing::new(&options, delay_s, &Defaults::default()),
         headers: BTreeMap::new(),
         options: String::new(),
@@ -39,7 +40,7 @@ fn at(seconds: u64) -> Time {
 }
 
 fn answered(branch: usize, answer: Answer) -> Event {
-    Event::Answered { branch, result: answer.into() }
+    Event::Answered { branch, result: answer.into(), said: String::new() }
 }
 
 /// Plays events, each at its second; returns the last transition.
@@ -172,7 +173,7 @@ fn a_repeated_submit_is_acknowledged_and_runs_nothing() {
 #[test]
 fn a_call_that_was_not_made_leaves_interval_and_attempts_unchanged() {
     let definition = definition(&["http://b/in"], false, 0);
-    let not_made = Event::Answered { branch: 0, result: CallResult::NotMade };
+    let not_made = Event::Answered { branch: 0, result: CallResult::NotMade, said: String::new() };
     let due = (2, Event::Due { until: at(62) });
     let step = play(&definition, Opening::Submit, &[(0, answered(0, Answer::Unknown)), due, (2, not_made)]);
     waits_until(&step, 4);
@@ -184,11 +185,11 @@ fn a_call_that_was_not_made_leaves_interval_and_attempts_unchanged() {
 fn each_branch_shows_its_attempts_its_last_answer_and_its_next_call() {
     let definition = definition(&["http://b/in", "http://c/in"], false, 0);
     let last = LastAnswer { answer: Answer::Unknown, http_status: Some(307) };
-    let unclear = Event::Answered { branch: 1, result: CallResult::Made(last) };
+    let unclear = Event::Answered { branch: 1, result: CallResult::Made(last), said: String::new() };
     let events =
         [(0, answered(0, Answer::Success)), (1, unclear.clone()), (3, Event::Due { until: at(63) }), (3, unclear)];
     let state = play(&definition, Opening::Submit, &events).state;
-    assert_eq!(state.branches[1].calls, Calls { attempts: 2, last: Some(last) });
+    assert_eq!(state.branches[1].calls, Calls { attempts: 2, unclear: 2, last: Some(last) });
     assert_eq!(state.branches[0].calls.attempts, 1);
     assert_eq!((state.next_call(0), state.next_call(1)), (None, Some(at(7))));
 }
@@ -241,7 +242,7 @@ fn any_event(branches: usize) -> impl Strategy<Value = Event> {
         1 => Just(Event::Stop),
         4 => any::<u32>().prop_map(|s| Event::Due { until: at(u64::from(s)) }),
         3 => result().prop_map(Event::Asked),
-        6 => (0..=branches, result()).prop_map(|(branch, result)| Event::Answered { branch, result }),
+        6 => (0..=branches, result()).prop_map(|(branch, result)| Event::Answered { branch, result, said: String::new() }),
     ]
 }
 

@@ -441,6 +441,7 @@ mod tests {
             query_prepared: "http://bank-a/prepared".to_owned(),
             branches: Vec::new(),
             concurrent: false,
+            predecessors: Vec::new(),
             timing: Timing::new(&TransactionOptions::default(), 0, &Settings::default().defaults),
             headers: BTreeMap::new(),
             options: "{}".to_owned(),

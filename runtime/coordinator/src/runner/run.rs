@@ -9,7 +9,8 @@ use futures_util::stream::FuturesUnordered;
 use super::core::{Core, Failed, PendingCalls};
 use super::slot::{Ended, Held, Loaded};
 use crate::engine::{
-    BranchOp, CallResult, Command, Definition, Event, Holder, LastAnswer, RunEnd, State, Time, Transition, step,
+    BranchOp, CallResult, Command, Definition, Event, Holder, LastAnswer, REASON_CHARS_MAX, RunEnd, State, Time,
+    Transition, step,
 };
 use crate::store::{BranchChange, Change, Write, WriteOutcome, calls};
 use crate::transport::{Call, CallError, Response};
@@ -182,9 +183,19 @@ impl Core {
         }
         log(definition, branch, result, response.as_ref().err());
         match branch {
-            Some(branch) => Event::Answered { branch, result },
+            Some(branch) => Event::Answered { branch, result, said: said(&response) },
             None => Event::Asked(result),
         }
+    }
+}
+
+/// What a branch said with a refusal, as far as a row has room for it.
+fn said(response: &Result<Response, CallError>) -> String {
+    match response {
+        Ok(response) if response.answer() == Answer::Failure => {
+            String::from_utf8_lossy(&response.body).chars().filter(|c| *c != '\0').take(REASON_CHARS_MAX).collect()
+        }
+        Ok(_) | Err(_) => String::new(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The calls of a transaction's branches so far, kept in `ext_data` for operators. Only calls that did not succeed at
 //! the first attempt are recorded.
 //!
-//! DTM ignores keys in that column that it does not know. These records are only shown; no decision depends on them.
+//! DTM ignores keys in that column that it does not know. These records are shown; they also decide when a saga has reached
+//! its retry limit, and nothing else.
 
 use super::ext_data::{ExtData, Record, Records};
 use crate::engine::{Calls, Definition, LastAnswer, State, pattern};
@@ -61,9 +62,9 @@ fn question_key(definition: &Definition) -> String {
 }
 
 impl Record {
-    fn new(Calls { attempts, last }: Calls) -> Option<Self> {
+    fn new(Calls { attempts, unclear, last }: Calls) -> Option<Self> {
         let LastAnswer { answer, http_status } = last?;
-        Some(Self { attempts, answer: word(answer).to_owned(), http_status })
+        Some(Self { attempts, unclear, answer: word(answer).to_owned(), http_status })
     }
 
     /// An unknown answer is left out: another program may have written the record.
@@ -71,7 +72,7 @@ impl Record {
         let answers = [Answer::Success, Answer::Failure, Answer::Ongoing, Answer::Unknown];
         let answer = answers.into_iter().find(|answer| word(*answer) == self.answer);
         let last = answer.map(|answer| LastAnswer { answer, http_status: self.http_status });
-        Calls { attempts: self.attempts, last }
+        Calls { attempts: self.attempts, unclear: self.unclear, last }
     }
 }
 
@@ -111,6 +112,7 @@ mod tests {
             query_prepared: String::new(),
             branches: vec![branch("01"), branch("02")],
             concurrent: false,
+            predecessors: Vec::new(),
             timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
             headers: BTreeMap::new(),
             options: String::new(),
@@ -123,7 +125,7 @@ mod tests {
         let mut state = create(definition, Opening::Submit, Time::from_millis(0)).state;
         for (branch, answer, status) in answers {
             let last = LastAnswer { answer: *answer, http_status: Some(*status) };
-            let event = Event::Answered { branch: *branch, result: CallResult::Made(last) };
+            let event = Event::Answered { branch: *branch, result: CallResult::Made(last), said: String::new() };
             state = step(definition, &state, event, Time::from_millis(0)).unwrap().state;
         }
         state
@@ -143,7 +145,7 @@ mod tests {
         let text = ext_data(&definition, &state).unwrap();
         assert_eq!(
             text,
-            r#"{"headers":{"a":"b"},"calls":{"02/action":{"attempts":1,"answer":"unknown","http_status":307}}}"#
+            r#"{"headers":{"a":"b"},"calls":{"02/action":{"attempts":1,"unclear":1,"answer":"unknown","http_status":307}}}"#
         );
         assert_eq!(without_records(&text), r#"{"headers":{"a":"b"}}"#);
         let mut read = after(&definition, &[]);
@@ -165,6 +167,9 @@ mod tests {
         };
         let (_, state) = row.decode(&Defaults::default(), "us", Time::from_millis(0)).unwrap();
         let last = Some(LastAnswer { answer: Answer::Ongoing, http_status: Some(425) });
-        assert_eq!((state.question, state.interval), (Calls { attempts: 3, last }, Duration::from_secs(10)));
+        assert_eq!(
+            (state.question, state.interval),
+            (Calls { attempts: 3, unclear: 0, last }, Duration::from_secs(10))
+        );
     }
 }

@@ -35,10 +35,18 @@ pub(crate) type Records = BTreeMap<String, Record>;
 #[serde(default)]
 pub(crate) struct Record {
     pub(super) attempts: u32,
+    /// How many of them gave no clear answer.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) unclear: u32,
     /// `success`, `failure`, `ongoing` or `unknown`.
     pub(super) answer: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) http_status: Option<u16>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The `ext_data` of a row without these records, as DTM's own `query` would show it.

@@ -165,6 +165,7 @@ mod tests {
             query_prepared: String::new(),
             branches: branch_ids.iter().map(branch).collect(),
             concurrent: false,
+            predecessors: Vec::new(),
             timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
             headers: BTreeMap::new(),
             options: String::new(),

@@ -7,6 +7,7 @@
 mod address;
 mod attempt;
 pub(crate) mod calls;
+pub(crate) mod custom_data;
 mod error;
 pub(crate) mod ext_data;
 #[cfg(any(feature = "postgres", feature = "mysql"))]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use branchwire_protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
 use bytes::Bytes;
-use serde::Deserialize;
 use sqlx::FromRow;
 
+use super::custom_data::CustomData;
 use super::ext_data::ExtData;
 use super::{calls, is_lease};
 use crate::engine::pattern::BUILT;
@@ -73,21 +73,6 @@ fn corrupt<E: ToString>(column: &'static str) -> impl FnOnce(E) -> CorruptRow {
     move |error| CorruptRow { column, reason: error.to_string() }
 }
 
-/// The client's `custom_data` for a message.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct CustomData {
-    /// Delay before the branches are called, in seconds.
-    pub(crate) delay: u64,
-}
-
-impl CustomData {
-    /// Parses it; an empty text has the defaults.
-    pub(crate) fn parse(custom_data: &str) -> Result<Self, serde_json::Error> {
-        if custom_data.is_empty() { Ok(Self::default()) } else { serde_json::from_str(custom_data) }
-    }
-}
-
 impl Row {
     /// The meaning of the row at `now`, for the coordinator with the name `owner`.
     ///
@@ -112,13 +97,17 @@ impl Row {
         } else {
             serde_json::from_str(&self.options).map_err(corrupt("options"))?
         };
-        let delay_s = CustomData::parse(&self.custom_data).map_err(corrupt("custom_data"))?.delay;
         let ExtData { mut headers, calls: records, .. } =
             ExtData::parse(&self.ext_data).map_err(corrupt("ext_data"))?;
         headers.extend(options.branch_headers.clone().unwrap_or_default());
-        let timing = Timing::new(&options, delay_s, defaults);
         let (branches, branch_states) =
-            self.branches.iter().map(BranchRow::decode).collect::<Result<(Vec<_>, Vec<_>), _>>()?;
+            self.branches.iter().map(BranchRow::decode).collect::<Result<(Vec<BranchOp>, Vec<_>), _>>()?;
+        if trans_type == TransType::Saga && !is_of_steps(&branches) {
+            return Err(corrupt("op")("the branches of a saga are pairs of a compensation and its action"));
+        }
+        let CustomData { delay_s, predecessors } =
+            CustomData::parse(trans_type, &self.custom_data, branches.len() / 2).map_err(corrupt("custom_data"))?;
+        let timing = Timing::new(&options, delay_s, defaults);
         let interval = u64::try_from(self.next_cron_interval_ms).unwrap_or(0);
         let mut state = State {
             status,
@@ -144,6 +133,7 @@ impl Row {
             query_prepared: self.query_prepared.clone(),
             branches,
             concurrent: options.concurrent,
+            predecessors,
             timing,
             headers,
             options: self.options.clone(),
@@ -153,6 +143,14 @@ impl Row {
         calls::restore(&records, &definition, &mut state);
         Ok((definition, state))
     }
+}
+
+/// Whether the rows are pairs of a compensation and its action.
+fn is_of_steps(branches: &[BranchOp]) -> bool {
+    branches.chunks(2).all(|step| match step {
+        [undo, action] => undo.op == Op::Compensate && action.op == Op::Action && undo.branch_id == action.branch_id,
+        _ => false,
+    })
 }
 
 /// Gives each row its branches in the order of their creation. Branches that were created together are ordered by the

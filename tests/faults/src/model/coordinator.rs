@@ -136,7 +136,7 @@ impl World {
         self.coordinators[name].open.remove(&target);
         let event = match target {
             Target::QueryPrepared => Event::Asked(answer.into()),
-            Target::Branch(branch) => Event::Answered { branch, result: answer.into() },
+            Target::Branch(branch) => Event::Answered { branch, result: answer.into(), said: String::new() },
         };
         self.event(model, name, &event);
     }

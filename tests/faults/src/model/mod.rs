@@ -159,6 +159,7 @@ impl Message {
             query_prepared: "http://bank-a/prepared".to_owned(),
             branches: (1..=limits.branches).map(branch).collect(),
             concurrent: limits.concurrent,
+            predecessors: Vec::new(),
             timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
             headers: BTreeMap::new(),
             options: String::new(),

@@ -12,8 +12,8 @@ use crate::engine::{Definition, Setback, State, Time};
 pub(super) struct Msg;
 
 impl Pattern for Msg {
-    fn overdue(&self, definition: &Definition, status: Status) -> Overdue {
-        match status {
+    fn overdue(&self, definition: &Definition, state: &State) -> Overdue {
+        match state.status {
             Status::Prepared => Overdue::Ask(definition.timing.timeout_to_fail),
             Status::Submitted | Status::Aborting | Status::Succeed | Status::Failed => Overdue::Wait,
         }
@@ -35,7 +35,7 @@ impl Pattern for Msg {
         if calls.is_empty() { Next::Done } else { Next::Calls(calls) }
     }
 
-    fn verdict(&self, op: &Op, answer: Answer) -> Verdict {
+    fn verdict(&self, _: &Definition, _: &State, op: &Op, answer: Answer) -> Verdict {
         match (answer, op) {
             (Answer::Success, _) => Verdict::Done,
             (Answer::Failure, Op::Msg) => Verdict::RollBack,
@@ -46,8 +46,8 @@ impl Pattern for Msg {
         }
     }
 
-    fn allows(&self, status: Status, request: Request) -> Permission {
-        match (request, status) {
+    fn allows(&self, _: &Definition, state: &State, request: Request) -> Permission {
+        match (request, state.status) {
             (Request::Prepare, Status::Prepared) | (Request::Submit, Status::Submitted) => Permission::Acknowledge,
             (Request::Submit | Request::Abort, Status::Prepared) => Permission::Act,
             (Request::Prepare | Request::Abort, Status::Submitted)

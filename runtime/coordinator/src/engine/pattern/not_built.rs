@@ -1,6 +1,6 @@
 //! A pattern that is not built: nothing is allowed, and nothing is called.
 
-use branchwire_protocol::{Answer, Op, Status};
+use branchwire_protocol::{Answer, Op};
 use bytes::Bytes;
 use http::Method;
 
@@ -12,7 +12,7 @@ use crate::engine::{Definition, Setback, State, Time};
 pub(super) struct NotBuilt;
 
 impl Pattern for NotBuilt {
-    fn overdue(&self, _: &Definition, _: Status) -> Overdue {
+    fn overdue(&self, _: &Definition, _: &State) -> Overdue {
         Overdue::Wait
     }
 
@@ -20,11 +20,11 @@ impl Pattern for NotBuilt {
         Next::Never
     }
 
-    fn verdict(&self, _: &Op, _: Answer) -> Verdict {
+    fn verdict(&self, _: &Definition, _: &State, _: &Op, _: Answer) -> Verdict {
         Verdict::Setback(Setback::Unknown)
     }
 
-    fn allows(&self, _: Status, _: Request) -> Permission {
+    fn allows(&self, _: &Definition, _: &State, _: Request) -> Permission {
         Permission::Refuse
     }
 

@@ -15,8 +15,8 @@ use crate::engine::{Definition, Setback, State, Time};
 pub(in crate::engine) struct Reserve;
 
 impl Pattern for Reserve {
-    fn overdue(&self, definition: &Definition, status: Status) -> Overdue {
-        match status {
+    fn overdue(&self, definition: &Definition, state: &State) -> Overdue {
+        match state.status {
             Status::Prepared => Overdue::Abort(definition.timing.timeout_to_fail),
             Status::Submitted | Status::Aborting | Status::Succeed | Status::Failed => Overdue::Wait,
         }
@@ -28,13 +28,17 @@ impl Pattern for Reserve {
             Status::Aborting => Op::Cancel,
             Status::Prepared | Status::Succeed | Status::Failed => return Next::Never,
         };
+        // Nothing is undone while it may still be done.
+        if op == Op::Cancel && state.in_flight().any(|index| definition.branches[index].op == Op::Confirm) {
+            return Next::Calls(Vec::new());
+        }
         let rows = definition.branches.iter().zip(&state.branches).enumerate();
         let open = rows.filter(|(_, (branch, state))| branch.op == op && !state.is_done()).map(|(index, _)| index);
         let calls: Vec<_> = open.take(if definition.concurrent { usize::MAX } else { 1 }).collect();
         if calls.is_empty() { Next::Done } else { Next::Calls(calls) }
     }
 
-    fn verdict(&self, op: &Op, answer: Answer) -> Verdict {
+    fn verdict(&self, _: &Definition, _: &State, op: &Op, answer: Answer) -> Verdict {
         match answer {
             Answer::Success => Verdict::Done,
             Answer::Failure if *op == Op::Confirm => Verdict::RollBack,
@@ -44,8 +48,12 @@ impl Pattern for Reserve {
         }
     }
 
-    fn allows(&self, status: Status, request: Request) -> Permission {
-        match (status, request) {
+    fn registers(&self) -> bool {
+        true
+    }
+
+    fn allows(&self, _: &Definition, state: &State, request: Request) -> Permission {
+        match (state.status, request) {
             (Status::Prepared, Request::Prepare)
             | (Status::Submitted, Request::Submit)
             | (Status::Aborting, Request::Abort) => Permission::Acknowledge,
