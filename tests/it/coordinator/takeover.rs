@@ -8,7 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection};
 use super::{Running, gid};
 use crate::conformance::host::Host;
 
-/// The rows of a submitted message with two branches of which one is done, a prepared one, and two that are not ours.
+/// The rows of a submitted message with two branches of which one is done, a prepared one, a saga that goes on and one that
+/// goes back, and two that are not ours.
 /// `NOW` and `BYTES` stand for what the database calls them.
 fn rows(gid: &str, host: &str) -> String {
     let global = "INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, update_time, \
@@ -23,11 +24,22 @@ fn rows(gid: &str, host: &str) -> String {
         ('{gid}-prepared', 'msg', 'prepared', '{host}/{gid}/prepared', '', NOW, NOW,
             '{{"concurrent":false}}', '', NULL, NOW, '', NULL),
         ('{gid}-grpc', 'msg', 'submitted', '', 'grpc', NOW, NOW, '{{"concurrent":false}}', '', 10, NOW, '', ''),
-        ('{gid}-saga', 'saga', 'submitted', '', 'http', NOW, NOW, '{{"concurrent":false}}', '', 10, NOW, '', '');
+        ('{gid}-saga', 'saga', 'submitted', '', 'http', NOW, NOW, '{{"concurrent":false}}', '', 10, NOW, '', ''),
+        ('{gid}-back', 'saga', 'aborting', '', 'http', NOW, NOW, '{{"concurrent":true}}', '{{"concurrent":true}}', 10, NOW,
+            '', ''),
+        ('{gid}-xa', 'xa', 'submitted', '', 'http', NOW, NOW, '{{"concurrent":false}}', '', 10, NOW, '', '');
         {branch}
         ('{gid}', '{host}/{gid}/in', '', BYTES, '01', 'action', 'succeed', NOW, NOW),
         ('{gid}', '{host}/{gid}/in2', '', BYTES, '02', 'action', 'prepared', NOW, NOW),
         ('{gid}-prepared', '{host}/{gid}/in3', NULL, NULL, '01', 'action', 'prepared', NOW, NOW),
+        ('{gid}-saga', '{host}/{gid}/a-undo', '', BYTES, '01', 'compensate', 'prepared', NOW, NOW),
+        ('{gid}-saga', '{host}/{gid}/a', '', BYTES, '01', 'action', 'succeed', NOW, NOW),
+        ('{gid}-saga', '{host}/{gid}/b-undo', '', BYTES, '02', 'compensate', 'prepared', NOW, NOW),
+        ('{gid}-saga', '{host}/{gid}/b', '', BYTES, '02', 'action', 'prepared', NOW, NOW),
+        ('{gid}-back', '{host}/{gid}/c-undo', '', BYTES, '01', 'compensate', 'prepared', NOW, NOW),
+        ('{gid}-back', '{host}/{gid}/c', '', BYTES, '01', 'action', 'succeed', NOW, NOW),
+        ('{gid}-back', '{host}/{gid}/d-undo', '', BYTES, '02', 'compensate', 'succeed', NOW, NOW),
+        ('{gid}-back', '{host}/{gid}/d', '', BYTES, '02', 'action', 'failed', NOW, NOW),
         ('{gid}-grpc', 'grpc.example:80/in', '', NULL, '01', 'action', 'prepared', NOW, NOW)"#
     )
 }
@@ -36,15 +48,23 @@ async fn is_taken_over(database: &TestDatabase, gid: &str, host: &Host) {
     let coordinator = Running::on(database.url()).await;
     coordinator.wait_status(gid, "succeed").await;
     coordinator.wait_status(&format!("{gid}-prepared"), "succeed").await;
-    let calls: Vec<_> = host.calls(gid).into_iter().map(|call| (call.method, call.path, call.body)).collect();
     let call = |method: &str, path: &str, body: &str| (method.to_owned(), path.to_owned(), body.to_owned());
-    for expected in [call("POST", "/in2", "{}"), call("GET", "/prepared", ""), call("GET", "/in3", "")] {
+    coordinator.wait_status(&format!("{gid}-saga"), "succeed").await;
+    coordinator.wait_status(&format!("{gid}-back"), "failed").await;
+    let calls: Vec<_> = host.calls(gid).into_iter().map(|call| (call.method, call.path, call.body)).collect();
+    for expected in [
+        call("POST", "/in2", "{}"),
+        call("GET", "/prepared", ""),
+        call("GET", "/in3", ""),
+        call("POST", "/b", "{}"),
+        call("POST", "/c-undo", "{}"),
+    ] {
         assert!(calls.contains(&expected), "{expected:?} in {calls:?}");
     }
-    assert_eq!(calls.len(), 3, "what was done is not called again: {calls:?}");
+    assert_eq!(calls.len(), 5, "what was done is not called again: {calls:?}");
     let headers = &host.calls(gid).into_iter().find(|call| call.path == "/in2").expect("it was called").headers;
     assert_eq!((headers["x-token"].as_str(), headers["x-user"].as_str()), ("t", "u"));
-    for other in ["grpc", "saga"] {
+    for other in ["grpc", "xa"] {
         let seen = coordinator.query(&format!("{gid}-{other}")).await;
         assert_eq!((&seen["transaction"]["status"], &seen["transaction"]["owner"]), (&"submitted".into(), &"".into()));
     }
