@@ -101,6 +101,10 @@ pub(crate) fn ours(recorded: &Vector) -> Vector {
         }
         // Nothing is called again while it runs.
         "saga-slow-action" | "saga-submit-twice-running" => {
+            // On a busy machine too, the saga must still run when the second submit arrives.
+            if let Some(first) = ours.answers.get_mut("/b").and_then(|answers| answers.first_mut()) {
+                first[2] = json!(2.5);
+            }
             let mut paths = Vec::new();
             ours.calls.retain(|call| {
                 !paths.contains(&call.path) && {

@@ -28,8 +28,8 @@ const DTM: &str = "
     INSERT INTO dtm.trans_global (gid, trans_type, status, query_prepared, protocol)
         VALUES ('of-dtm', 'msg', 'prepared', '', '');
     INSERT INTO dtm.trans_global (gid, trans_type, status, query_prepared, protocol)
-        VALUES ('a-saga', 'saga', 'submitted', '', 'http'), ('over-grpc', 'msg', 'prepared', '', 'grpc'),
-        ('an-old-saga', 'saga', 'succeed', '', 'http')";
+        VALUES ('a-tcc', 'tcc', 'submitted', '', 'http'), ('over-grpc', 'msg', 'prepared', '', 'grpc'),
+        ('an-old-tcc', 'tcc', 'succeed', '', 'http')";
 
 #[tokio::test]
 async fn a_dtm_servers_tables_are_found_in_its_own_schema() {
