@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 use sqlx::Sqlite;
 use tower::ServiceExt;
 
-/// Texts that a coordinator would take for something else.
+/// Texts that a coordinator would misread as an outcome.
 const TEXTS: [&str; 4] = ["FAILURE", "... ONGOING ...", r#"{"dtm_result":"SUCCESS"}"#, "FAILURE and ONGOING"];
 
 async fn bank() -> Bank<Sqlite> {
@@ -136,7 +136,7 @@ async fn another_method_is_answered_without_a_body() {
     }
 }
 
-/// A payload that panics when it is read, or says something itself.
+/// A payload that panics when it is read, or returns a hostile error text.
 struct HostilePayload;
 
 impl<'de> Deserialize<'de> for HostilePayload {
@@ -149,7 +149,7 @@ impl<'de> Deserialize<'de> for HostilePayload {
     }
 }
 
-/// An extractor that answers for itself, or panics, if a header asks it to.
+/// An extractor that sends its own response, or panics, if a header asks it to.
 struct HostileExtractor;
 
 impl<S: Sync> FromRequestParts<S> for HostileExtractor {
@@ -164,7 +164,8 @@ impl<S: Sync> FromRequestParts<S> for HostileExtractor {
     }
 }
 
-/// A branch whose parts all speak in hostile texts: the payload and a header say which part fails, and how.
+/// A branch in which each part can fail with a hostile text: the payload and a header choose the part, and how it
+/// fails.
 #[msg_branch]
 async fn hostile(_: &mut Tx<Bank<Sqlite>>, _: HostileExtractor, _: HostilePayload) -> Result<(), Retry> {
     Ok(())

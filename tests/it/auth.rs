@@ -1,4 +1,4 @@
-//! Who may call, over real sockets: a call that is not signed, or not as it is, never runs the function.
+//! Signed calls over real sockets: a call without a valid signature never runs the function.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -34,7 +34,7 @@ async fn serve(router: Router) -> String {
     url
 }
 
-/// A call as it arrived, before anything has looked at it.
+/// A recorded call, as it arrived.
 #[derive(Debug, Clone)]
 struct Seen {
     method: Method,
@@ -43,11 +43,11 @@ struct Seen {
     body: Bytes,
 }
 
-/// A service that credits an account, behind a layer that verifies, and behind one who listens.
+/// A service that credits an account, behind the layer that verifies and a layer that records.
 struct Target {
     url: String,
     bank: Bank<Sqlite>,
-    /// How often the function ran: not the same as what is in the account.
+    /// How often the function ran, which can differ from the balance.
     runs: Arc<Mutex<usize>>,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
@@ -89,7 +89,7 @@ impl Target {
         self.seen.lock().unwrap().last().expect("a call").clone()
     }
 
-    /// Makes a call that was seen again, or one like it.
+    /// Sends a recorded call again, or a similar one.
     async fn send(&self, call: Seen) -> Reply {
         let url = format!("{}{}", self.url, call.path_and_query);
         let mut headers = call.headers;
@@ -101,7 +101,7 @@ impl Target {
         *reply.unwrap_or_else(|| panic!("not a fixed answer: {status} {body}"))
     }
 
-    /// What was seen cannot be turned into any other call: each is refused before the function runs.
+    /// Every change of a recorded call is refused before the function runs.
     async fn refuses_all_that_is_not(&self, seen: &Seen, header: &'static str) {
         let header = HeaderName::from_static(header);
         let runs = self.runs();
@@ -165,7 +165,7 @@ async fn start(builder: Builder) -> Running {
     Running { client: Client::new(&url).unwrap(), url, _dir: dir }
 }
 
-/// Sends a message and waits for one run over its branches; whether that was enough.
+/// Sends a message and waits for one run over its branches; returns whether it has finished.
 async fn finished(client: &Client, gid: &Gid, branch: MsgBranch) -> bool {
     match client.msg(branch).gid(gid.clone()).wait_result().submit().await.unwrap() {
         Done::Submitted { finished, .. } => finished,
@@ -182,7 +182,7 @@ async fn a_coordinator_with_the_key_is_let_through_and_nobody_else() {
 
     let seen = target.last_seen();
     target.refuses_all_that_is_not(&seen, CALL_HEADER).await;
-    // The very same once more: let through, and the barrier knows it.
+    // The same call again: the layer passes it, and the barrier recognizes it.
     assert_eq!(target.send(seen).await, Reply::Success);
     assert_eq!((target.runs(), target.bank.balance(ACCOUNT).await), (1, 30));
 
@@ -332,7 +332,7 @@ async fn a_test_coordinator_signs_as_the_program_does_whatever_its_clock_says() 
     }
 }
 
-/// What was logged on this thread.
+/// The log of this thread.
 #[derive(Debug, Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -55,7 +55,7 @@ const PARAMETERS: [&str; 11] = [
     "cat",
 ];
 
-/// A coordinator without a socket, and what it has acknowledged.
+/// A coordinator without a socket, and the gids that it has acknowledged.
 struct Target {
     coordinator: Coordinator,
     acknowledged: RefCell<BTreeSet<String>>,
@@ -94,7 +94,7 @@ impl Target {
         (status, answer)
     }
 
-    /// Sends a body that may be a message, and keeps its gid if it is taken.
+    /// Sends a body that may be a message, and keeps its gid if it is accepted.
     async fn post(&self, route: &str, body: Vec<u8>) {
         let sent: Value = serde_json::from_slice(&body).unwrap_or_default();
         let (_, answer) = self.send("POST", route, body).await;
@@ -102,7 +102,7 @@ impl Target {
             "/api/json-rpc" => (sent["method"].as_str().unwrap_or_default(), &sent["params"]),
             _ => (route.rsplit('/').next().unwrap_or_default(), &sent),
         };
-        // An answer after a run that did not end well says that the message was recorded.
+        // A response after an unsuccessful run means that the message was recorded.
         let error = if answer["error"].is_null() { &answer } else { &answer["error"] };
         let taken = error["message"].as_str().is_none_or(|message| message.starts_with("submitted;"));
         if matches!(method, "prepare" | "submit") && taken {
@@ -111,7 +111,7 @@ impl Target {
         }
     }
 
-    /// What is in the store is what was acknowledged, and the coordinator still does its work.
+    /// Checks that the store has exactly the acknowledged gids, and that the coordinator still works.
     async fn check(self) {
         let mut stored = BTreeSet::new();
         let mut position = String::new();

@@ -1,11 +1,11 @@
-//! What hostile and broken programs send.
+//! Input as hostile and broken programs send it.
 
 use std::fmt::Write;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-/// Where no branch listens.
+/// An address without a branch.
 pub(super) const NOWHERE: &str = "http://127.0.0.1:1/in";
 
 /// Names that break what is built from them carelessly: SQL, URLs, paths, terminals, C strings.
@@ -47,7 +47,7 @@ pub(super) fn names() -> Vec<String> {
     names
 }
 
-/// Addresses that lead nowhere, or where no one should be led.
+/// Addresses that are invalid, or must not be called.
 pub(super) fn urls() -> Vec<String> {
     [
         "",
@@ -124,7 +124,7 @@ pub(super) fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Values of every type, at the edges of what the protocol's types hold.
+/// Values of every type, at the limits of the protocol's types.
 fn values() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
@@ -157,7 +157,7 @@ fn values() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A message that was good before some of it was replaced.
+/// A valid message with some parts replaced.
 pub(super) fn messages() -> impl Strategy<Value = Value> {
     const FIELDS: [&str; 14] = [
         "gid",

@@ -1,4 +1,4 @@
-//! Input that no well-meaning program sends: every route answers in its own form, and nothing is left behind.
+//! Invalid input: every route responds in its own form, and nothing is left behind.
 
 mod coordinator;
 mod corpus;

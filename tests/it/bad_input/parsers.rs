@@ -1,4 +1,5 @@
-//! Fuzz targets for what reads text from outside, run by proptest: whatever comes, they say yes or no.
+//! Fuzz targets for the parsers of text from outside, run by proptest: they accept or refuse any input, and never
+//! panic.
 
 use branchwire::ServiceUrl;
 use branchwire::protocol::{BranchId, Gid, Op, TransType, Transaction};
@@ -7,7 +8,7 @@ use proptest::prelude::*;
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
-    /// A name that was taken comes back as it was, and fits where names are kept.
+    /// An accepted name comes back unchanged, and fits into the tables.
     #[test]
     fn a_gid_is_taken_as_it_is_or_refused(text in ".{0,140}") {
         if let Ok(gid) = Gid::new(text.as_str()) {
@@ -34,7 +35,7 @@ proptest! {
         }
     }
 
-    /// The path of a branch is put behind it, so nothing may follow the host but a path.
+    /// A branch's path is appended to it, so only a path may follow the host.
     #[test]
     fn a_service_url_has_neither_query_nor_password(
         text in ".{0,60}|https?://[a-z0-9.:@/?#\\[\\]%-]{0,40}",
@@ -52,7 +53,7 @@ proptest! {
         let _ = serde_json::from_slice::<Transaction>(&bytes);
     }
 
-    /// What was read is written so that it is read the same.
+    /// A parsed value, written and parsed again, is equal.
     #[test]
     fn a_transaction_comes_back(message in super::corpus::messages()) {
         if let Ok(read) = serde_json::from_value::<Transaction>(message) {

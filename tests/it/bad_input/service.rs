@@ -1,4 +1,4 @@
-//! A service's routes: one of the fixed answers, and neither a row nor a cent moved.
+//! A service's routes: one of the fixed replies, and no row and no balance changed.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -61,7 +61,7 @@ async fn every_name_of_the_corpus_is_answered() {
             }
         }
     }
-    // Whatever was taken was taken once, each with its row.
+    // Each accepted call was applied once, with its row.
     assert_eq!(bank.balance(ACCOUNT).await, 30 * barrier_rows(&bank).await);
 }
 

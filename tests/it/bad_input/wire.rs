@@ -1,4 +1,4 @@
-//! What is no HTTP, or two requests for one reader and one for another.
+//! Bytes that are not HTTP, or that some parsers read as one request and others as two.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::coordinator::Running;
 const HIDDEN: &str = "POST /api/dtmsvr/prepare HTTP/1.1\r\nHost: a\r\nContent-Length: 48\r\n\r\n\
     {\"gid\":\"smuggled\",\"trans_type\":\"msg\",\"steps\":[]}";
 
-/// Sends bytes, and hangs up once nothing has come back for a while; what came back.
+/// Sends bytes, and disconnects when no more response comes for a while; returns the response.
 async fn exchange(address: &str, bytes: &[u8]) -> String {
     const PATIENCE: Duration = Duration::from_millis(500);
     let mut stream = TcpStream::connect(address).await.expect("a connection");
-    // A server that has seen enough closes at once: then the rest cannot be written.
+    // A server may close before it has read all: then the rest cannot be written.
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
     let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
@@ -28,7 +28,7 @@ async fn exchange(address: &str, bytes: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Requests that must be refused as a whole: at most one answer, and that no success.
+/// Requests that must be refused as a whole: at most one response, and not a success.
 fn refused(path: &str) -> Vec<Vec<u8>> {
     let long = "a".repeat(200_000);
     let many = "x: 1\r\n".repeat(300);
@@ -67,7 +67,8 @@ async fn refuses(address: &str, path: &str) {
         assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{shown}");
         assert!(!answer.starts_with("HTTP/1.1 200"), "{shown}");
     }
-    // Both lengths: the chunks count, and the connection must not go on, since another reader may have counted otherwise.
+    // Both lengths are given: the chunks count, and the connection must close, since another parser may use the other
+    // length.
     let both = format!(
         "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{HIDDEN}",
         HIDDEN.len() + 5

@@ -40,7 +40,7 @@ async fn a_hundred_concurrent_identical_calls_apply_once<DB: BankDriver>(bank: B
 async fn a_repeat_succeeds_and_does_not_run<DB: BankDriver>(bank: Bank<DB>) {
     let (service, gid) = (crediting(&bank), Gid::random());
     assert_eq!(service.call(&gid, 30).await, Reply::Success);
-    // What a call carries plays no part in whether it is a repeat.
+    // A call's payload does not matter for whether it is a repeat.
     assert_eq!(service.call(&gid, 31).await, Reply::Success);
     assert_eq!(bank.balance(ACCOUNT).await, 30);
 }
@@ -67,7 +67,7 @@ async fn a_late_action_after_its_compensation_does_nothing<DB: BankDriver>(bank:
         let gid = Gid::random();
         assert_eq!(call(&bank, &gid, trans_type, undo, -30).await, Entry::NothingToUndo);
         assert_eq!(call(&bank, &gid, trans_type, action, 30).await, Entry::Repeat);
-        // A repeat of the undoing is not taken for the first one after an action.
+        // A repeated undo does not count as the first one after an action.
         assert_eq!(call(&bank, &gid, trans_type, undo, -30).await, Entry::Repeat);
     }
     assert_eq!(bank.balance(ACCOUNT).await, 0);

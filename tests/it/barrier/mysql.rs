@@ -51,7 +51,7 @@ async fn errors_are_told_apart() {
 #[tokio::test]
 async fn a_question_whose_connection_is_lost_is_unknown() {
     let Some(bank) = Bank::<MySql>::open().await else { return };
-    // KILL takes no query, so a block finds the waiting one; it fails if there is none.
+    // KILL cannot use a query, so a block finds the waiting connection; it fails if there is none.
     trouble::a_lost_question_is_unknown(
         &bank,
         "BEGIN NOT ATOMIC
@@ -66,7 +66,7 @@ async fn a_question_whose_connection_is_lost_is_unknown() {
     .await;
 }
 
-/// What is in `update_time` of a barrier row, if anything.
+/// Whether `update_time` of a barrier row is NULL.
 async fn update_time_is_null(bank: &Bank<MySql>, gid: &Gid) -> bool {
     sqlx::query_scalar("SELECT update_time IS NULL FROM dtm_barrier.barrier WHERE gid = ?")
         .bind(gid.as_str())
@@ -135,8 +135,8 @@ async fn a_rollback_hidden_in_a_procedure_is_noticed() {
     assert_eq!(bank.barrier_rows(&gid).await, []);
 }
 
-/// The database rolls the whole transaction back at a deadlock. A procedure that goes on as if nothing had happened must
-/// not make the half after it commit.
+/// The database rolls the whole transaction back at a deadlock. Even if a procedure ignores that, the second half must
+/// not commit.
 #[tokio::test]
 async fn a_deadlock_swallowed_in_a_procedure_leaves_no_half() {
     let Some(bank) = Bank::<MySql>::open().await else { return };
@@ -180,7 +180,7 @@ async fn a_deadlock_swallowed_in_a_procedure_leaves_no_half() {
     };
     let (reply, ()) = tokio::join!(service.call(&gid, 30), deadlock);
     assert_eq!(reply, Reply::Success);
-    // The first attempt's half would show in one account only.
+    // A half of the first attempt would change only one account.
     for account in [1, 2, 3] {
         assert_eq!(bank.balance(account).await, 30, "{account}");
     }
@@ -202,7 +202,7 @@ async fn a_gid_that_compares_as_equal_is_an_error_and_not_a_repeat() {
     for other in ["Order-1", "ORDER-1"] {
         assert_eq!(service.call(&gid(other), 30).await, Reply::Retry, "{other}");
     }
-    // One of the two messages has failed. What the other's row says of it is nothing.
+    // One of the two messages has failed. The other one's row says nothing about it.
     assert_eq!(service.query_prepared(&gid("Order-1")).await, Reply::Refused);
     assert_eq!(service.query_prepared(&gid("order-1")).await, Reply::Retry);
     assert_eq!(service.call(&gid("order-1"), 30).await, Reply::Success);

@@ -1,4 +1,4 @@
-//! Has the local transaction of a message committed? The question may come at any moment.
+//! Query-prepared: has the local transaction of a message committed? It may be asked at any time.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ super::on_each_database! {
     many_questions_at_once_agree,
 }
 
-/// How long the local transaction of a test stays open while it is asked after.
+/// How long a test's local transaction stays open while query-prepared is asked.
 const OPEN: Duration = Duration::from_millis(200);
 
 fn service<D: Database<Driver: BarrierDialect>>(bank: &D) -> Service {
@@ -81,7 +81,7 @@ async fn waits<D: Database<Driver: BarrierDialect>>(bank: &D) {
         let question = async {
             let asked = Instant::now();
             match service.query_prepared(&gid).await {
-                // On a busy machine the wait may come to its end first; it is not given up before.
+                // On a busy machine the timeout may come first, but never early.
                 Reply::Ongoing if asked.elapsed() > Duration::from_millis(600) => service.query_prepared(&gid).await,
                 reply => reply,
             }
@@ -96,10 +96,10 @@ async fn an_open_local_transaction_is_ongoing_within_a_second<DB: BankDriver>(ba
     let (mut tx, _) = begin(&bank, &gid).await;
     let asked = Instant::now();
     assert_eq!(service.query_prepared(&gid).await, Reply::Ongoing);
-    // DTM hangs up after 3 seconds.
+    // DTM's timeout is 3 seconds.
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
 
-    // The question has left nothing behind that would keep the local transaction from committing.
+    // Query-prepared has left nothing that would prevent the commit of the local transaction.
     DB::credit(&mut tx, ACCOUNT, -30).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(service.query_prepared(&gid).await, Reply::Success);
@@ -121,7 +121,7 @@ async fn many_questions_at_once_agree<DB: BankDriver>(bank: Bank<DB>) {
         let questions = futures_util::future::join_all((0..20).map(|_| service.query_prepared(&gid)));
         let (committed, replies) = tokio::join!(local, questions);
         let expected = if committed { Reply::Success } else { Reply::Refused };
-        // An asker may have had no clear answer; none may have had a wrong one.
+        // An answer may be unknown, but none may be wrong.
         assert!(replies.iter().all(|reply| [expected, Reply::Ongoing].contains(reply)), "{committed} {replies:?}");
         assert_eq!(service.query_prepared(&gid).await, expected);
     }

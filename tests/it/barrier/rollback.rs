@@ -1,4 +1,4 @@
-//! What did not succeed as a whole leaves nothing behind: no half of it, no barrier row, no open transaction.
+//! A failed call leaves nothing behind: no half of its work, no barrier row, no open transaction.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -26,7 +26,7 @@ super::on_each_database! {
 /// A statement that fails, and that SQLite and MySQL then forget: it breaks the key of the accounts.
 const FAILS: &str = "INSERT INTO user_account VALUES (1, 0)";
 
-/// Calls a branch that credits the account and then goes wrong; nothing of it must stay.
+/// Calls a branch that credits the account and then fails; nothing of it must stay.
 async fn call_in_vain<DB: BankDriver>(bank: &Bank<DB>, service: Service, expected: Reply) {
     let gid = Gid::random();
     assert_eq!(service.call(&gid, 30).await, expected);
@@ -130,7 +130,7 @@ async fn a_refusal_rolls_back<DB: BankDriver>(bank: Bank<DB>) {
 }
 
 async fn a_panic_rolls_back<DB: BankDriver>(bank: Bank<DB>) {
-    // One connection: a transaction that stays open in the pool would be met by the next call.
+    // One connection: the next call would notice a transaction that stays open in the pool.
     let bank = bank.another_pool(1).await;
     let panics = Arc::new(AtomicBool::new(true));
     let service = Service::new(&bank, move |tx, amount| {

@@ -45,9 +45,9 @@ async fn the_check_makes_every_connection_durable_whatever_its_pool_was_opened_w
     assert_eq!(settings(&weak, 3).await, vec![("0".to_owned(), "0".to_owned()); 3]);
 
     assert_eq!(barrier::set_up(&weak).await.unwrap(), []);
-    // What `fullfsync` asks for is known on Apple's systems only.
+    // Only Apple's systems support `fullfsync`.
     let full = if cfg!(target_vendor = "apple") { "1" } else { "0" };
-    // Those that it had, and more that it opens.
+    // The existing connections, and new ones.
     assert_eq!(settings(&weak, 6).await, vec![("2".to_owned(), full.to_owned()); 6]);
 }
 
@@ -94,7 +94,7 @@ async fn settings(db: &AnyPool, connections: usize) -> Vec<(String, String)> {
 #[tokio::test]
 async fn writers_of_one_file_take_turns_in_order() {
     let bank = Bank::<Sqlite>::open().await.unwrap();
-    // Another pool of the same file stands in the same queue.
+    // Another pool of the same file uses the same queue.
     let banks = [bank.clone(), bank.another_pool(10).await];
     let order = Mutex::new(Vec::new());
     let first = Tx::begin(&bank).await.unwrap();
@@ -106,7 +106,7 @@ async fn writers_of_one_file_take_turns_in_order() {
     }));
     let ((), _) = tokio::join!(
         async {
-            // By now all of them have asked.
+            // By now all of them wait in the queue.
             tokio::task::yield_now().await;
             first.commit().await.unwrap();
         },
@@ -177,7 +177,7 @@ async fn a_commit_behind_a_name_in_brackets_is_refused() {
     assert!(matches!(tx.commit().await, Err(CommitError::Failed(_))));
 }
 
-/// SQLite rolls the whole transaction back: what comes after it would commit alone.
+/// SQLite rolls the whole transaction back: later statements would commit alone.
 #[tokio::test]
 async fn a_rollback_by_a_trigger_leaves_no_half() {
     let bank = Bank::<Sqlite>::open().await.unwrap();

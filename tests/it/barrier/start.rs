@@ -73,7 +73,7 @@ async fn a_missing_table_is_created_on_mysql() {
     a_missing_table_is_created::<MySql>(TestDatabase::on(&server).await.url()).await;
 }
 
-/// A user without rights is told the statement that an administrator has to run; and it is enough.
+/// A user without rights gets the statement that an administrator has to run, and that statement is enough.
 async fn missing_rights_are_named<DB: BankDriver>(administrator: &Bank<DB>, user: &AnyPool<DB>, name: &str) {
     let Err(error @ SetUpError::NoRight { grant, .. }) = set_up(user).await else {
         panic!("the rights are not missing")
@@ -132,14 +132,14 @@ async fn a_user_who_may_not_create_the_table_is_told_so() {
     let user = AnyPool(PgPool::connect_with(options).await.unwrap());
     let error = set_up(&user).await.unwrap_err();
     assert!(matches!(error, SetUpError::MayNotCreate { .. }), "{error:?}");
-    // As a `main` prints it that returns this error; without the line in PostgreSQL's own sources.
+    // The error as a `main` that returns it prints it, without the line number in PostgreSQL's sources.
     let printed = format!("{error:?}");
     assert!(
         printed.contains("let an administrator run what `branchwire schema barrier --database postgres"),
         "{printed}"
     );
     assert!(printed.contains("permission denied") && !printed.contains(" at line "), "{printed}");
-    // What the program prints is enough, and the user is told of nothing else.
+    // The printed statement is enough, and no other problem is reported.
     let script = BarrierTable::POSTGRES.script(Some(&format!("\"{name}\"")));
     Postgres::execute_outside(&administrator, &script).await.unwrap();
     assert_eq!(set_up(&user).await.unwrap(), []);

@@ -1,4 +1,4 @@
-//! What passes if the whole transaction is tried again: conflicts, and lost connections.
+//! Transient errors: conflicts and lost connections, after which the whole transaction is retried.
 //!
 //! SQLite has one writer, and no connection to lose: these cases are for PostgreSQL and MySQL.
 
@@ -13,8 +13,8 @@ use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver, OTHER_ACCOUNT};
 use branchwire_tests::service::Service;
 use tokio::sync::{Barrier, Notify};
 
-/// How long to wait before looking again who waits for a lock. InnoDB tells news only to those who ask more seldom than
-/// ten times a second.
+/// How long to wait before looking again for waiting locks. InnoDB refreshes these data at most ten times a second, and
+/// only between queries that are that far apart.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(150);
 
 /// A branch in which `sql` fails at its first attempts is applied once if it succeeds at last, and not at all otherwise.
@@ -29,7 +29,7 @@ pub(super) async fn is_tried_three_times<DB: BankDriver>(bank: &Bank<DB>, sql: &
                 Box::pin(async move {
                     DB::credit(tx, ACCOUNT, amount).await?;
                     if attempt < failures {
-                        // Whatever the business makes of it.
+                        // The business may ignore the error.
                         DB::execute(tx, sql).await.or_refuse("no")?;
                     }
                     Ok(())
@@ -55,7 +55,7 @@ pub(super) async fn a_deadlock_passes<DB: BankDriver>(bank: &Bank<DB>) {
             let (both_hold_one, one_is_through) = (both_hold_one.clone(), one_is_through.clone());
             Box::pin(async move {
                 if attempt == 2 {
-                    // The database may let it overtake the one that it gave way to, and then they would meet again.
+                    // Otherwise its retry could overtake the other one, and they would deadlock again.
                     one_is_through.notified().await;
                 }
                 let order = if amount == 1 { [ACCOUNT, OTHER_ACCOUNT] } else { [OTHER_ACCOUNT, ACCOUNT] };

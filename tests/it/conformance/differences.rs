@@ -1,4 +1,4 @@
-//! Where our coordinator is meant to differ from what was recorded. The coordinator's docs say why.
+//! The intended differences of our coordinator from the recorded exchanges. The coordinator's docs have the reasons.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ pub(crate) const NAMES: &[&str] = &[
     "saga-wait-unknown",
 ];
 
-/// The scenario as it goes with our coordinator.
+/// The scenario as expected from our coordinator.
 pub(crate) fn ours(recorded: &Vector) -> Vector {
     let mut ours = recorded.clone();
     match recorded.title.as_str() {

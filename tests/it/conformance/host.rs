@@ -1,4 +1,4 @@
-//! A branch host: answers as scripted, and keeps what it was asked.
+//! A branch host: sends scripted responses, and records its calls.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -13,10 +13,10 @@ use tokio::net::TcpListener;
 
 use super::vector::CallSeen;
 
-/// The headers of a call that count.
+/// The headers of a call that are compared.
 const HEADERS: [&str; 3] = ["content-type", "x-token", "x-user"];
 
-/// What one scenario's paths answer, and what they got.
+/// The responses of one scenario's paths, and their recorded calls.
 #[derive(Debug)]
 struct Script {
     start: Instant,

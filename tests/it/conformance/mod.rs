@@ -1,7 +1,7 @@
-//! What a DTM server and its clients say to each other, played against our coordinator on each store.
+//! Recorded exchanges between a DTM server and its clients, played against our coordinator on each store.
 //!
-//! The exchanges are in `tests/conformance`, recorded from a DTM server; where ours is meant to differ, `differences`
-//! says how, and the coordinator's docs say why.
+//! The exchanges are in `tests/conformance`. `differences` has the intended differences of ours, and the coordinator's
+//! docs have the reasons.
 
 mod differences;
 pub(crate) mod host;
@@ -41,7 +41,7 @@ async fn the_coordinator_on_mysql_does_as_dtm_does() {
     }
 }
 
-/// On demand only: without an address there is nothing to play against.
+/// On demand only: it needs the address of a server.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_coordinator_at_a_given_address_does_as_dtm_does() {
     if let Ok(url) = std::env::var("CONFORMANCE_COORDINATOR") {
@@ -72,7 +72,7 @@ async fn conforms(database: TestDatabase) {
     serving.await.expect("no panic").expect("an orderly stop");
 }
 
-/// Plays each scenario; each must be equal to one of those that are expected of it.
+/// Plays each scenario; each result must be equal to one of the expected ones.
 async fn play_all(url: &str, expected: impl Fn(&Vector) -> Vec<Vector>) {
     let host = Host::start().await;
     let vectors = vector::all();

@@ -1,4 +1,4 @@
-//! One scenario's run: fills placeholders in, asks the coordinator, and hides again what varies.
+//! Runs one scenario: fills in placeholders, sends the requests, and replaces varying values by placeholders.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use tokio::net::TcpListener;
 use super::host::Host;
 use super::vector::{Request, Response, Step, Vector};
 
-/// How long a status is waited for.
+/// How long to wait for a status.
 const WAIT: Duration = Duration::from_secs(25);
 
-/// What an answer has besides, and is not compared.
+/// Fields of a response that are not compared.
 const LEFT_OUT: [&str; 5] = ["id", "owner", "next_cron_interval", "ext_data", "version"];
 
-/// Endings of the names of times.
+/// How the names of fields with times end.
 const TIMES: [&str; 5] = ["create_time", "update_time", "finish_time", "rollback_time", "next_cron_time"];
 
 struct Play<'a> {
@@ -27,7 +27,7 @@ struct Play<'a> {
     closed: String,
 }
 
-/// Plays a scenario; gives it as it went here.
+/// Plays a scenario; returns it as recorded here.
 pub(crate) async fn play(vector: &Vector, url: &str, host: &Host) -> Vector {
     let play = Play::new(vector, url, host).await;
     let mut steps = Vec::new();
@@ -148,7 +148,7 @@ impl<'a> Play<'a> {
     }
 }
 
-/// An answer with what varies hidden.
+/// A response with its varying values replaced.
 fn normal(text: &str, request: &Request) -> Value {
     let Ok(value) = serde_json::from_str(text) else { return Value::from(text) };
     if request.path == "version" {

@@ -1,4 +1,4 @@
-//! A recorded scenario, and what counts as equal.
+//! A recorded scenario, and the comparison of two.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Patterns that the coordinator does not carry out yet.
 const LATER: [&str; 3] = ["tcc-", "xa-", "workflow-"];
 
-/// Beginnings of texts that are another program's accidents: of a crash, a database, a JSON library, a link.
+/// Beginnings of texts that are accidental in the other program: from a crash, a database, a JSON library, a link.
 const ACCIDENTS: [&str; 6] = [
     "runtime error: ",
     "unexpected EOF",
@@ -19,13 +19,13 @@ const ACCIDENTS: [&str; 6] = [
     "custom_data: ",
 ];
 
-/// How much earlier than recorded a call may come, in seconds: theirs wait for a cron that looks each second.
+/// How much earlier than recorded a call may come, in seconds: DTM's cron looks only once a second.
 const EARLIER_MAX_S: i64 = 3;
 
 /// At the end of an expected text: the beginning is enough.
 pub(crate) const CUT: &str = "...";
 
-/// A scenario: what is done, and what came of it.
+/// A scenario: its steps, and their results.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Vector {
     pub(crate) title: String,
@@ -104,7 +104,7 @@ pub(crate) fn all() -> Vec<Vector> {
     files.iter().map(|path| serde_json::from_str(&read(path)).expect("a scenario")).collect()
 }
 
-/// What is not equal, one line each.
+/// The differences, one line for each.
 pub(crate) fn differences(expected: &Vector, played: &Vector) -> Vec<String> {
     let mut found = Vec::new();
     for (number, (expected, played)) in expected.steps.iter().zip(&played.steps).enumerate() {
@@ -147,7 +147,7 @@ fn compare<T: PartialEq + std::fmt::Debug>(found: &mut Vec<String>, at: &str, ex
     }
 }
 
-/// The played body, with the expected text of a message where that is an accident.
+/// The played body, with the expected text instead of an accidental one.
 fn without_accident(expected: &Response, played: &Response) -> Value {
     let mut body = played.body.clone();
     let accident = expected.body["message"].as_str().filter(|text| ACCIDENTS.iter().any(|a| text.starts_with(a)));

@@ -1,4 +1,4 @@
-//! Durable before acknowledged: how many commits it takes, and what is there after a restart.
+//! Durable before acknowledged: the number of commits, and the rows after a restart.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -19,7 +19,7 @@ const MESSAGES: usize = 150;
 /// How often each (gid, branch) was called.
 type Calls = Arc<Mutex<HashMap<(String, String), usize>>>;
 
-/// Keeps count, and takes its time, so that many calls are under way when a coordinator dies.
+/// Counts its calls, and is slow, so that many calls are in flight when a coordinator dies.
 async fn branch(State(calls): State<Calls>, Query(query): Query<BTreeMap<String, String>>) {
     *calls.lock().expect("no panic").entry((query["gid"].clone(), query["branch_id"].clone())).or_default() += 1;
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -34,11 +34,11 @@ async fn one_of_three_dies(database: TestDatabase) {
 
     let store = database.url().to_owned();
     let builder = move || {
-        // Short leases, so that what the dead one held is soon free.
+        // Short leases, so that those of the dead coordinator end soon.
         let builder = Coordinator::builder().store(store.clone()).request_timeout(Duration::from_millis(500));
         builder.retry_interval(Duration::from_secs(1)).cron_interval(Duration::from_millis(200))
     };
-    // The one that dies has a runtime of its own, which ends at once with all its tasks and connections.
+    // The coordinator that dies has a runtime of its own, which ends at once with all its tasks and connections.
     let dying = Runtime::new().expect("a runtime");
     let victim = dying.spawn(Running::start(builder())).await.expect("it starts");
     let others = [Running::start(builder()).await, Running::start(builder()).await];

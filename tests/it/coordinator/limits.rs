@@ -1,4 +1,4 @@
-//! Bounds: what is too much is refused promptly, and leaves nothing behind.
+//! Limits: a request beyond them is refused promptly, and leaves nothing behind.
 
 use std::time::Duration;
 
@@ -149,7 +149,7 @@ async fn a_sqlite_store_at_its_size_limit_refuses_new_messages_and_loses_nothing
     }
     coordinator.stop().await;
 
-    // The last ones may find no room for their end either; they come to it as soon as there is some.
+    // There may be no room for the end of the last ones either; they end as soon as there is.
     let coordinator = Running::start(builder(8 << 20)).await;
     for gid in &taken {
         coordinator.wait_status(gid, "succeed").await;

@@ -1,4 +1,4 @@
-//! What `/api/metrics` says, read as strictly as the text format of `OpenMetrics` demands.
+//! `/api/metrics`, parsed as strictly as the text format of `OpenMetrics` demands.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! A coordinator at work: what is durable when, what survives, and what others on the same tables see.
+//! A running coordinator: durability, restarts, and the view of other programs on the same tables.
 
 mod durability;
 mod instances;
@@ -66,7 +66,7 @@ impl Running {
         self.client.get(url).send().await.expect("an answer").json().await.expect("JSON")
     }
 
-    /// Waits until `query` shows what is wanted.
+    /// Waits until `wanted` is true for the response of `query`.
     pub(crate) async fn wait(&self, gid: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let seen = async {
             loop {

@@ -1,4 +1,4 @@
-//! After an outage: what has come due meanwhile is taken up by many at once, and a host that hangs holds up only its own.
+//! After an outage: many due messages run at once, and a hanging host delays only its own calls.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use tokio::sync::watch;
 
 use super::{Running, gid, message};
 
-/// How many calls the good host wants to see at once before it answers any.
+/// How many concurrent calls the good host waits for before it responds to any.
 const AT_ONCE: usize = 32;
 
 /// Messages to the good host.
 const GOOD: usize = 200;
 
-/// Messages to the host that hangs: more than may be under way to it, or wait for it.
+/// Messages to the hanging host: more than may be in flight to it, or wait for it.
 const HANGING: usize = 400;
 
 const LIMITS: CallLimits = CallLimits { in_all: 128, per_host: 64 };
 
-/// Counts the calls under way.
+/// Counts the calls in flight.
 #[derive(Clone)]
 struct Calls(watch::Sender<usize>);
 
@@ -62,7 +62,7 @@ async fn submit_all(coordinator: &Running, action: &str, count: usize) -> Vec<St
 
 #[tokio::test]
 async fn after_an_outage_many_messages_run_at_once_and_a_hanging_host_delays_only_its_own() {
-    // Both hosts are down at first: their answer is no answer.
+    // Both hosts are down at first: their answers are unknown.
     let (up, is_up) = watch::channel(false);
     let (released, is_released) = watch::channel(false);
     let (calls, enough) = (Calls(watch::channel(0).0), watch::channel(false).0);

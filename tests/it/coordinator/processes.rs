@@ -24,14 +24,14 @@ const CLIENTS: usize = 6;
 /// How long a run holds a transaction here: three times a call's time and two seconds.
 const LEASE: Duration = Duration::from_secs(9);
 
-/// A coordinator in a process of its own: this test program, told to be one.
+/// A coordinator in a process of its own: this test program, started for that.
 struct Process {
     child: Child,
     url: String,
 }
 
 impl Process {
-    /// Starts one; `test` is the name of the test that runs the program if it is told to.
+    /// Starts one; `test` is the name of the test that runs the program in the new process.
     fn start(test: &str, store: &str) -> Self {
         let arguments = [
             "branchwire",
@@ -84,7 +84,7 @@ async fn serve(router: Router) -> String {
     url
 }
 
-/// What the clients were told.
+/// The results of the clients' calls.
 #[derive(Default)]
 struct Told {
     committed: AtomicUsize,
@@ -93,7 +93,7 @@ struct Told {
     not_started: AtomicUsize,
 }
 
-/// A bank from which a message takes two units, and one to which its two branches bring one each.
+/// A bank that a message debits by two units, and one that its two branches credit by one unit each.
 struct Banks<DB: BankDriver> {
     from: Bank<DB>,
     to: Bank<DB>,
@@ -137,7 +137,7 @@ impl<DB: BankDriver> Banks<DB> {
     }
 }
 
-/// How many transactions there are in this status: none, or some.
+/// Whether there are transactions in this status.
 async fn some_are(coordinator: &Process, status: &str) -> bool {
     let url = format!("{}/all?status={status}&limit=1", coordinator.url);
     let all: Value = reqwest::get(url).await.expect("an answer").json().await.expect("JSON");
@@ -169,7 +169,7 @@ async fn money_survives<DB: BankDriver>(test: &str, store: TestDatabase) {
     tokio::time::sleep(Duration::from_secs(2)).await;
     coordinators[0].child.kill().expect("it is killed");
     coordinators[1].signal("STOP");
-    // Others take up its work meanwhile; then it goes on with what it had in mind.
+    // Others take over its work in the meantime; then it goes on with its old state.
     tokio::time::sleep(LEASE + Duration::from_secs(3)).await;
     coordinators[1].signal("CONT");
     tokio::time::sleep(Duration::from_secs(2)).await;

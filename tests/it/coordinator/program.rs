@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 /// The program, with no variable of this process, in a directory of its own.
 fn program(directory: &TempDir) -> Command {
-    // The same `main`, in a program that the tests have anyway.
+    // Another program with the same `main`, which the tests build anyway.
     let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
     command.args(["coordinator", "--"]).env_clear().current_dir(directory);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -31,7 +31,7 @@ struct Serving {
 }
 
 impl Serving {
-    /// Waits until it has said, in a line of `stream`, where it listens.
+    /// Waits until it has printed its address in a line of `stream`.
     fn read(child: Child, stream: impl Read) -> Self {
         let mut said = String::new();
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
@@ -211,7 +211,7 @@ fn it_prints_the_barrier_table_for_an_administrator() {
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0, "no store is made for it");
 }
 
-/// One line of the log says who answered what: host, path and status.
+/// Checks that one line of the log has host, path and status.
 #[tokio::test]
 async fn the_log_says_which_host_and_path_gave_which_status() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

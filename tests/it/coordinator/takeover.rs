@@ -1,4 +1,4 @@
-//! Rows as a DTM server leaves them: ours finishes what it can, and leaves the rest as it is.
+//! Rows that a DTM server has left: our coordinator finishes its own patterns, and leaves the rest unchanged.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection};
 use super::{Running, gid};
 use crate::conformance::host::Host;
 
-/// The rows of a submitted message with two branches of which one is done, a prepared one, a saga that goes on and one that
-/// goes back, and two that are not ours.
-/// `NOW` and `BYTES` stand for what the database calls them.
+/// The rows of a submitted message with two branches of which one is done, a prepared one, a saga that goes on and one
+/// that goes back, and two that are not ours. `NOW` and `BYTES` are replaced by the words of the database.
 fn rows(gid: &str, host: &str) -> String {
     let global = "INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, update_time, \
                   options, custom_data, next_cron_interval, next_cron_time, owner, ext_data) VALUES ";
@@ -71,7 +70,7 @@ async fn is_taken_over(database: &TestDatabase, gid: &str, host: &Host) {
     coordinator.stop().await;
 }
 
-/// Starts and stops a coordinator: the tables are there then.
+/// Starts and stops a coordinator, which creates the tables.
 async fn with_tables(database: &TestDatabase, host: &Host) -> String {
     Running::on(database.url()).await.stop().await;
     let gid = gid();

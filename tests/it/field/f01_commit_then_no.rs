@@ -1,4 +1,4 @@
-//! MySQL: a business that committed by itself, in a procedure, and then said no, was told to be rolled back.
+//! MySQL: a business that committed by itself in a procedure, and then refused, was reported as rolled back.
 
 use branchwire::prelude::*;
 use branchwire::{MsgBranch, OrRefuse, QueryPrepared, Reply, ServiceUrl};

@@ -30,7 +30,7 @@ async fn movable_address(target: Arc<AtomicU16>) -> u16 {
     port
 }
 
-/// Whether the coordinator says that it is ready, as soon as it says so; it has twenty seconds.
+/// Waits until the coordinator is ready, or not ready; at most twenty seconds.
 async fn becomes_ready(url: &str, wanted: bool) {
     let asked = async {
         while reqwest::get(format!("{url}/api/ready")).await.expect("an answer").status().is_success() != wanted {
@@ -43,7 +43,7 @@ async fn becomes_ready(url: &str, wanted: bool) {
 
 /// What is sent to a server.
 struct Statements {
-    /// Makes the user `bw` with the password `bw`, who is no administrator, and its database `fo`.
+    /// Creates the user `bw` with the password `bw`, who is not an administrator, and its database `fo`.
     set_up: &'static [&'static str],
     turn_read_only: &'static [&'static str],
     turn_writable: &'static [&'static str],

@@ -1,4 +1,4 @@
-//! A store behind pgbouncer: its tables are found where they are, or the start is refused with what to do.
+//! A store behind pgbouncer: its tables are found, or the start is refused with advice.
 
 use branchwire_coordinator::store::{self, Options, Store};
 use branchwire_tests::database::TestDatabase;
@@ -23,7 +23,7 @@ struct Pooled {
     _pooler: Server,
 }
 
-/// `None` if something is not installed, which has been reported.
+/// `None` if something is not installed; that has been reported.
 async fn pooled(pool_mode: &str, ignored: &str) -> Option<Pooled> {
     let postgres = server::postgres().await?;
     let pooler = server::pgbouncer(postgres, pool_mode, ignored).await?;
@@ -54,7 +54,7 @@ impl Pooled {
     }
 }
 
-/// Whether the pooler refuses `options` in the startup or drops them without a word.
+/// The pooler may refuse `options` in the startup packet, or drop them silently.
 #[tokio::test]
 async fn tables_of_a_dtm_server_are_found_through_a_pool_of_sessions() {
     for ignored in ["extra_float_digits", "extra_float_digits,options"] {
@@ -76,7 +76,7 @@ async fn a_search_path_in_the_address_holds_through_a_pooler_that_drops_it() {
     assert_eq!(pooled.schemas().await, ["app"]);
     open(&address).await.expect("it opens again").close().await;
     assert_eq!(pooled.schemas().await, ["app"]);
-    // Without it the tables are not made a second time elsewhere.
+    // Without it the tables are not created a second time in another schema.
     let refused = open(&pooled.address).await.err().expect("it is refused");
     assert!(refused.contains("schema `app`") && refused.contains("search_path%3Dapp"), "{refused}");
     assert_eq!(pooled.schemas().await, ["app"]);

@@ -1,4 +1,4 @@
-//! A web server that answers everything with 200 was taken for a coordinator.
+//! A web server that answers everything with 200 counted as a coordinator.
 
 use axum::Router;
 use axum::response::Html;

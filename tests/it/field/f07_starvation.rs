@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::coordinator::{Running, gid, message};
 
-/// Messages to the path that hangs: more than may be in flight or wait.
+/// Messages to the hanging path: more than may be in flight or wait.
 const HANGING: usize = 100;
 
 const LIMITS: CallLimits = CallLimits { in_all: 64, per_host: 8 };
@@ -27,7 +27,7 @@ async fn a_hanging_path_delays_neither_another_path_nor_the_intervals() {
     tokio::spawn(axum::serve(listener, router).into_future());
 
     let database = TestDatabase::sqlite();
-    // A call to the path that hangs never ends while this test runs.
+    // A call to the hanging path never ends while this test runs.
     let builder = Coordinator::builder().store(database.url()).call_limits(LIMITS);
     let coordinator = Running::start(builder.request_timeout(Duration::from_hours(1))).await;
     let hanging: Vec<_> = (0..HANGING).map(|_| gid()).collect();
@@ -38,7 +38,7 @@ async fn a_hanging_path_delays_neither_another_path_nor_the_intervals() {
     let other = gid();
     coordinator.done("submit", &message(&other, &[format!("{host}/ok")])).await;
     coordinator.wait_status(&other, "succeed").await;
-    // Some found no place. That is no answer of the branch: it is not counted, and the interval stays as it was.
+    // Some calls got no turn. That is not an answer of the branch: it is not counted, and the interval stays.
     let mut held_back = 0;
     for gid in &hanging {
         let transaction = coordinator.query(gid).await["transaction"].clone();

@@ -1,4 +1,4 @@
-//! A payload that its branch could not read was told `Submitted`, and then called for ever.
+//! A message with a payload that its branch could not read returned `Submitted`, and the branch was called for ever.
 
 use branchwire::client::{Channel, ChannelError};
 use branchwire::msg::NotStarted;
@@ -11,11 +11,11 @@ use http::{Request, Response};
 use serde::{Deserialize, Serialize};
 use sqlx::Sqlite;
 
-/// A list in a list in a list: written at any depth, and read only so deep as `serde_json` goes.
+/// Nested lists: written at any depth, but read only to the depth limit of `serde_json`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Nested(Vec<Nested>);
 
-/// Written in another way than it is read.
+/// A type that is written in another form than it is read.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Lopsided {
     #[serde(skip_serializing)]
@@ -82,10 +82,10 @@ async fn f08_a_payload_that_its_branch_could_not_read_is_refused_before_it_is_se
         let unreadable = matches!(why, NotStarted::Payload { source: PayloadError::NotReadable(_), .. });
         assert!(unreadable, "{why:?}");
     }
-    // It could be read, and is something else.
+    // It could be read, but as another value.
     let why = refusal(service.pay(&Paid { amount: 1, rate: Some(f64::NAN) })).await;
     assert!(matches!(why, NotStarted::Payload { source: PayloadError::NotFinite, .. }), "{why:?}");
-    // And one that is as it should be gets as far as the coordinator.
+    // A valid payload gets to the coordinator.
     let why = refusal(service.pay(&Paid { amount: 1, rate: None })).await;
     assert!(matches!(why, NotStarted::Coordinator(_)), "{why:?}");
 }

@@ -1,4 +1,4 @@
-//! A payload longer than a service reads was told `Submitted`, and then called for ever.
+//! A message with a payload longer than a service reads returned `Submitted`, and the branch was called for ever.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -39,7 +39,7 @@ async fn arrives(sender: impl Fn(Client) -> Client, service: impl Fn(Router) -> 
 async fn f09_what_a_sender_may_send_is_what_a_service_reads() {
     let as_it_is = |router| router;
     assert!(arrives(|client| client, as_it_is, PAYLOAD_BYTES_MAX).await);
-    // What the sender refuses by default is what the service would refuse.
+    // The sender refuses by default exactly the payloads that the service would refuse.
     assert!(!arrives(|client| client.payload_bytes_max(usize::MAX), as_it_is, PAYLOAD_BYTES_MAX + 1).await);
 }
 

@@ -12,7 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 #[derive(Clone, Database)]
 struct Bank(PgPool);
 
-/// A database behind a pgbouncer in transaction mode; `None` if something is not installed, which has been reported.
+/// A database behind a pgbouncer in transaction mode; `None` if something is not installed; that has been reported.
 async fn pooled() -> Option<(TestDatabase, Server, PgConnectOptions)> {
     let postgres = server::postgres().await?;
     let pooler = server::pgbouncer(postgres, "transaction", "extra_float_digits").await?;

@@ -1,4 +1,4 @@
-//! F17: a branch that answers with a redirect was called again for ever.
+//! F17: a branch that responds with a redirect was called again for ever.
 
 use axum::Router;
 use axum::extract::RawQuery;

@@ -1,4 +1,4 @@
-//! A gid that is used again: each call is told what is true of the first one.
+//! A gid that is used again: each call returns the true outcome of the first one.
 
 use axum::Router;
 use axum::routing::post;
@@ -11,7 +11,7 @@ use branchwire_tests::service::Service;
 use sqlx::{MySql, Postgres, Sqlite};
 use tokio::sync::oneshot;
 
-/// A bank that pays, a coordinator, and a branch that takes what is paid.
+/// A bank that pays, a coordinator, and a branch that receives the payment.
 struct Shop<DB: BankDriver> {
     bank: Bank<DB>,
     coordinator: TestCoordinator,
@@ -79,7 +79,7 @@ async fn a_repetition_gets_the_true_outcome<DB: BankDriver>() {
     assert!(matches!(again, Err(NotDone::GivenUp { .. })), "{again:?}");
     assert!(matches!(client.outcome(&refused).await.unwrap(), Outcome::Failed { .. }));
 
-    // Given up by a question of the coordinator's, after its sender died.
+    // Given up by the coordinator's query-prepared, after the sender died.
     let died = Gid::random();
     barrier::query_prepared(&shop.bank, &died).await.unwrap();
     let again = shop.order(&died, 30).await;
@@ -89,7 +89,7 @@ async fn a_repetition_gets_the_true_outcome<DB: BankDriver>() {
     shop.coordinator.stop().await;
 }
 
-/// The second call waits for the first one, by the lock on the barrier row, and then says what became of that.
+/// The second call waits for the first one, by the lock on the barrier row, and then returns its outcome.
 async fn a_repetition_waits_for_the_running_call<DB: BankDriver>() {
     let Some(shop) = Shop::<DB>::open().await else { return };
     for commits in [true, false] {
@@ -110,10 +110,10 @@ async fn a_repetition_waits_for_the_running_call<DB: BankDriver>() {
             assert!(matches!(first, Ok(Done::Submitted { .. })), "{first:?}");
             assert!(matches!(second, Ok(Done::Repeated { .. })), "{second:?}");
         } else {
-            // Whichever comes next to the barrier row, the second call or the end of the first: one truth for both.
+            // The second call and the end of the first one race for the barrier row: both must get the same outcome.
             let done = matches!(second, Ok(Done::Submitted { .. } | Done::Committed { .. } | Done::Stopped { .. }));
             assert!(done || matches!(second, Err(NotDone::GivenUp { .. })), "{second:?}");
-            // If the second call came first, the first one is told that this gid has committed.
+            // If the second call came first, the first one returns that this gid has committed.
             let is_told = matches!(first, Ok(Done::Repeated { .. }));
             assert!(matches!(first, Err(NotDone::RolledBack(_))) || (done && is_told), "{first:?} {second:?}");
         }
@@ -121,7 +121,7 @@ async fn a_repetition_waits_for_the_running_call<DB: BankDriver>() {
     shop.coordinator.stop().await;
 }
 
-/// Where the database does not wait so long, the call says that another one is at work.
+/// If the database does not wait that long, the call returns that another one is in progress.
 async fn a_repetition_that_cannot_wait_gets_in_progress<DB: BankDriver>(impatient: &'static str) {
     let Some(shop) = Shop::<DB>::open().await else { return };
     let bank = shop.bank.another_pool(1).await;

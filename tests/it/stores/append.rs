@@ -1,4 +1,4 @@
-//! What a transaction gets after its creation: branches behind those that it has, and other `ext_data`.
+//! Changes after the creation of a transaction: appended branches, and new `ext_data`.
 
 use branchwire::protocol::Status::{Failed, Prepared, Submitted, Succeed};
 use branchwire::protocol::{BranchId, Gid, Op};
@@ -57,7 +57,7 @@ async fn appended_branches_stand_behind_the_others_in_their_order(fixture: Fixtu
         assert_eq!((read.status.as_str(), read.finish_time), ("prepared", None));
         assert!(read.create_time > 0 && read.update_time > 0);
     }
-    // As it is taken, too.
+    // Taking the transaction returns the same.
     fixture.write(change(&gid, (Prepared, ""), (Submitted, ""), std::time::Duration::ZERO, &[])).await;
     assert_eq!(fixture.take(US, LONG, 10).await, [gid.as_str()]);
     assert_eq!(ids(&fixture.row(&gid).await), expected);

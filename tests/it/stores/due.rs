@@ -1,4 +1,4 @@
-//! What is due: found by its time, taken by one, held for a lease.
+//! Due transactions: found by their time, taken by one owner, for a lease.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ async fn a_lease_holds_until_it_ends_and_no_longer(fixture: Fixture) {
     assert!(fixture.take(US, LONG, 100).await.is_empty());
     assert_eq!(fixture.take_when_due(US, LONG).await, [gid.as_str()]);
     assert!(held.elapsed() + Duration::from_millis(100) > SHORT, "not before: {:?}", held.elapsed());
-    // Whose lease has ended changes nothing any more.
+    // An owner whose lease has ended can no longer change the row.
     let late = change(&gid, (Submitted, OTHERS), (Succeed, ""), LONG, &["01"]);
     assert_eq!(fixture.write(late).await, Conflict);
     assert_eq!(fixture.row(&gid).await.status, "submitted");

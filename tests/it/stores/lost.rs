@@ -10,12 +10,12 @@ use branchwire_tests::proxy::{Loss, Proxy};
 
 use super::{Fixture, LONG, US, change, gid, message, now, open, prepared, statuses, submitted};
 
-/// A batch with one of each is written through a proxy that loses it in one way.
+/// Writes a batch with one write of each kind through a proxy that loses it in one way.
 async fn is_found_out(fixture: &Fixture, loss: Loss) {
     let proxy = Proxy::before(fixture.database.url()).await;
     let store = open(proxy.url()).await;
     let (new, begun, waits, ends, given_up, elsewhere) = (gid(), gid(), gid(), gid(), gid(), gid());
-    // Also prepares what is prepared but once, so that the next thing which is sent is the batch.
+    // Also prepares the statements, so that the next message to the server is the batch.
     let before = [
         prepared(&message(&begun, 2), LONG),
         prepared(&message(&given_up, 1), LONG),
@@ -38,14 +38,14 @@ async fn is_found_out(fixture: &Fixture, loss: Loss) {
     proxy.lose_next(loss);
     let outcomes = store.write(&batch).await.expect("what became of it is found out");
     assert!(proxy.has_lost(), "the batch was what was lost");
-    // That a gid is there already may come of the first time: who asked reads the row then.
+    // The gid may exist because of the first attempt: the caller reads the row then.
     assert!(outcomes[0] == Applied || loss == Loss::OfTheAnswer, "{outcomes:?}");
     let others: &[WriteOutcome] = &[Applied, Applied, Applied, Applied, Conflict];
     assert_eq!(&outcomes[1..], others);
     stands(fixture, [&new, &begun, &waits, &ends, &given_up, &elsewhere]).await;
 
     if loss == Loss::UntilDelivered {
-        // Meanwhile we go on; what comes late then must change nothing.
+        // We go on in the meantime; the late write must then change nothing.
         let next = change(&begun, (Submitted, US), (Submitted, US), LONG, &["01"]);
         assert_eq!(store.write(&[next]).await, Ok(vec![Applied]));
         proxy.deliver().await;

@@ -1,4 +1,4 @@
-//! What a store promises, on each database: one suite for all, and what only a server has.
+//! The guarantees of a store, on each database: one suite for all stores, and one for servers.
 
 /// Makes a test of each case on each database. A case is a function of a [`Fixture`](crate::stores::Fixture).
 macro_rules! on_each_store {
@@ -91,7 +91,7 @@ impl Fixture {
         self.store.load(gid.as_str()).await.expect("the store answers").expect("a row")
     }
 
-    /// Takes what is due, for a lease of so long.
+    /// Takes due transactions, for this lease.
     async fn take(&self, owner: &str, lease: Duration, limit: u32) -> Vec<String> {
         let now = now();
         let take = Take { now, until: now.after(lease), owner: owner.to_owned(), limit };
@@ -99,7 +99,7 @@ impl Fixture {
         taken.rows.into_iter().map(|row| row.gid).collect()
     }
 
-    /// Takes until something is due.
+    /// Repeats that until a transaction is due.
     async fn take_when_due(&self, owner: &str, lease: Duration) -> Vec<String> {
         let taken = async {
             loop {
@@ -126,7 +126,7 @@ fn gid() -> Gid {
     Gid::random()
 }
 
-/// A message with so many branches, created now.
+/// A message with this many branches, created now.
 fn message(gid: &Gid, branches: usize) -> Definition {
     let branch = |number: usize| BranchOp {
         branch_id: BranchId::new(format!("{number:02}")).expect("an id"),
@@ -150,21 +150,21 @@ fn message(gid: &Gid, branches: usize) -> Definition {
     }
 }
 
-/// It is prepared, and due after so long.
+/// Creates it as prepared, due after `wait`.
 fn prepared(definition: &Definition, wait: Duration) -> Write {
     let step = create(definition, Opening::Prepare, definition.created);
     let state = State { due: definition.created.after(wait), ..step.state };
     Write::Create { definition: Arc::new(definition.clone()), state, owner: String::new() }
 }
 
-/// It is submitted, and held by `owner` for so long.
+/// Creates it as submitted, with a lease of `owner`.
 fn submitted(definition: &Definition, owner: &str, lease: Duration) -> Write {
     let step = create(definition, Opening::Submit, definition.created);
     let state = State { due: definition.created.after(lease), ..step.state };
     Write::Create { definition: Arc::new(definition.clone()), state, owner: owner.to_owned() }
 }
 
-/// A change from a status and owner to others, due after so long; `done` branches are done.
+/// A change from one status and owner to others, due after `wait`; the branches in `done` are done.
 fn change(gid: &Gid, from: (Status, &str), to: (Status, &str), wait: Duration, done: &[&str]) -> Write {
     let at = now();
     Write::Change(Change {

@@ -13,7 +13,7 @@ use sqlx::{Connection, MySqlConnection};
 
 use super::{Fixture, LONG, US, change, gid, message, now, open, prepared, submitted};
 
-/// A DTM server's main table, which compares as MySQL does unless told otherwise.
+/// A DTM server's main table, with MySQL's default collation.
 const DTM: &str = "
     CREATE TABLE trans_global (
         id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, gid varchar(128) NOT NULL UNIQUE, trans_type varchar(45) NOT NULL,

@@ -10,8 +10,9 @@ use sqlx::{Connection, SqliteConnection};
 
 use crate::coordinator::Running;
 
-/// A file that the first released tables were written to (schema version 1, not yet said in the file): a message that has
-/// ended, one with two branches left of three, one that is prepared, and a topic. All addresses are at `127.0.0.1:18491`.
+/// A file with the first released tables (schema version 1, which the file does not name yet): a message that has
+/// ended, one with two branches left of three, one that is prepared, and a topic. All addresses are at
+/// `127.0.0.1:18491`.
 const OLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/stores/data/sqlite-schema-1.db");
 
 /// A copy of the old file, changed by `sql`.
@@ -85,7 +86,7 @@ async fn a_file_of_a_newer_schema_version_is_refused_and_stays_as_it_is() {
     let address = format!("sqlite://{}", file.display());
     let refused = store::open(&address, &Options::default()).await.err().expect("it is refused").to_string();
     assert!(refused.contains("schema version 3") && refused.contains("or a newer one"), "{refused}");
-    // Its journal's mode may have changed, which the file's header says; its tables have not.
+    // The journal mode in the file's header may have changed, but the tables have not.
     let after = std::fs::read(&file).expect("the file");
     assert!(before[100..] == after[100..], "the file was changed");
 }

@@ -1,4 +1,4 @@
-//! What administrators ask for, and the key-value table.
+//! Requests of administrators, and the key-value table.
 
 use std::time::Duration;
 
@@ -97,10 +97,10 @@ async fn ended_transactions_are_removed_in_batches_with_their_branches(fixture: 
     assert!(bites >= 2, "{bites}");
     let left = fixture.store.list(&Filter { limit: 100, ..Filter::default() }).await.expect("the store answers");
     assert_eq!(left.iter().map(|row| row.gid.as_str()).collect::<Vec<_>>(), [gids[4].as_str(), gids[1].as_str()]);
-    // Whole: the gid of one that is gone can be used again, and has its own branches then.
+    // Removed completely: a removed gid can be used again, and then has its own branches.
     assert_eq!(fixture.write(prepared(&message(&gids[0], 1), LONG)).await, Applied);
     assert_eq!(fixture.row(&gids[0]).await.branches.len(), 1);
-    // What ended after the given time stays.
+    // Transactions that ended after the given time stay.
     fixture.write(change(&gids[1], (Submitted, US), (Succeed, ""), LONG, &[])).await;
     let long_ago = Time::from_millis(now().as_millis() - 60_000);
     fixture.store.sweep(&Sweep { after_id: 0, ended_before: long_ago, limit: 100 }).await.expect("the store answers");

@@ -1,4 +1,4 @@
-//! The version of what is ours among a DTM server's tables.
+//! The schema version of our own tables in a DTM server's database.
 
 use branchwire_coordinator::store::{self, Options};
 use sqlx::{Connection, MySqlConnection, PgConnection};

@@ -1,4 +1,4 @@
-//! Creating and changing: whole, conditional, many at once.
+//! Creating and changing transactions: atomic, conditional, many at once.
 
 use std::time::Duration;
 
@@ -159,17 +159,17 @@ mod servers {
         assert_eq!(fixture.row(&held).await.owner, OTHERS);
         assert_eq!(fixture.write(take_over(&left)).await, Applied);
         assert_eq!(fixture.row(&left).await.owner, US);
-        // What the other one still has under way changes nothing.
+        // A late write of the other coordinator changes nothing.
         let late = change(&left, (Submitted, OTHERS), (Submitted, ""), LONG, &[]);
         assert_eq!(fixture.write(late).await, Conflict);
-        // To be stopped, it need not wait for anybody.
+        // A forced stop does not wait for a lease.
         assert_eq!(fixture.write(change(&held, (Submitted, OTHERS), (Failed, ""), LONG, &[])).await, Applied);
     }
 
     async fn what_is_as_it_should_become_is_a_conflict_unless_in_doubt(fixture: Fixture) {
         let gid = gid();
         fixture.write(submitted(&message(&gid, 1), "", LONG)).await;
-        // Our lease ended, others ran it and have it wait: we must not change when it is due.
+        // Our lease ended, and others have run it since: we must not change its due time.
         let wait = change(&gid, (Submitted, US), (Submitted, ""), Duration::ZERO, &[]);
         assert_eq!(fixture.write(wait).await, Conflict);
     }

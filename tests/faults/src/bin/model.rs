@@ -1,8 +1,8 @@
-//! Explores the model of a message, and prints how many states there were.
+//! Explores the model of a message, and prints the number of states.
 //!
-//! `cargo run --release -p branchwire-faults --bin model`: a table of worlds, from small to large.
-//! `... --bin model -- bugs`: each mistake that can be put in, and how it comes out.
-//! `... --bin model -- world BRANCHES COORDINATORS CLIENTS FAULTS`: one world; `any` number of faults, or so many.
+//! `cargo run --release -p branchwire-faults --bin model`: a table of worlds, from small to large. `... --bin model --
+//! bugs`: each seeded bug, and how it is found. `... --bin model -- world BRANCHES COORDINATORS CLIENTS FAULTS`: one
+//! world; FAULTS is a number or `any`.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use std::time::Instant;
 use branchwire_faults::model::{Bug, Limits, explore};
 use clap::{Parser, Subcommand};
 
-/// Explores the model of a message, and prints how many states there were.
+/// Explores the model of a message, and prints the number of states.
 #[derive(Debug, Parser)]
 #[command(name = "model")]
 struct Options {

@@ -1,4 +1,4 @@
-//! Runs simulations, one for each seed, and says what went wrong in them on purpose, and what by mistake (nothing).
+//! Runs simulations, one for each seed, and prints the injected faults and the violations (none).
 //!
 //! `cargo run --release -p branchwire-faults --bin simulate -- [--seeds N] [--from SEED]`
 //! `... --bin simulate -- --seed SEED`: one run, told line by line.
@@ -58,7 +58,7 @@ struct Sum {
     days: f64,
     faults: BTreeMap<Fault, u64>,
     violations: u64,
-    /// Of all runs, in whatever order they ended: equal sums have done the same.
+    /// A digest of all runs that does not depend on their order.
     digest: u64,
 }
 

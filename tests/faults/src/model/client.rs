@@ -4,7 +4,7 @@ use branchwire::protocol::Status;
 
 use super::world::{Request, Response};
 
-/// Where a client's process stands.
+/// The state of a client's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Client {
     /// Nothing was sent yet.
@@ -24,7 +24,7 @@ pub(super) enum Client {
     Submits,
     /// Waits for the answer to `submit`.
     AwaitsSubmit,
-    /// Asks how the message stands, since `submit` had no good answer.
+    /// Queries the message's status, since the outcome of `submit` is unknown.
     Queries,
     /// `do_and_submit` has returned.
     Done(Outcome),
@@ -71,7 +71,7 @@ impl CommitEnd {
     }
 }
 
-/// What a client does next, where that is for it or its database to decide.
+/// A next step of a client, if it or its database has a choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Decision {
     /// The next thing.
@@ -80,7 +80,7 @@ pub enum Decision {
     Commit(CommitEnd),
     /// The business says no.
     RollBack,
-    /// The question to its own database has an effect, and no answer.
+    /// Query-prepared on its own database has an effect, but its response is lost.
     AskUnheard,
 }
 
@@ -114,7 +114,7 @@ impl Client {
         }
     }
 
-    /// What it can do now of its own; `free`: nobody holds the barrier row.
+    /// Its possible next steps; `free`: the barrier row is not locked.
     pub(super) fn decisions(self, free: bool, unclear: bool) -> Vec<Decision> {
         let all: &[Decision] = match self {
             Self::Starts | Self::Submits => &[Decision::GoOn],

@@ -13,7 +13,7 @@ use super::{Bug, Message, NOW, later};
 /// The store's row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Row {
-    /// Where the message stands; nothing is under way in a row.
+    /// The state of the message; a row has no run.
     pub(super) state: State,
     /// Which coordinator holds it.
     owner: Option<usize>,
@@ -33,7 +33,7 @@ pub(super) struct Coordinator {
     pub(super) memory: Option<State>,
     /// The calls whose answers are awaited.
     pub(super) open: BTreeSet<Target>,
-    /// What waits in the journal and nobody waits for.
+    /// Writes in the journal for which nobody waits.
     pub(super) queued: Option<Change>,
     /// Whether the store has given it the message, and it has not acted on that yet.
     pub(super) taken: bool,
@@ -85,7 +85,7 @@ fn rounded(model: &Message, mut state: State) -> State {
     state.due = if state.due <= NOW { NOW } else { later() };
     state.interval = model.definition.timing.retry_interval;
     state.ended = state.ended.map(|_| NOW);
-    // Counted for those who watch; nothing is decided by them.
+    // Only for operators; no decision depends on them.
     state.question = Calls::default();
     for branch in &mut state.branches {
         branch.finished = branch.finished.map(|_| NOW);
@@ -94,7 +94,7 @@ fn rounded(model: &Message, mut state: State) -> State {
     state
 }
 
-/// What became of an event.
+/// The result of an event.
 enum Done {
     Accepted,
     Refused,
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    /// What waits in the journal is written; if the row has moved on, only that branches are done still counts.
+    /// The waiting writes of the journal are done; if the row has changed since, only the done branches count.
     pub(super) fn flush(&mut self, model: &Message, name: usize) {
         if let Some(change) = self.coordinators[name].queued.take() {
             let branches = change.to.state.branches.clone();
@@ -186,7 +186,7 @@ impl World {
         }
     }
 
-    /// Whether the row was where the change says.
+    /// Whether the row had the expected status and owner.
     fn write(&mut self, model: &Message, change: Change) -> bool {
         let stands = self.row.as_ref().map(|row| (row.state.status, row.owner));
         let applies = stands == Some(change.from) || model.has(Bug::WriteWithoutCondition);
@@ -198,7 +198,7 @@ impl World {
 
     /// One event, from the look at the state to the durable change, and then the calls.
     fn event(&mut self, model: &Message, name: usize, event: &Event) -> Done {
-        // Twice at most: with what is in memory, and with what is in the store.
+        // At most twice: with the state in memory, and with the state in the store.
         for _ in 0..2 {
             let Some((before, decided)) = self.decide(model, name, event) else { return Done::Nothing };
             let next = match decided {
@@ -242,7 +242,7 @@ impl World {
                 };
                 return Some((None, Ok(create(&model.definition, opening, NOW))));
             };
-            // An answer to a run of which this process knows nothing any more.
+            // An answer to a run that this process no longer knows.
             if matches!(event, Event::Asked(_) | Event::Answered { .. }) {
                 return None;
             }
@@ -258,7 +258,7 @@ impl World {
         Some((Some(state.clone()), step(&model.definition, state, event.clone(), NOW)))
     }
 
-    /// Performs the commands in their order; `None` if the row was not where it was thought to be.
+    /// Performs the commands in their order; `None` if the row did not have the expected status and owner.
     fn perform(&mut self, model: &Message, name: usize, before: Option<&State>, next: Transition) -> Option<Done> {
         let state = rounded(model, next.state);
         let mut done = Done::Nothing;
@@ -272,7 +272,7 @@ impl World {
                     let from = (before.status, owner_of(&before.holder, name));
                     let change = Change { from, to: Row::of(&state, name) };
                     if command == Command::Record || model.has(Bug::AcknowledgeBeforeDurable) {
-                        // A later one holds all that an earlier one held.
+                        // A later write contains everything of an earlier one.
                         self.coordinators[name].queued = Some(change);
                         continue;
                     }
@@ -287,7 +287,7 @@ impl World {
                 Command::Report(_) => {}
             }
         }
-        // What waits comes back by its due time; a prepared message stays, since its submit is expected.
+        // A waiting message is read again when it is due; a prepared one stays, since its submit is expected.
         let keep = state.is_running() || state.status == Status::Prepared;
         let coordinator = &mut self.coordinators[name];
         coordinator.memory = keep.then_some(state);

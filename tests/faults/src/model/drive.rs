@@ -9,10 +9,10 @@ use super::{Message, NOW};
 /// More rounds than any course needs.
 const ROUNDS_MAX: usize = 40;
 
-/// Whether everything ends, and ends as it must.
+/// Whether everything ends, and ends correctly.
 pub(super) fn ends_well(model: &Message, world: &World) -> bool {
     let mut world = world.clone();
-    // What is still on its way gets lost; only what is sent from now on arrives.
+    // Packets in flight get lost; only packets sent from now on arrive.
     world.network.clear();
     for client in 0..world.clients.len() {
         finish_client(model, &mut world, client);
@@ -26,7 +26,7 @@ pub(super) fn ends_well(model: &Message, world: &World) -> bool {
     false
 }
 
-/// The coordinators do what there is to do, or else the time comes.
+/// The coordinators do their due work, or else time passes.
 fn round(model: &Message, world: &mut World) {
     let mut acted = false;
     for name in 0..world.coordinators.len() {

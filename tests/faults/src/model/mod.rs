@@ -1,4 +1,4 @@
-//! The model check: the coordinator's engine as it is, in a small world, through every order of events.
+//! The model check: the coordinator's real engine, in a small world, through every order of events.
 //!
 //! The engine is the real one, called as the runner calls it. The world around it is a model: a network that loses,
 //! doubles and reorders, a client that runs `do_and_submit`, the bank's barrier row, branches, a store with one row,
@@ -60,22 +60,22 @@ impl Limits {
     }
 }
 
-/// A mistake put in on purpose: a check that does not find it proves nothing.
+/// A seeded bug: a check that does not find it proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
     /// The coordinator acknowledges, and calls branches, before the row is durable.
     AcknowledgeBeforeDurable,
     /// Query-prepared answers "not committed" without leaving its barrier row.
     QueryPreparedLeavesNoRow,
-    /// The coordinator takes a query-prepared without a clear answer for a "no".
+    /// For the coordinator a query-prepared with an unknown answer counts as a no.
     UnknownIsFailure,
-    /// The coordinator's restart forgets what was due.
+    /// The coordinator's restart forgets due transactions.
     RestartDropsDue,
     /// The branch's barrier never finds its own row.
     BranchSkipsItsRow,
     /// The client aborts a refused message without leaving the barrier row.
     AbortLeavesNoRow,
-    /// The store changes a row without looking at who holds it and where it stands.
+    /// The store changes a row without checking its owner and status.
     WriteWithoutCondition,
 }
 
@@ -111,11 +111,11 @@ pub struct Report {
     pub steps: usize,
     /// The properties that do not hold, each with the actions that lead there.
     pub broken: Vec<(&'static str, String)>,
-    /// What the world never got to, though it should: the limits are too small to say anything.
+    /// States that the world should reach but did not: the limits are too small for a result.
     pub never: Vec<&'static str>,
 }
 
-/// Explores all of the world within `limits`, with a mistake in it if `bug` says so.
+/// Explores all of the world within `limits`, with `bug` in it if there is one.
 pub fn explore(limits: Limits, bug: Option<Bug>, threads: usize) -> Report {
     let checker = Message::new(limits, bug).checker().threads(threads);
     // Of a world without mistakes everything is visited.
@@ -136,7 +136,7 @@ pub fn explore(limits: Limits, bug: Option<Bug>, threads: usize) -> Report {
     Report { states: checker.unique_state_count(), steps: checker.state_count(), broken, never }
 }
 
-/// One message, in a world that does to it whatever it may.
+/// One message, in a world with all these faults.
 #[derive(Debug)]
 pub struct Message {
     limits: Limits,
@@ -215,7 +215,8 @@ impl Model for Message {
                     && (!world.acknowledged.abort || durable(Status::Failed))
             }),
             Property::<Self>::always("no answer that a client got turns out false", |_, world| {
-                // Two that send one gid send one message: "committed" says that it has, whichever of them it was.
+                // Two clients with one gid send one message: "committed" is true for both, whichever of them has
+                // committed.
                 world.clients.iter().enumerate().all(|(name, client)| match client {
                     Client::Done(Outcome::Submitted) => {
                         world.committed() && matches!(world.status(), Some(Status::Submitted | Status::Succeed))

@@ -26,18 +26,18 @@ pub enum Request {
     Submit,
     /// Give it up.
     Abort,
-    /// How does it stand?
+    /// What is its status?
     Query,
 }
 
-/// What a client hears.
+/// A response to a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Response {
     /// Accepted.
     Accepted(Request),
     /// Refused: 409.
     Refused(Request),
-    /// How it stands.
+    /// Its status.
     Stands(Option<Status>),
 }
 
@@ -49,7 +49,7 @@ pub(super) enum Packet {
     Request(usize, Request),
     /// To a client.
     Response(usize, Response),
-    /// A coordinator's call; of a coordinator that waits for the answer no longer, nobody's.
+    /// A coordinator's call; nobody's, if the coordinator no longer waits for the answer.
     Call(Target, Option<usize>),
     /// The answer to the call that this coordinator waits for. (`Answer` as a number: it has no order.)
     Answer(Target, usize, u8),
@@ -111,7 +111,7 @@ pub struct World {
     pub(super) network: BTreeSet<Packet>,
     /// What was acknowledged.
     pub(super) acknowledged: Acknowledged,
-    /// Whether the engine said that something is impossible.
+    /// Whether the engine reported an impossible event.
     pub(super) impossible: bool,
     /// How much may still go wrong.
     faults: u8,
@@ -140,11 +140,11 @@ pub enum Action {
     ClientDies(usize),
     /// The journal's queue reaches the disk.
     Flushes(usize),
-    /// What was for later is due.
+    /// Waiting messages become due.
     TimeComes,
     /// A coordinator takes the due row from the store.
     Takes(usize),
-    /// It acts on what it took.
+    /// It runs the message that it took.
     TakesUp(usize),
     /// A coordinator dies, and is started again.
     Dies(usize),
@@ -294,7 +294,7 @@ impl World {
         self.tidy(model);
     }
 
-    /// Takes out of the network what can make no difference any more, so that equal worlds are equal.
+    /// Removes packets that can make no difference any more, so that equivalent worlds are equal.
     fn tidy(&mut self, model: &Message) {
         let Self { coordinators, clients, barrier, branches, network, .. } = self;
         let awaited = |target, name: usize| coordinators[name].open.contains(&target);
@@ -405,7 +405,7 @@ impl World {
         }
     }
 
-    /// The client asks its own database what became of the transaction.
+    /// The client asks its own database for the outcome of the transaction.
     fn resolves(&mut self, model: &Message, client: usize, committed: Option<bool>, decision: Decision) {
         use super::Outcome;
         let known_not = committed == Some(false);

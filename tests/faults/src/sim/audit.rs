@@ -1,4 +1,4 @@
-//! The auditor: what it sees it holds against a model of its own, which knows nothing of how any of this works.
+//! The auditor: compares its observations with a model of its own, which does not depend on the implementation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use super::fate::Fate;
 use super::store::Disk;
 use super::workload::Transfer;
 
-/// What a client was told.
+/// The result that a client got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
     /// Committed, and the coordinator has it.
@@ -26,7 +26,7 @@ pub enum Told {
     NotDone,
 }
 
-/// Sees all that is promised, and at the end all that is there.
+/// Observes all acknowledgements, and at the end all books.
 #[derive(Debug)]
 pub struct Auditor {
     fate: Arc<Fate>,
@@ -38,7 +38,7 @@ pub struct Auditor {
 #[derive(Debug, Default)]
 struct Seen {
     wanted: BTreeMap<String, Transfer>,
-    /// What each run of a message was told; nothing, if it still runs or its process died.
+    /// The result of each run of a message; none, if it still runs or its process died.
     runs: BTreeMap<(String, u32), Option<Told>>,
     acknowledged: Vec<(String, String)>,
     violations: Vec<String>,
@@ -65,7 +65,7 @@ impl Auditor {
         self.seen().runs.insert((transfer.gid.clone(), run), None);
     }
 
-    /// A client was told this.
+    /// A client got this result.
     pub fn told(&self, transfer: &Transfer, run: u32, told: Told) {
         self.fate.note(format_args!("{} run {run} is told {told:?}", transfer.gid));
         if told == (Told::Submitted { finished: true }) && self.applied(&transfer.gid).len() != transfer.branches.len()
@@ -127,7 +127,7 @@ impl Auditor {
         self.store.all_ended()
     }
 
-    /// Looks through the books, once all is quiet. Gives what is wrong, and how many messages succeeded and failed.
+    /// Checks the books, once everything has ended. Returns the violations, and how many messages succeeded and failed.
     ///
     /// A network that repeats a submit after its answer can make a message of one that was refused: no client can know.
     pub fn conclude(&self, submitted_twice: &BTreeSet<String>) -> (Vec<String>, u64, u64) {

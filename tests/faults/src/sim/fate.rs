@@ -1,4 +1,4 @@
-//! What goes wrong, and when: drawn from one seed.
+//! The faults and their times, drawn from one seed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::{self, Display};
@@ -16,9 +16,9 @@ use super::process::Life;
 pub enum Fault {
     /// A process dies before a call that it is about to make has any effect.
     CrashBefore,
-    /// A process dies after a call had its effect, and before it hears of that.
+    /// A process dies after a call had its effect, and before the response.
     CrashUnheard,
-    /// A process dies when it has just heard the answer to a call.
+    /// A process dies just after the response to a call.
     CrashAfter,
     /// A process dies at any moment.
     CrashAnywhere,
@@ -102,9 +102,9 @@ impl Fault {
 pub enum Phase {
     /// Before it has any effect.
     Before,
-    /// After its effect, before the caller hears of it.
+    /// After its effect, before the response.
     Unheard,
-    /// After the caller has heard of it.
+    /// After the response.
     After,
 }
 
@@ -156,7 +156,7 @@ pub struct Fate {
 #[derive(Debug)]
 struct Drawn {
     rng: fastrand::Rng,
-    /// Of a thousand occasions; what this run does not have is not in it.
+    /// The frequency of each fault, per thousand occasions; a fault that this run does not have is missing.
     odds: BTreeMap<Fault, u32>,
     /// The crashes to come, one after the other.
     fail_points: VecDeque<FailPoint>,
@@ -242,7 +242,7 @@ impl Fate {
         self.drawn().odds.clear();
     }
 
-    /// Writes down that something happened.
+    /// Records an event.
     pub fn note(&self, what: impl Display) {
         let line = format!("{:9.3} {what}", self.start.elapsed().as_secs_f64());
         let mut drawn = self.drawn();
@@ -280,7 +280,7 @@ impl Fate {
     pub async fn after(&self, life: &Life, call: &str) {
         self.stage(life, call, Phase::Unheard, Fault::CrashUnheard).await;
         if self.crashes(life, call, Phase::After, Fault::CrashAfter) {
-            // What it heard leads a little way on, or not at all.
+            // The process may go on for a few steps before it dies.
             let (life, steps) = (life.clone(), self.below(6));
             tokio::spawn(async move {
                 for _ in 0..steps {
@@ -293,7 +293,7 @@ impl Fate {
 
     async fn stage(&self, life: &Life, call: &str, phase: Phase, crash: Fault) {
         life.lives().await;
-        // So that what happens at one time does not always happen in one order.
+        // Varies the order of events at the same time.
         sleep(self.between(0, 3)).await;
         life.lives().await;
         if self.crashes(life, call, phase, crash) {

@@ -2,7 +2,7 @@
 //!
 //! The coordinator is the real one, from its HTTP routes to its journal, and so are the client's side of a message and
 //! the barrier. Behind their traits stand a network, a store and databases that belong to the simulation, and fail as
-//! real ones do. One thread, Tokio's paused clock, every choice by the seed: what a seed does, it does again.
+//! real ones do. One thread, Tokio's paused clock, every choice by the seed: a seed repeats its run exactly.
 //!
 //! A run is: transfers, and faults of the kinds that the seed has drawn; then the faults end, and everything must finish;
 //! then the auditor looks through the books.
@@ -35,22 +35,22 @@ const FAULTS_LAST: Duration = Duration::from_mins(2);
 /// How long everything may take to finish once they are over. No interval can have grown longer than this by then.
 const REST: Duration = Duration::from_hours(48);
 
-/// A mistake put in on purpose: a simulation that does not find it proves nothing.
+/// A seeded bug: a simulation that does not find it proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
-    /// The store acknowledges what is not on disk yet.
+    /// The store acknowledges writes that are not on disk yet.
     AcknowledgeBeforeDurable,
     /// Query-prepared leaves no barrier row.
     QueryPreparedLeavesNoRow,
-    /// No answer from query-prepared is taken for a "no".
+    /// No response from query-prepared counts as a no.
     UnknownIsFailure,
-    /// The coordinator's restart forgets what was due.
+    /// The coordinator's restart forgets due transactions.
     RestartDropsDue,
     /// A branch's barrier never finds its own row.
     BranchSkipsItsRow,
     /// A barrier row that can be read counts, whether it is on disk or not.
     ReadsWhatIsNotOnDisk,
-    /// A request is accepted on the word of a row that another coordinator wrote, whether that is on disk or not.
+    /// A request is accepted because of another coordinator's row, whether that is on disk or not.
     AcceptsWhatIsNotOnDisk,
 }
 
@@ -67,18 +67,18 @@ impl Bug {
     ];
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Messages that somebody wanted.
+    /// Messages that were ordered.
     pub transactions: u64,
     /// Those that succeeded.
     pub succeeded: u64,
-    /// Those that failed, as they should.
+    /// Those that failed, correctly.
     pub failed: u64,
     /// The faults that happened.
     pub faults: BTreeMap<Fault, u64>,
-    /// What must never happen, and did.
+    /// The violations.
     pub violations: Vec<String>,
     /// A digest of all that happened.
     pub digest: u64,
@@ -96,7 +96,7 @@ pub struct Report {
     pub at_death: BTreeMap<String, String>,
 }
 
-/// Runs what `seed` stands for.
+/// Runs the simulation of `seed`.
 pub fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Report {
     on_own_clock(async move {
         let fate = Fate::of_seed(seed, trace);

@@ -1,4 +1,4 @@
-//! The network: it delivers late, never, twice, in any order, and to whoever is there at the time.
+//! The network: it delivers late, never, twice, in any order, and to the process that listens at that time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -91,7 +91,7 @@ impl Network {
         hosts.insert(life.name(), (life.clone(), handler));
     }
 
-    /// Nobody listens any more. Who listens holds on to the world, and the world to this.
+    /// Removes all listeners, which breaks the cycle of references between them and the world.
     pub(super) fn close(&self) {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -123,8 +123,8 @@ impl Network {
         hosts.get(name).filter(|(life, _)| life.is_alive()).cloned()
     }
 
-    /// Carries a request to a process, and its answer back. Where it gets lost this never returns: the caller has to have
-    /// some patience, and not too much.
+    /// Carries a request to a process, and its response back. If one of them is lost this never returns: the caller
+    /// needs a timeout.
     async fn carry(&self, from: &'static str, to: &str, request: Request) -> Result<Response, Lost> {
         let fate = &self.fate;
         sleep(fate.between(0, 5)).await;
@@ -216,8 +216,8 @@ impl Transport for Calls {
     }
 }
 
-/// What a proxy, or a service in trouble, may say. Never that a local transaction has not committed: that is decided by
-/// the database alone.
+/// Possible responses of a proxy, or of a failing service. Never that a local transaction has not committed: only the
+/// database decides that.
 fn strange_answer(fate: &Fate, is_question: bool) -> Response {
     const ANSWERS: [(u16, &[u8]); 8] = [
         (502, b"Bad Gateway"),

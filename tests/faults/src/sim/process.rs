@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 
 /// One life of a process, from its start to its death; started again, it has another one.
 ///
-/// What belongs to a dead process has no effect any more: its tasks end, or never get past their next call.
+/// A dead process has no effect any more: its tasks end, or never get past their next call.
 #[derive(Debug, Clone)]
 pub struct Life(Arc<Inner>);
 
@@ -38,7 +38,7 @@ impl Life {
         self.0.alive.load(Ordering::Relaxed)
     }
 
-    /// Goes on if it lives, and else never.
+    /// Returns if it lives; otherwise never returns.
     pub async fn lives(&self) {
         if !self.is_alive() {
             pending::<()>().await;

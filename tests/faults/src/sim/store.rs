@@ -1,4 +1,4 @@
-//! The coordinator's store: rows of which a part is on disk.
+//! The coordinator's store: rows that are only partly on disk.
 //!
 //! Embedded, it belongs to one coordinator, as a SQLite file does; shared, it is a server with a clock of its own. Writes
 //! hold to the same conditions as those of the real stores.
@@ -115,7 +115,8 @@ impl Disk {
         if self.shared { EPOCH.after(self.start.elapsed()) } else { asker }
     }
 
-    /// Carries out the writes. They can be read now; on disk they are with the next [`on_disk`](Self::on_disk), or already.
+    /// Executes the writes. They can be read now; they are on disk after the next [`on_disk`](Self::on_disk), or
+    /// earlier.
     fn commit(&self, writes: &[Write]) -> Vec<WriteOutcome> {
         let mut tables = self.tables();
         let outcomes = writes.iter().map(|write| self.execute(&mut tables.rows, write)).collect();
@@ -158,7 +159,7 @@ impl Disk {
             }
             Write::Change(change) => {
                 let Some(row) = rows.get_mut(change.gid.as_str()) else { return WriteOutcome::Conflict };
-                // That a branch is done stays true, also if its transaction has moved on meanwhile.
+                // A branch that is done stays done, even if its transaction has changed in the meantime.
                 for done in &change.branches {
                     let branch = row
                         .branches
@@ -335,11 +336,11 @@ impl OpenStore {
             });
             return Err(unknown());
         }
-        // What a disk takes.
+        // The time that a disk needs.
         sleep(fate.between(0, 8)).await;
         self.life.lives().await;
         let outcomes = disk.commit(writes);
-        // A commit that has written nothing waits for nothing.
+        // A commit that has written nothing need not wait for the disk.
         if outcomes.contains(&WriteOutcome::Applied) && !disk.on_disk().await {
             return Err(unknown());
         }
@@ -358,7 +359,7 @@ impl OpenStore {
     }
 }
 
-/// What a write is called: the status that it makes durable.
+/// The name of a write: the status that it makes durable.
 fn name_of(writes: &[Write]) -> String {
     match writes {
         [Write::Create { state, .. }, ..] => format!("write {}", state.status),
@@ -387,7 +388,7 @@ impl Store for OpenStore {
 
     fn take_due<'a>(&'a self, take: &'a Take) -> BoxFuture<'a, Result<Taken, StoreError>> {
         async move {
-            // Of the many looks at a store that has nothing to do few are of interest.
+            // Most looks at a store without due work are of no interest, so few are recorded.
             if !self.disk.is_due(take.now) && !self.disk.fate.chance(5) {
                 self.life.lives().await;
                 return Ok(self.disk.take(take));

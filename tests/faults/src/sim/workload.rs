@@ -1,4 +1,4 @@
-//! What the clients want: transfers, told to nobody but the auditor.
+//! The clients' orders: transfers, known only to the auditor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::bank::Credit;
 use super::database::{Connection, Effect};
 use super::fate::Fate;
 
-/// One message that somebody wants.
+/// One ordered message.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent of each other, and drawn one by one")]
 pub struct Transfer {
@@ -25,7 +25,7 @@ pub struct Transfer {
     pub concurrent: bool,
     /// Whether there is a local transaction.
     pub local: bool,
-    /// Whether the business says no.
+    /// Whether the business refuses.
     pub refuses: bool,
     /// Whether the client waits for the end of the run.
     pub waits: bool,

@@ -1,4 +1,4 @@
-//! The world: processes, what they stand on, and what happens to them.
+//! The world: processes, their surroundings, and the faults.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,7 +76,7 @@ impl World {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a process, again and again.
+    /// Starts a process, and starts it again each time that it dies.
     async fn keep_up(self: Arc<Self>, name: &'static str, is_coordinator: bool) {
         loop {
             let life = Life::new(name);
@@ -85,7 +85,7 @@ impl World {
             if is_coordinator {
                 let stop = Arc::new(tokio::sync::Notify::new());
                 self.state().stops.insert(name, stop.clone());
-                // Outside of the process: what a dead coordinator does has no effect any more.
+                // Outside of the process: a dead coordinator must have no effect any more.
                 tokio::spawn(self.clone().run_coordinator(life.clone(), stop));
             } else {
                 self.network.listen(&life, bank::handler(&self.fate, &self.databases[name], &life));
@@ -199,7 +199,7 @@ impl World {
             tokio::spawn(async move {
                 sleep(begin).await;
                 world.send(transfer.clone(), 1).await;
-                // Somebody who does not trust the first one, or has not heard of it.
+                // Another client sends the same message under the same gid.
                 if world.fate.chance(20) {
                     sleep(world.fate.between(0, 30_000)).await;
                     world.send(transfer, 2).await;
@@ -221,7 +221,7 @@ impl World {
         self.finish().await;
     }
 
-    /// What happens to processes and their surroundings, and not to a call.
+    /// Faults of processes and their surroundings, not of single calls.
     async fn disturb(self: Arc<Self>) {
         let processes: Vec<_> = self.coordinators.iter().chain(&BANKS).copied().collect();
         let pick = |names: &[&'static str]| names[usize::try_from(self.fate.below(names.len() as u64)).unwrap_or(0)];
@@ -264,7 +264,7 @@ impl World {
         }
     }
 
-    /// Nothing goes wrong any more, and whoever was down comes up.
+    /// Ends all faults, and starts all processes that are down.
     fn heal(&self) {
         self.fate.note("the faults are over");
         self.fate.heal();
@@ -275,7 +275,7 @@ impl World {
 
     /// Waits until all has ended.
     async fn finish(&self) {
-        // Whatever was on its way arrives, and whoever waits for an answer gets one or gives up.
+        // Packets in flight arrive, and waiting callers get a response or a timeout.
         sleep(Duration::from_mins(2)).await;
         let ended = async {
             while !self.auditor.all_ended() || !self.databases.values().all(|database| database.is_quiet()) {
