@@ -9,7 +9,7 @@ use crate::protocol::BarrierTable;
 /// The next rows of a sweep.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Bite<P> {
+pub struct Batch<P> {
     /// The place of the last one.
     pub(super) to: P,
     /// Whether any of them is old enough.
@@ -87,7 +87,7 @@ pub trait BarrierDialect: Driver {
         after: &Self::Place,
         older_than_s: i64,
         rows: u32,
-    ) -> impl Future<Output = Result<Option<Bite<Self::Place>>, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<Option<Batch<Self::Place>>, sqlx::Error>> + Send;
 
     /// Removes the rows between two places that are that old; how many. `cached`: see [`Driver::caches_statements`].
     #[doc(hidden)]

@@ -3,7 +3,7 @@
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, MySqlConnection, Row};
 
-use super::dialect::{BarrierDialect, Bite};
+use super::dialect::{BarrierDialect, Batch};
 use super::row::BarrierRow;
 use crate::database::WeakSetting;
 use crate::database::mysql::number;
@@ -135,21 +135,21 @@ impl BarrierDialect for MySql {
         after: &i64,
         older_than_s: i64,
         rows: u32,
-    ) -> Result<Option<Bite<i64>>, sqlx::Error> {
+    ) -> Result<Option<Batch<i64>>, sqlx::Error> {
         let (to, old): (Option<i64>, Option<i64>) = sqlx::query_as(concat!(
             "SELECT MAX(id), CAST(SUM(",
             is_old!(),
             ") AS SIGNED) FROM ",
-            "(SELECT id, create_time FROM dtm_barrier.barrier WHERE id > ? ORDER BY id LIMIT ?) AS bite"
+            "(SELECT id, create_time FROM dtm_barrier.barrier WHERE id > ? ORDER BY id LIMIT ?) AS batch"
         ))
         .bind(older_than_s)
         .bind(after)
         .bind(rows)
         .fetch_one(conn)
         .await?;
-        // Ids and times grow together, but for a moment: past a whole bite of young rows all are young.
+        // Ids and times grow together, except for moments: after a whole batch of young rows all rows are young.
         Ok(match (to, old) {
-            (Some(to), Some(1..)) => Some(Bite { to, has_old: true }),
+            (Some(to), Some(1..)) => Some(Batch { to, has_old: true }),
             _ => None,
         })
     }

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Postgres, Row};
 
-use super::dialect::{BarrierDialect, Bite};
+use super::dialect::{BarrierDialect, Batch};
 use super::row::BarrierRow;
 use crate::protocol::BarrierTable;
 
@@ -83,18 +83,18 @@ impl BarrierDialect for Postgres {
         after: &i64,
         older_than_s: i64,
         rows: u32,
-    ) -> Result<Option<Bite<i64>>, sqlx::Error> {
+    ) -> Result<Option<Batch<i64>>, sqlx::Error> {
         // As one plain query, which every pooler passes on whole. Its arguments are numbers.
         let row = sqlx::raw_sql(AssertSqlSafe(format!(
             "SELECT max(id), count(*) FILTER (WHERE create_time < now() - {older_than_s} * interval '1 second') \
-             FROM (SELECT id, create_time FROM dtm_barrier.barrier WHERE id > {after} ORDER BY id LIMIT {rows}) AS bite"
+             FROM (SELECT id, create_time FROM dtm_barrier.barrier WHERE id > {after} ORDER BY id LIMIT {rows}) AS batch"
         )))
         .fetch_one(conn)
         .await?;
-        // Ids and times grow together, but for a moment: past a whole bite of young rows all are young.
+        // Ids and times grow together, except for moments: after a whole batch of young rows all rows are young.
         Ok(match (row.try_get(0)?, row.try_get::<i64, _>(1)?) {
             (None, _) | (_, 0) => None,
-            (Some(to), _) => Some(Bite { to, has_old: true }),
+            (Some(to), _) => Some(Batch { to, has_old: true }),
         })
     }
 

@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use sqlx::{Executor, Sqlite, SqliteConnection};
 
-use super::dialect::{BarrierDialect, Bite};
+use super::dialect::{BarrierDialect, Batch};
 use super::row::BarrierRow;
 use crate::database::sqlite::begin;
 use crate::database::{Isolation, Wait};
@@ -102,7 +102,7 @@ impl BarrierDialect for Sqlite {
         after: &String,
         older_than_s: i64,
         rows: u32,
-    ) -> Result<Option<Bite<String>>, sqlx::Error> {
+    ) -> Result<Option<Batch<String>>, sqlx::Error> {
         let (to, old): (Option<String>, Option<i64>) = sqlx::query_as(concat!(
             "SELECT max(gid), sum(",
             is_old!(),
@@ -114,7 +114,7 @@ impl BarrierDialect for Sqlite {
         .bind(rows)
         .fetch_one(conn)
         .await?;
-        Ok(to.map(|to| Bite { to, has_old: old.is_some_and(|old| old > 0) }))
+        Ok(to.map(|to| Batch { to, has_old: old.is_some_and(|old| old > 0) }))
     }
 
     async fn remove(

@@ -1,4 +1,4 @@
-//! Barrier rows have an end: old ones are removed, in bites that neither hold locks for long nor make the log grow.
+//! Removes old barrier rows, in batches that neither hold locks for long nor make the log grow.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::dialect::{BarrierDialect, Bite};
+use super::dialect::{BarrierDialect, Batch};
 use crate::database::{CommitError, Database, Driver, EndedEarly, Fault, Tx, Wait};
 
 /// The least age at which a row may be removed: 8 days.
@@ -16,11 +16,11 @@ use crate::database::{CommitError, Database, Driver, EndedEarly, Fault, Tx, Wait
 /// between two of its calls.
 pub const SWEEP_AGE_MIN: Duration = Duration::from_hours(8 * 24);
 
-/// How many rows a bite looks at.
-const BITE: u32 = 1000;
+/// How many rows a batch looks at.
+const BATCH: u32 = 1000;
 
-/// The smallest bite. If the database cannot remove that many rows in the time of a bounded wait, the sweep ends in error.
-const BITE_MIN: u32 = 10;
+/// The smallest batch. If the database cannot remove that many rows in the time of a bounded wait, the sweep ends in error.
+const BATCH_MIN: u32 = 10;
 
 /// Why a sweep has not removed all old rows. The rows that it did remove stay removed.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +70,8 @@ impl SweepError {
 ///
 /// A month is DTM's advice, and a good age for most. Less than [`SWEEP_AGE_MIN`] is an error.
 ///
-/// Each bite is a short transaction over at most 1000 rows, with a wait for locks of one second at most; after it the sweep
-/// rests as long as the bite took. On PostgreSQL and MySQL it walks from the oldest row, by `id`, and ends at the first 1000
+/// Each batch is a short transaction over at most 1000 rows, with a wait for locks of one second at most; after it the sweep
+/// rests as long as the batch took. On PostgreSQL and MySQL it walks from the oldest row, by `id`, and ends at the first 1000
 /// rows among which none is old. On SQLite the table has no such order, and a sweep reads it once from end to end.
 ///
 /// # Errors
@@ -86,7 +86,7 @@ fn check(older_than: Duration) -> Result<(), SweepError> {
     if older_than < SWEEP_AGE_MIN { Err(SweepError::TooYoung { older_than }) } else { Ok(()) }
 }
 
-/// Sweeps until the table's end, or until the sender of `stop` is dropped, which ends it after the bite.
+/// Sweeps until the table's end, or until the sender of `stop` is dropped, which ends it after the batch.
 async fn walk<D: Database<Driver: BarrierDialect>>(
     db: &D,
     older_than: Duration,
@@ -94,18 +94,18 @@ async fn walk<D: Database<Driver: BarrierDialect>>(
 ) -> Result<u64, SweepError> {
     // No row is older than a hundred years.
     let older_than_s = i64::try_from(older_than.as_secs()).unwrap_or(i64::MAX).min(100 * 365 * 86_400);
-    let (mut after, mut rows, mut removed) = (<D::Driver as BarrierDialect>::Place::default(), BITE, 0);
+    let (mut after, mut rows, mut removed) = (<D::Driver as BarrierDialect>::Place::default(), BATCH, 0);
     loop {
         let started = Instant::now();
-        match bite(db, &after, older_than_s, rows).await {
+        match batch(db, &after, older_than_s, rows).await {
             Ok(None) => return Ok(removed),
             Ok(Some((to, count))) => {
                 after = to;
                 removed += count;
-                rows = (rows * 2).min(BITE);
+                rows = (rows * 2).min(BATCH);
             }
             // A lock or the time was not enough for so many.
-            Err(error) if Fault::of::<D::Driver>(&error) == Fault::Conflict && rows > BITE_MIN => rows /= 2,
+            Err(error) if Fault::of::<D::Driver>(&error) == Fault::Conflict && rows > BATCH_MIN => rows /= 2,
             Err(error) => return Err(SweepError::of::<D::Driver>(error)),
         }
         tokio::select! {
@@ -115,8 +115,8 @@ async fn walk<D: Database<Driver: BarrierDialect>>(
     }
 }
 
-/// One bite; where it ended, and how many rows it has removed. `None` if there is no more to do.
-async fn bite<D: Database<Driver: BarrierDialect>>(
+/// One batch; where it ended, and how many rows it has removed. `None` if there is no more to do.
+async fn batch<D: Database<Driver: BarrierDialect>>(
     db: &D,
     after: &<D::Driver as BarrierDialect>::Place,
     older_than_s: i64,
@@ -126,7 +126,7 @@ async fn bite<D: Database<Driver: BarrierDialect>>(
         let mut conn = db.pool().acquire().await?;
         D::Driver::look(&mut conn, after, older_than_s, rows).await?
     };
-    let Some(Bite { to, has_old }) = looked else { return Ok(None) };
+    let Some(Batch { to, has_old }) = looked else { return Ok(None) };
     if !has_old {
         return Ok(Some((to, 0)));
     }
@@ -146,7 +146,7 @@ async fn bite<D: Database<Driver: BarrierDialect>>(
     }
 }
 
-/// A task that [sweeps](sweep()) a database now and then. Dropped, it ends after its bite.
+/// A task that [sweeps](sweep()) a database now and then. Dropped, it ends after its batch.
 ///
 /// ```
 /// # use branchwire::prelude::*;
@@ -210,7 +210,7 @@ impl Sweeper {
         Ok(Self { stop, task })
     }
 
-    /// Ends it, and returns once its bite has ended.
+    /// Ends it, and returns once its batch has ended.
     pub async fn stop(self) {
         let Self { stop, task } = self;
         drop(stop);

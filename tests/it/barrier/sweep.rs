@@ -46,7 +46,7 @@ macro_rules! on_a_table_of_its_own {
 
 on_a_table_of_its_own! {
     old_rows_go_and_young_ones_stay,
-    a_sweeper_removes_old_rows_and_ends_after_its_bite,
+    a_sweeper_removes_old_rows_and_ends_after_its_batch,
 }
 
 async fn old_rows_go_and_young_ones_stay<DB: BankDriver + OldRows>(bank: Bank<DB>) {
@@ -72,7 +72,7 @@ async fn old_rows_go_and_young_ones_stay<DB: BankDriver + OldRows>(bank: Bank<DB
     assert_eq!(bank.balance(ACCOUNT).await, 30);
 }
 
-async fn a_sweeper_removes_old_rows_and_ends_after_its_bite<DB: BankDriver + OldRows>(bank: Bank<DB>) {
+async fn a_sweeper_removes_old_rows_and_ends_after_its_batch<DB: BankDriver + OldRows>(bank: Bank<DB>) {
     assert!(matches!(Sweeper::start(&bank, HOUR, HOUR), Err(SweepError::TooYoung { .. })));
     DB::add_rows(bank.pool(), 2_500, SWEEP_AGE_MIN + 24 * HOUR).await;
     // One thread: the sweeper begins when it is told to end.
@@ -100,7 +100,7 @@ async fn a_locked_row_delays_only_the_rows_near_it() {
         .await
         .unwrap();
     let release = async {
-        // Bites grow smaller until one of them ends before the locked row.
+        // Batches grow smaller until one of them ends before the locked row.
         while Postgres::rows(bank.pool()).await == 1_000 {
             tokio::time::sleep(LOOK_AGAIN).await;
         }

@@ -87,14 +87,14 @@ async fn ended_transactions_are_removed_in_batches_with_their_branches(fixture: 
     }
     let ended_before = now().after(Duration::from_mins(1));
     let mut after_id = 0;
-    let mut bites = 0;
+    let mut batches = 0;
     while let Some(last) =
         fixture.store.sweep(&Sweep { after_id, ended_before, limit: 2 }).await.expect("the store answers")
     {
         after_id = last;
-        bites += 1;
+        batches += 1;
     }
-    assert!(bites >= 2, "{bites}");
+    assert!(batches >= 2, "{batches}");
     let left = fixture.store.list(&Filter { limit: 100, ..Filter::default() }).await.expect("the store answers");
     assert_eq!(left.iter().map(|row| row.gid.as_str()).collect::<Vec<_>>(), [gids[4].as_str(), gids[1].as_str()]);
     // Removed completely: a removed gid can be used again, and then has its own branches.
