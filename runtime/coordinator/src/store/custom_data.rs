@@ -1,14 +1,14 @@
-//! The column `custom_data`: what a client says about its transaction in the words of the pattern.
+//! The column `custom_data`: a client's settings of its transaction, in the form of its pattern.
 
 use std::collections::BTreeMap;
 
 use branchwire_protocol::TransType;
 use serde::Deserialize;
 
-/// What it means for a transaction.
+/// The settings of a transaction.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct CustomData {
-    /// Seconds for which a message's branches are held back.
+    /// Delay before a message's branches are called, in seconds.
     pub(crate) delay_s: u64,
     /// For each step of a saga, the steps that come before it.
     pub(crate) predecessors: Vec<Vec<usize>>,
@@ -25,14 +25,14 @@ struct Msg {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Saga {
-    /// Whether steps run at once where `orders` does not say otherwise.
+    /// Whether steps run at once unless `orders` says otherwise.
     concurrent: bool,
-    /// For a step, those that come before it.
+    /// For a step, the steps that come before it.
     orders: BTreeMap<usize, Vec<usize>>,
 }
 
 impl CustomData {
-    /// Reads it for a transaction of so many steps; an empty text stands for no wishes.
+    /// Parses it for a transaction with this many steps; an empty text has the defaults.
     pub(crate) fn parse(trans_type: TransType, custom_data: &str, steps: usize) -> Result<Self, String> {
         match trans_type {
             TransType::Msg => Ok(Self { delay_s: read::<Msg>(custom_data)?.delay, ..Self::default() }),

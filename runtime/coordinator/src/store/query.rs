@@ -44,7 +44,7 @@ pub struct Filter {
     pub limit: u32,
 }
 
-/// The result of [`Store::reset_due`].
+/// The result of [`Store::reset_due`](super::Store::reset_due).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetDue {
     /// How many became due.

@@ -14,17 +14,17 @@ use crate::engine::{Definition, Setback, State, Time};
 #[derive(Debug)]
 pub(super) struct Saga;
 
-/// The place of a step's compensation among the rows.
+/// The index of a step's compensation among the rows.
 const fn compensation(step: usize) -> usize {
     2 * step
 }
 
-/// The place of a step's action among the rows.
+/// The index of a step's action among the rows.
 const fn action(step: usize) -> usize {
     2 * step + 1
 }
 
-/// What is asked about the steps of one saga.
+/// The state of the steps of one saga.
 struct Steps<'a> {
     definition: &'a Definition,
     state: &'a State,
@@ -50,20 +50,20 @@ impl Steps<'_> {
         self.state.branches[action(step)].is_done() || self.is_ready(step)
     }
 
-    /// Whether nothing is left of this step on the way back.
+    /// Whether this step needs no compensation any more.
     fn is_undone(&self, step: usize) -> bool {
         !self.may_have_run(step) || self.state.branches[compensation(step)].is_done()
     }
 
-    /// Whether all that is left are steps without a compensation: nothing could undo them, so nothing but their own refusal
-    /// turns the saga back.
+    /// Whether only steps without a compensation are left: nothing could undo them, so only their own refusal turns the
+    /// saga back.
     fn only_final_steps_are_left(&self) -> bool {
         self.all().all(|step| self.has_succeeded(step) || self.definition.branches[compensation(step)].url.is_empty())
     }
 }
 
 impl Pattern for Saga {
-    /// A saga has a limit only if its client has set one; and none once all that is left cannot be undone.
+    /// A saga has a limit only if its client has set one, and none once only final steps are left.
     fn overdue(&self, definition: &Definition, state: &State) -> Overdue {
         match (state.status, definition.timing.timeout_given) {
             (Status::Submitted, Some(timeout)) if !(Steps { definition, state }).only_final_steps_are_left() => {
@@ -89,7 +89,7 @@ impl Pattern for Saga {
                 if steps.all().all(|step| steps.is_undone(step)) {
                     return Next::Done;
                 }
-                // A step is undone after all that came after it, and not while its action may still be at work.
+                // A step is undone after all that came after it, and not while its action may still be running.
                 let mut waits = vec![false; steps.all().count()];
                 for step in steps.all().filter(|step| !steps.is_undone(*step)) {
                     definition.predecessors[step].iter().for_each(|before| waits[*before] = true);
@@ -123,7 +123,8 @@ impl Pattern for Saga {
         }
     }
 
-    /// A client may also ask for the rollback of a submitted saga, which DTM refuses; not once it cannot be undone.
+    /// A client may also ask for the rollback of a submitted saga, which DTM refuses; but not once only final steps are
+    /// left.
     fn allows(&self, definition: &Definition, state: &State, request: Request) -> Permission {
         match (request, state.status) {
             (Request::Prepare, Status::Prepared)
