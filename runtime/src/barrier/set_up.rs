@@ -48,6 +48,15 @@ pub enum SetUpError {
         /// The database's error.
         source: sqlx::Error,
     },
+    /// The database speaks PostgreSQL's or MySQL's protocol and is something else, in which the barrier does not hold or was
+    /// not tried: use another one.
+    #[error("the database is {name}, which is not supported: {reason}")]
+    LookAlike {
+        /// Its name.
+        name: &'static str,
+        /// What does not work there.
+        reason: &'static str,
+    },
     /// The database cannot be reached.
     #[error("the database cannot be reached: check its address, and that it runs")]
     Unreachable(#[source] sqlx::Error),
@@ -108,6 +117,9 @@ impl SetUpError {
 /// # Errors
 /// [`SetUpError`], whose text says what to do.
 pub async fn set_up<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<Vec<WeakSetting>, SetUpError> {
+    if let Some((name, reason)) = D::Driver::look_alike(db.pool()).await.map_err(SetUpError::of::<D::Driver>)? {
+        return Err(SetUpError::LookAlike { name, reason });
+    }
     let mut weak = D::Driver::settings(db.pool()).await.map_err(SetUpError::of::<D::Driver>)?;
     match probe(db).await {
         // Only now: databases check the right to create before they look whether the table exists.

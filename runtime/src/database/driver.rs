@@ -11,7 +11,12 @@ use super::statement::Syntax;
 /// The isolation level of a transaction.
 ///
 /// A level above READ COMMITTED turns conflicts into errors (serialization failures) where READ COMMITTED waits. A branch
-/// that meets one is retried at most twice within the call; after that the coordinator calls again.
+/// that meets one is retried at most twice within the call; after that the coordinator calls again. A sender's business is
+/// repeated by [`do_and_submit_with_retries`](crate::msg::Msg::do_and_submit_with_retries); by
+/// [`do_and_submit`](crate::msg::Msg::do_and_submit) it runs once, and the conflict is its error.
+///
+/// The level is set for each transaction, so the server's default does not matter. On InnoDB REPEATABLE READ finds no
+/// conflict between a read and a later write (a change can be lost), unless MariaDB's `innodb_snapshot_isolation` is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Isolation {
@@ -125,6 +130,13 @@ pub trait Driver: sqlx::Database + Sized {
 
     /// Whether an error says that the user lacks a right.
     fn is_missing_right(error: &(dyn DatabaseError + 'static)) -> bool;
+
+    /// The name of another database that speaks this one's protocol, and what does not work there; `None` if it is this one.
+    fn look_alike(
+        _: &Pool<Self>,
+    ) -> impl Future<Output = Result<Option<(&'static str, &'static str)>, sqlx::Error>> + Send {
+        async { Ok(None) }
+    }
 
     /// Changes the settings that a client can change, and returns those that remain weak.
     fn settings(pool: &Pool<Self>) -> impl Future<Output = Result<Vec<WeakSetting>, sqlx::Error>> + Send;

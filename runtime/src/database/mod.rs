@@ -5,6 +5,8 @@
 mod abandoned;
 mod driver;
 mod fault;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod look_alike;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 #[cfg(feature = "postgres")]
@@ -20,6 +22,8 @@ use sqlx::Pool;
 pub(crate) use driver::Driver;
 pub use driver::{Isolation, Wait, WeakSetting};
 pub use fault::Fault;
+#[cfg(feature = "unstable-simulation")]
+pub use tx::commit_error;
 pub use tx::{CommitError, EndedEarly, Tx};
 
 /// One database of a service: a newtype of an sqlx pool, so that two databases of one kind are two types.

@@ -6,6 +6,7 @@ use sqlx::{MySql, MySqlConnection, Pool};
 
 use super::driver::{Driver, Isolation, READ_ONLY, Wait, WeakSetting};
 use super::fault::Fault;
+use super::look_alike;
 use super::statement::{Feature, Reading, Syntax};
 
 impl Driver for MySql {
@@ -55,8 +56,10 @@ impl Driver for MySql {
 
     fn reset(wait: Wait) -> &'static str {
         match wait {
-            Wait::Default => "ROLLBACK; SET autocommit = 1",
-            Wait::Bounded => "ROLLBACK; SET autocommit = 1; SET SESSION innodb_lock_wait_timeout = @bw_wait",
+            Wait::Default => "ROLLBACK; UNLOCK TABLES; SET autocommit = 1",
+            Wait::Bounded => {
+                "ROLLBACK; UNLOCK TABLES; SET autocommit = 1; SET SESSION innodb_lock_wait_timeout = @bw_wait"
+            }
         }
     }
 
@@ -67,8 +70,9 @@ impl Driver for MySql {
 
     fn fault(error: &(dyn DatabaseError + 'static)) -> Fault {
         match number(error) {
-            // lock wait timeout, deadlock (Galera: a certification failure)
-            1205 | 1213 => Fault::Conflict,
+            // a record was changed since the snapshot (MariaDB with `innodb_snapshot_isolation`), lock wait timeout, deadlock
+            // (Galera: a certification failure)
+            1020 | 1205 | 1213 => Fault::Conflict,
             // too many connections, server shutdown, aborted connection, a Galera node that is not ready, network errors,
             // connection killed
             1040 | 1053 | 1152 | 1047 | 1159 | 1161 | 1927 => Fault::Lost,
@@ -111,6 +115,12 @@ impl Driver for MySql {
     fn is_missing_right(error: &(dyn DatabaseError + 'static)) -> bool {
         // access denied: to a database, a table, a column, for lack of a privilege
         matches!(number(error), 1044 | 1142 | 1143 | 1227)
+    }
+
+    async fn look_alike(pool: &Pool<Self>) -> Result<Option<(&'static str, &'static str)>, sqlx::Error> {
+        let (version, comment): (String, String) =
+            sqlx::query_as("SELECT @@version, @@version_comment").fetch_one(pool).await?;
+        Ok(look_alike::recognize(&[&version, &comment, pool.connect_options().get_host()]))
     }
 
     async fn settings(pool: &Pool<Self>) -> Result<Vec<WeakSetting>, sqlx::Error> {

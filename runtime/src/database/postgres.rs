@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Po
 
 use super::driver::{Driver, Isolation, READ_ONLY, Wait, WeakSetting};
 use super::fault::Fault;
+use super::look_alike;
 use super::statement::{Feature, Reading, Syntax};
 use crate::protocol::Gid;
 
@@ -156,6 +157,13 @@ impl Driver for Postgres {
     fn is_missing_right(error: &(dyn DatabaseError + 'static)) -> bool {
         // insufficient_privilege
         error.code().as_deref() == Some("42501")
+    }
+
+    async fn look_alike(pool: &Pool<Self>) -> Result<Option<(&'static str, &'static str)>, sqlx::Error> {
+        // As one plain query, which every pooler passes on whole.
+        let row = sqlx::raw_sql("SELECT version()").fetch_one(pool).await?;
+        let version: String = row.try_get(0)?;
+        Ok(look_alike::recognize(&[&version, pool.connect_options().get_host()]))
     }
 
     async fn settings(pool: &Pool<Self>) -> Result<Vec<WeakSetting>, sqlx::Error> {

@@ -151,6 +151,17 @@ impl Driver for Sqlite {
         let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *conn).await?;
         let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *conn).await?;
 
+        if mode.eq_ignore_ascii_case("memory") && pool.options().get_min_connections() == 0 {
+            let options = pool.options();
+            let limits = [("idle_timeout", options.get_idle_timeout()), ("max_lifetime", options.get_max_lifetime())];
+            for (name, limit) in limits.into_iter().filter_map(|(name, limit)| Some((name, limit?))) {
+                weak.push(WeakSetting::new(
+                    name,
+                    format!("{limit:?}"),
+                    "a database in memory ends with its last connection: open the pool with `None` for this",
+                ));
+            }
+        }
         if !mode.eq_ignore_ascii_case("wal") {
             weak.push(WeakSetting::new(
                 "journal_mode",

@@ -32,6 +32,9 @@ const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// `PRAGMA`, `ATTACH` and `VACUUM`. It is a guard against mistakes: the commit checks in any case that the transaction is
 /// still the one that was begun.
 ///
+/// A function that takes a connection is written over any executor instead: see the
+/// [guide](crate::guide#functions-that-take-a-connection).
+///
 /// Branchwire begins and ends the transaction of a branch. In a test of a branch's function do so yourself:
 ///
 /// ```
@@ -96,6 +99,15 @@ pub enum CommitError {
 )]
 pub struct EndedEarly(#[source] pub sqlx::Error);
 
+/// What an error at the commit says. An error that is not known says nothing: it is [`CommitError::Unknown`].
+pub fn commit_error<DB: Driver>(error: sqlx::Error) -> CommitError {
+    match &error {
+        sqlx::Error::Database(cause) if DB::has_ended(cause.as_ref()) => CommitError::EndedEarly(EndedEarly(error)),
+        sqlx::Error::Database(cause) if DB::commit_was_refused(cause.as_ref()) => CommitError::Refused(error),
+        _ => CommitError::Unknown(error),
+    }
+}
+
 impl<D: Database> Tx<D> {
     /// Begins a transaction with the isolation level of the database.
     ///
@@ -150,19 +162,12 @@ impl<D: Database> Tx<D> {
             return Ok(());
         };
         // The drop of `self` rolls back a transaction that is still open.
-        Err(match &error {
-            sqlx::Error::Database(cause) if D::Driver::has_ended(cause.as_ref()) => {
-                CommitError::EndedEarly(EndedEarly(error))
-            }
-            sqlx::Error::Database(cause) if D::Driver::commit_was_refused(cause.as_ref()) => {
-                CommitError::Refused(error)
-            }
-            _ => {
-                // The connection may still be at work on the commit.
-                self.fault = Some(Fault::Lost);
-                CommitError::Unknown(error)
-            }
-        })
+        let error = commit_error::<D::Driver>(error);
+        if matches!(error, CommitError::Unknown(_)) {
+            // The connection may still be at work on the commit.
+            self.fault = Some(Fault::Lost);
+        }
+        Err(error)
     }
 
     /// Rolls back.

@@ -113,7 +113,7 @@ async fn missing_rights_are_named_on_mysql() {
 }
 
 #[tokio::test]
-async fn missing_rights_are_named_on_sqlite() {
+async fn a_read_only_database_is_named_on_sqlite() {
     let bank = Bank::<Sqlite>::open().await.unwrap();
     let options = SqliteConnectOptions::from_str(bank.url()).unwrap().create_if_missing(false).read_only(true);
     let reader = AnyPool(SqlitePool::connect_with(options).await.unwrap());
@@ -223,8 +223,10 @@ async fn weak<DB: BankDriver>(db: &impl Database<Driver = DB>) -> Vec<&'static s
 
 #[tokio::test]
 async fn settings_that_lose_commits_are_named_on_sqlite() {
-    let db =
-        AnyPool(sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap());
+    let options = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+    let db = AnyPool(options.clone().connect("sqlite::memory:").await.unwrap());
+    assert_eq!(weak(&db).await, ["idle_timeout", "max_lifetime", "journal_mode"]);
+    let db = AnyPool(options.idle_timeout(None).max_lifetime(None).connect("sqlite::memory:").await.unwrap());
     assert_eq!(weak(&db).await, ["journal_mode"]);
 }
 
@@ -244,4 +246,27 @@ async fn settings_that_lose_commits_are_named_on_mysql() {
     assert_eq!(weak(&bank).await, ["innodb_flush_log_at_trx_commit"]);
     MySql::execute_outside(bank.pool(), "ALTER TABLE dtm_barrier.barrier ENGINE = MyISAM").await.unwrap();
     assert!(weak(&bank).await.contains(&"engine of dtm_barrier.barrier"));
+}
+
+#[tokio::test]
+async fn a_database_that_only_looks_like_postgres_is_refused_by_name() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let pool = PgPool::connect(database.url()).await.unwrap();
+    // A server that says so of itself.
+    let sql = "CREATE SCHEMA fake;
+         CREATE FUNCTION fake.version() RETURNS text LANGUAGE sql AS $$ SELECT 'CockroachDB CCL v24.1.0' $$;
+         DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = fake, pg_catalog', current_database()); END $$";
+    Postgres::execute_outside(&pool, sql).await.unwrap();
+    let db = AnyPool(PgPool::connect(database.url()).await.unwrap());
+    let error = set_up(&db).await.unwrap_err();
+    assert!(matches!(error, SetUpError::LookAlike { name: "CockroachDB", .. }), "{error:?}");
+    assert!(error.to_string().contains("CockroachDB"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_that_only_looks_like_mysql_is_refused_by_name() {
+    let Some(server) = server::own_mysql_with(&["--version=8.0.30-Vitess"]).await else { return };
+    let db = AnyPool(MySqlPool::connect(TestDatabase::on(&server).await.url()).await.unwrap());
+    let error = set_up(&db).await.unwrap_err();
+    assert!(matches!(error, SetUpError::LookAlike { name: "Vitess", .. }), "{error:?}");
 }
