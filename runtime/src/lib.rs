@@ -165,8 +165,8 @@ pub mod simulation {
     pub use crate::barrier::entry::{Entry, RepeatError, enter, leave_repeat};
     pub use crate::barrier::row::{BarrierKey, BarrierRow};
     pub use crate::call::{ATTEMPTS_MAX, AttemptError, Business, apply};
-    pub use crate::database::Wait;
-    pub use crate::pattern::msg::do_and_submit;
+    pub use crate::database::{Wait, commit_error};
+    pub use crate::pattern::msg::{do_and_submit, do_and_submit_with_retries};
 }
 
 /// The names that generated code uses. Not for use by hand: it changes without notice.

@@ -30,7 +30,7 @@ fn crediting<DB: BankDriver>(bank: &Bank<DB>) -> Service {
     Service::new(bank, |tx, amount| Box::pin(async move { Ok(DB::credit(tx, ACCOUNT, amount).await?) }))
 }
 
-async fn a_hundred_concurrent_identical_calls_apply_once<DB: BankDriver>(bank: Bank<DB>) {
+pub(super) async fn a_hundred_concurrent_identical_calls_apply_once<DB: BankDriver>(bank: Bank<DB>) {
     let (service, gid) = (crediting(&bank), Gid::random());
     let replies = join_all((0..100).map(|_| service.call(&gid, 30))).await;
     assert_eq!(replies, [Reply::Success; 100]);

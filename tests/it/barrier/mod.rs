@@ -23,6 +23,7 @@ macro_rules! on_each_database {
 pub(crate) use on_each_database;
 
 mod exactly_once;
+mod isolation;
 mod mysql;
 mod postgres;
 mod query_prepared;

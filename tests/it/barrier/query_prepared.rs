@@ -42,7 +42,7 @@ async fn a_message_without_local_transaction_failed_and_stays_so<DB: BankDriver>
     assert_eq!(service.query_prepared(&gid).await, Reply::Refused);
 }
 
-async fn a_committed_local_transaction_is_success<DB: BankDriver>(bank: Bank<DB>) {
+pub(super) async fn a_committed_local_transaction_is_success<DB: BankDriver>(bank: Bank<DB>) {
     let (service, gid) = (service(&bank), Gid::random());
     let (mut tx, entry) = begin(&bank, &gid).await;
     assert_eq!(entry, Entry::Run);
@@ -60,7 +60,7 @@ async fn a_local_transaction_that_rolled_back_is_failure<DB: BankDriver>(bank: B
     assert_eq!(service.query_prepared(&gid).await, Reply::Refused);
 }
 
-async fn the_question_waits_for_an_open_local_transaction<DB: BankDriver>(bank: Bank<DB>) {
+pub(super) async fn the_question_waits_for_an_open_local_transaction<DB: BankDriver>(bank: Bank<DB>) {
     waits(&bank).await;
 }
 
@@ -111,7 +111,7 @@ async fn a_database_that_cannot_be_reached_is_no_failure<DB: BankDriver>(bank: B
     assert_eq!(service(&bank).query_prepared(&Gid::random()).await, Reply::Retry);
 }
 
-async fn many_questions_at_once_agree<DB: BankDriver>(bank: Bank<DB>) {
+pub(super) async fn many_questions_at_once_agree<DB: BankDriver>(bank: Bank<DB>) {
     let service = service(&bank);
     for gid in (0..10).map(|_| Gid::random()) {
         let local = async {

@@ -92,24 +92,39 @@ impl<DB: BankDriver> Bank<DB> {
     }
 }
 
-/// A bank whose transactions are serializable.
-#[derive(Debug)]
-pub struct StrictBank<DB: BankDriver>(pub Bank<DB>);
+/// The same bank with another isolation level.
+macro_rules! bank_with_level {
+    ($(#[$doc:meta])* $name:ident $level:ident) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name<DB: BankDriver>(pub Bank<DB>);
 
-impl<DB: BankDriver> Clone for StrictBank<DB> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
+        impl<DB: BankDriver> Clone for $name<DB> {
+            fn clone(&self) -> Self {
+                Self(self.0.clone())
+            }
+        }
+
+        impl<DB: BankDriver> Database for $name<DB> {
+            type Driver = DB;
+
+            const ISOLATION: Isolation = Isolation::$level;
+
+            fn pool(&self) -> &Pool<DB> {
+                &self.0.pool
+            }
+        }
+    };
 }
 
-impl<DB: BankDriver> Database for StrictBank<DB> {
-    type Driver = DB;
+bank_with_level! {
+    /// A bank whose transactions are serializable.
+    StrictBank Serializable
+}
 
-    const ISOLATION: Isolation = Isolation::Serializable;
-
-    fn pool(&self) -> &Pool<DB> {
-        &self.0.pool
-    }
+bank_with_level! {
+    /// A bank whose transactions see one snapshot.
+    SnapshotBank RepeatableRead
 }
 
 /// A row of the barrier table: `trans_type`, `branch_id`, `op`, `barrier_id`, `reason`.

@@ -44,7 +44,25 @@ async fn transfer(
     }
 }
 
+async fn transfer_at_a_strict_level(
+    State(client): State<Client>,
+    State(bank): State<Bank>,
+    axum::Json(name): axum::Json<String>,
+) -> Result<StatusCode, StatusCode> {
+    let asked = branchwire::at::<transfer_prepared>("http://bank-a:8080").map_err(|_| StatusCode::BAD_GATEWAY)?;
+    let amount = async |tx: &mut Tx<Bank>| debit(tx, i64::try_from(name.len()).unwrap_or(0)).await;
+    let message = client.msg(MsgBranch::topic("transfers", &1));
+    match message.do_and_submit_with_retries(asked, &bank, amount).await {
+        Ok(_) => Ok(StatusCode::ACCEPTED),
+        Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
 /// The routes.
 pub fn router(state: AppState) -> Router {
-    Router::new().route("/transfer", post(transfer)).branch::<transfer_prepared>().with_state(state)
+    Router::new()
+        .route("/strict", post(transfer_at_a_strict_level))
+        .route("/transfer", post(transfer))
+        .branch::<transfer_prepared>()
+        .with_state(state)
 }

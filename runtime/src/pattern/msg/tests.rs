@@ -9,7 +9,7 @@ use sqlx::SqlitePool;
 
 use super::*;
 use crate::client::{Channel, ChannelError};
-use crate::{PAYLOAD_BYTES_MAX, PayloadError, ServiceUrl, barrier};
+use crate::{CommitError, PAYLOAD_BYTES_MAX, PayloadError, Prepared, ServiceUrl, barrier};
 
 #[derive(Clone)]
 struct Bank(SqlitePool);
