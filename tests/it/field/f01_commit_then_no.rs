@@ -81,3 +81,59 @@ async fn f01_a_sender_whose_business_commits_by_itself_is_not_told_that_nothing_
         }
     }
 }
+
+/// Each of these commits by itself what was done before it, and is not seen by the guard.
+const COMMITTING: [&str; 9] = [
+    "EXECUTE IMMEDIATE 'COMMIT'",
+    "EXECUTE IMMEDIATE 'ALTER TABLE user_account COMMENT = \"x\"'",
+    "EXECUTE IMMEDIATE 'CREATE OR REPLACE TABLE other (a INT)'",
+    "EXECUTE IMMEDIATE 'TRUNCATE TABLE nothing_in_it'",
+    "EXECUTE IMMEDIATE 'LOCK TABLES user_account WRITE'",
+    "EXECUTE IMMEDIATE 'SET autocommit = 1'",
+    "EXECUTE IMMEDIATE 'ANALYZE TABLE user_account'",
+    "EXECUTE IMMEDIATE 'START TRANSACTION'",
+    "CALL commits()",
+];
+
+#[tokio::test]
+async fn f01_whatever_statement_commits_by_itself_is_noticed_and_its_locks_go() {
+    let Some(bank) = Bank::<MySql>::open().await else { return };
+    for sql in ["CREATE TABLE nothing_in_it (a INT)", "CREATE PROCEDURE commits() EXECUTE IMMEDIATE 'COMMIT'"] {
+        MySql::execute_outside(bank.pool(), sql).await.unwrap();
+    }
+    for (n, statement) in (1..).zip(COMMITTING) {
+        let service = Service::new(&bank, move |tx, _| {
+            Box::pin(async move {
+                MySql::credit(tx, ACCOUNT, -1).await?;
+                MySql::execute(tx, statement).await?;
+                None.or_refuse("not in stock")
+            })
+        });
+        let gid = Gid::random();
+        for _ in 0..2 {
+            assert_eq!(service.call(&gid, 1).await, Reply::Retry, "{statement}");
+        }
+        assert_eq!(bank.barrier_rows(&gid).await[0].4, "incomplete", "{statement}");
+        // It did not run again, and everybody can work: a lock of a table would keep this waiting.
+        let applied = Service::new(&bank, |tx, _| Box::pin(async { Ok(MySql::credit(tx, OTHER_ACCOUNT, 1).await?) }));
+        assert_eq!(applied.call(&Gid::random(), 1).await, Reply::Success, "{statement}");
+        assert_eq!((bank.balance(ACCOUNT).await, bank.balance(OTHER_ACCOUNT).await), (-n, n), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn f01_a_statement_that_cannot_stand_in_a_transaction_is_an_error_and_leaves_nothing() {
+    let Some(bank) = Bank::<MySql>::open().await else { return };
+    for statement in ["EXECUTE IMMEDIATE 'XA START \"a\"'", "EXECUTE IMMEDIATE 'SET TRANSACTION READ ONLY'"] {
+        let service = Service::new(&bank, move |tx, _| {
+            Box::pin(async move {
+                MySql::credit(tx, ACCOUNT, -1).await?;
+                let _ = MySql::execute(tx, statement).await;
+                Ok(())
+            })
+        });
+        let gid = Gid::random();
+        assert_eq!(service.call(&gid, 1).await, Reply::Retry, "{statement}");
+        assert_eq!((bank.balance(ACCOUNT).await, bank.barrier_rows(&gid).await.len()), (0, 0), "{statement}");
+    }
+}

@@ -72,3 +72,49 @@ async fn f04_a_transaction_inside_a_branch_ends_with_its_cause() {
     assert!(begun.as_ref().is_err_and(|error| error.contains(CAUSE)), "{begun:?}");
     Tx::begin(&bank).await.expect("the others get their turn").rollback().await.unwrap();
 }
+
+/// On a server the one connection of a pool is what the inner transaction waits for.
+async fn ends_in_time<D: Database<Driver: branchwire::barrier::BarrierDialect>>(bank: &D) {
+    let service = Service::new(bank, |_, _| Box::pin(async { Ok(()) }));
+    let services = Services::default();
+    services.host("http://bank", service.router());
+    let coordinator = TestCoordinator::start(services).await;
+    let client: Client = coordinator.client();
+    let prepared = || QueryPrepared::new(&ServiceUrl::new("http://bank").unwrap(), "/prepared");
+    let inner = async |_: &mut Tx<D>| {
+        let nothing = async |_: &mut Tx<D>| Ok::<_, sqlx::Error>(());
+        Box::pin(send(&client).do_and_submit(prepared(), bank, nothing)).await.map(drop)
+    };
+    let outer = Box::pin(send(&client).do_and_submit(prepared(), bank, inner)).await;
+    let Err(NotDone::RolledBack(NotDone::NotStarted(NotStarted::Database(cause)))) = outer else { panic!("{outer:?}") };
+    assert!(matches!(cause, sqlx::Error::PoolTimedOut), "{cause}");
+    // Nothing is left behind that would keep the next one waiting.
+    let nothing = async |_: &mut Tx<D>| Ok::<_, sqlx::Error>(());
+    let next = Box::pin(send(&client).do_and_submit(prepared(), bank, nothing)).await;
+    assert!(matches!(next, Ok(Done::Submitted { .. })), "{next:?}");
+    coordinator.stop().await;
+}
+
+#[derive(Clone, Database)]
+struct PgBank(sqlx::PgPool);
+
+#[tokio::test]
+async fn f04_a_message_inside_a_message_on_one_connection_ends_on_postgres() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let options = sqlx::postgres::PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(2));
+    let bank = PgBank(options.connect(database.url()).await.unwrap());
+    branchwire::barrier::set_up(&bank).await.unwrap();
+    ends_in_time(&bank).await;
+}
+
+#[derive(Clone, Database)]
+struct MyBank(sqlx::MySqlPool);
+
+#[tokio::test]
+async fn f04_a_message_inside_a_message_on_one_connection_ends_on_mysql() {
+    let Some(database) = TestDatabase::mysql().await else { return };
+    let options = sqlx::mysql::MySqlPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(2));
+    let bank = MyBank(options.connect(database.url()).await.unwrap());
+    branchwire::barrier::set_up(&bank).await.unwrap();
+    ends_in_time(&bank).await;
+}

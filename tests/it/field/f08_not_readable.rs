@@ -1,5 +1,7 @@
 //! A message with a payload that its branch could not read returned `Submitted`, and the branch was called for ever.
 
+use std::collections::{BTreeMap, HashMap};
+
 use branchwire::client::{Channel, ChannelError};
 use branchwire::msg::NotStarted;
 use branchwire::prelude::*;
@@ -29,6 +31,22 @@ pub(super) struct Paid {
     rate: Option<f64>,
 }
 
+/// Its fields are written beside those of the map, so one name can come twice.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Flat {
+    amount: i64,
+    #[serde(flatten)]
+    more: BTreeMap<String, i64>,
+}
+
+/// Numbers that do not fit into 64 bits, and a list in a map.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Numbers {
+    large: u128,
+    small: i128,
+    rates: BTreeMap<String, Vec<Option<f32>>>,
+}
+
 /// Branches that take these.
 #[branchwire::service("/field")]
 mod field {
@@ -45,6 +63,27 @@ mod field {
     #[msg_branch]
     pub(super) async fn lopsided(_: &mut Tx<Bank<Sqlite>>, lopsided: Lopsided) -> Result<(), Retry> {
         let _ = lopsided.amount;
+        Ok(())
+    }
+
+    /// Takes a map whose keys are no texts.
+    #[msg_branch]
+    pub(super) async fn pairs(_: &mut Tx<Bank<Sqlite>>, pairs: HashMap<(i32, i32), i64>) -> Result<(), Retry> {
+        let _ = pairs;
+        Ok(())
+    }
+
+    /// Takes fields beside a map.
+    #[msg_branch]
+    pub(super) async fn flat(_: &mut Tx<Bank<Sqlite>>, flat: Flat) -> Result<(), Retry> {
+        let _ = (flat.amount, flat.more);
+        Ok(())
+    }
+
+    /// Takes numbers.
+    #[msg_branch]
+    pub(super) async fn numbers(_: &mut Tx<Bank<Sqlite>>, numbers: Numbers) -> Result<(), Retry> {
+        let _ = (numbers.large, numbers.small, numbers.rates);
         Ok(())
     }
 
@@ -88,4 +127,26 @@ async fn f08_a_payload_that_its_branch_could_not_read_is_refused_before_it_is_se
     // A valid payload gets to the coordinator.
     let why = refusal(service.pay(&Paid { amount: 1, rate: None })).await;
     assert!(matches!(why, NotStarted::Coordinator(_)), "{why:?}");
+}
+
+#[tokio::test]
+async fn f08_other_payloads_that_cannot_be_read_are_refused_and_large_numbers_arrive() {
+    let service = field::at("http://field").unwrap();
+    let why = refusal(service.pairs(&HashMap::from([((1, 2), 3)]))).await;
+    assert!(matches!(why, NotStarted::Payload { source: PayloadError::NotJson(_), .. }), "{why:?}");
+    let twice = Flat { amount: 1, more: BTreeMap::from([("amount".to_owned(), 2)]) };
+    let why = refusal(service.flat(&twice)).await;
+    assert!(matches!(why, NotStarted::Payload { source: PayloadError::NotReadable(_), .. }), "{why:?}");
+
+    let numbers = |rate| Numbers {
+        large: u128::MAX,
+        small: i128::MIN,
+        rates: BTreeMap::from([("a".to_owned(), vec![None, Some(rate)])]),
+    };
+    let why = refusal(service.numbers(&numbers(f32::NEG_INFINITY))).await;
+    assert!(matches!(why, NotStarted::Payload { source: PayloadError::NotFinite, .. }), "{why:?}");
+    let why = refusal(service.numbers(&numbers(0.1))).await;
+    assert!(matches!(why, NotStarted::Coordinator(_)), "{why:?}");
+    let json = serde_json::to_string(&numbers(0.1)).unwrap();
+    assert_eq!(serde_json::from_str::<Numbers>(&json).unwrap(), numbers(0.1));
 }

@@ -11,6 +11,7 @@ mod f07_starvation;
 mod f08_not_readable;
 mod f09_payload_limit;
 mod f10_floats;
+mod f12_guard;
 mod f14_pooled_services;
 mod f17_redirect;
 mod f21_memory_sqlite;
