@@ -51,6 +51,7 @@ fn transfer(refuses: bool) -> Transfer {
         timeout_to_fail: 5,
         retry_interval: 1,
         delay: 0,
+        repeats: false,
     }
 }
 

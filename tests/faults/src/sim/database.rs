@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use branchwire::simulation::{BarrierDb, BarrierRow, BarrierTx, Wait};
+use branchwire::simulation::{BarrierDb, BarrierRow, BarrierTx, Wait, commit_error};
 use branchwire::{CommitError, EndedEarly, Fault as Meaning};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::Bug;
 use super::fate::{Fate, Fault};
 use super::process::Life;
+use super::sqlstate;
 
 /// How long a statement waits for a lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -275,7 +276,11 @@ impl BarrierDb for Connection {
     }
 
     fn fault(error: &sqlx::Error) -> Meaning {
-        if matches!(error, sqlx::Error::PoolClosed) { Meaning::Conflict } else { Meaning::Lost }
+        match error {
+            sqlx::Error::PoolClosed => Meaning::Conflict,
+            sqlx::Error::Database(_) => Meaning::of::<sqlx::Postgres>(error),
+            _ => Meaning::Lost,
+        }
     }
 }
 
@@ -378,6 +383,32 @@ impl Transaction {
         Ok(inserted)
     }
 
+    /// The server goes on with the commit when nobody waits for it any more.
+    fn commit_later(mut self) {
+        let late = self.connection.database.fate.between(1, 4000);
+        tokio::spawn(async move {
+            sleep(late).await;
+            let _ = self.commit_there().await;
+        });
+    }
+
+    /// The server answers the commit with an error code. What has become of it, only some codes tell.
+    async fn answered_with_a_code(mut self) -> CommitError {
+        let database = self.connection.database.clone();
+        let (code, is_certain) = sqlstate::draw(&database.fate);
+        match database.fate.below(3) {
+            0 if !is_certain => drop(self.commit_there().await),
+            1 if !is_certain => self.commit_later(),
+            _ => drop(self.rollback().await),
+        }
+        let error = sqlstate::error(code);
+        if database.bug == Some(Bug::UnknownCodeIsRefused) {
+            CommitError::Refused(error)
+        } else {
+            commit_error::<sqlx::Postgres>(error)
+        }
+    }
+
     /// Commits at the server, and waits for the disk.
     async fn commit_there(&mut self) -> Result<(), CommitError> {
         let database = self.connection.database.clone();
@@ -417,13 +448,11 @@ impl BarrierTx for Transaction {
         if fate.happens(Fault::CommitLost) {
             return Err(CommitError::Unknown(lost()));
         }
+        if fate.happens(Fault::CommitCode) {
+            return Err(self.answered_with_a_code().await);
+        }
         if fate.happens(Fault::CommitLate) {
-            let late = fate.between(1, 4000);
-            let mut orphan = self;
-            tokio::spawn(async move {
-                sleep(late).await;
-                let _ = orphan.commit_there().await;
-            });
+            self.commit_later();
             return Err(CommitError::Unknown(lost()));
         }
         self.commit_there().await?;

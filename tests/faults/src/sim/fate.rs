@@ -62,13 +62,15 @@ pub enum Fault {
     CommitLate,
     /// A COMMIT is refused.
     CommitRefused,
+    /// A COMMIT is answered with an error code, which mostly leaves open whether it has taken effect.
+    CommitCode,
     /// A coordinator's clock jumps ahead.
     ClockJump,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::CrashBefore,
         Self::CrashUnheard,
         Self::CrashAfter,
@@ -93,6 +95,7 @@ impl Fault {
         Self::CommitLost,
         Self::CommitLate,
         Self::CommitRefused,
+        Self::CommitCode,
         Self::ClockJump,
     ];
 }

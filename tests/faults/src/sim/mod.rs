@@ -13,6 +13,7 @@ mod database;
 mod fate;
 mod network;
 mod process;
+mod sqlstate;
 mod store;
 mod workload;
 mod world;
@@ -52,11 +53,13 @@ pub enum Bug {
     ReadsWhatIsNotOnDisk,
     /// A request is accepted because of another coordinator's row, whether that is on disk or not.
     AcceptsWhatIsNotOnDisk,
+    /// An error code at a COMMIT that nobody knows is taken for a certain "no".
+    UnknownCodeIsRefused,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AcknowledgeBeforeDurable,
         Self::QueryPreparedLeavesNoRow,
         Self::UnknownIsFailure,
@@ -64,6 +67,7 @@ impl Bug {
         Self::BranchSkipsItsRow,
         Self::ReadsWhatIsNotOnDisk,
         Self::AcceptsWhatIsNotOnDisk,
+        Self::UnknownCodeIsRefused,
     ];
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use branchwire::msg::Msg;
-use branchwire::simulation::do_and_submit;
+use branchwire::simulation::{do_and_submit, do_and_submit_with_retries};
 use branchwire::{Client, Done, Gid, MsgBranch, NotDone};
 use tokio::time::sleep;
 
@@ -29,6 +29,8 @@ pub struct Transfer {
     pub refuses: bool,
     /// Whether the client waits for the end of the run.
     pub waits: bool,
+    /// Whether the business may be repeated after a conflict.
+    pub repeats: bool,
     /// How long the business takes.
     pub business: Duration,
     /// Seconds.
@@ -59,6 +61,7 @@ impl Transfer {
             timeout_to_fail: fate.below(8) + 1,
             retry_interval: fate.below(4) + 1,
             delay: if fate.chance(85) { 0 } else { fate.below(20) },
+            repeats: fate.chance(50),
         }
     }
 
@@ -93,11 +96,16 @@ impl Transfer {
         let told = if self.local {
             let effect = Effect { gid: self.gid.clone(), branch_id: "00".to_owned(), run, amount: -self.sum() };
             let business = async |tx: &mut super::database::Transaction| {
-                tx.apply(effect).await.map_err(|_| ())?;
+                tx.apply(effect.clone()).await.map_err(|_| ())?;
                 sleep(self.business).await;
                 if self.refuses { Err(()) } else { Ok(()) }
             };
-            of(&do_and_submit(message, "http://bank-a/prepared".to_owned(), bank, business).await)
+            let prepared = "http://bank-a/prepared".to_owned();
+            if self.repeats {
+                of(&do_and_submit_with_retries(message, prepared, bank, business).await)
+            } else {
+                of(&do_and_submit(message, prepared, bank, business).await)
+            }
         } else {
             of(&message.submit().await)
         };
