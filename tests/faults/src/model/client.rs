@@ -26,6 +26,8 @@ pub(super) enum Client {
     AwaitsSubmit,
     /// Queries the message's status, since the outcome of `submit` is unknown.
     Queries,
+    /// Asks how the message of this gid stands, since `prepare` was refused and there is no barrier row.
+    LooksUp,
     /// `do_and_submit` has returned.
     Done(Outcome),
     /// The process is gone.
@@ -37,8 +39,10 @@ pub(super) enum Client {
 pub(super) enum Outcome {
     /// Not begun.
     NotStarted,
-    /// Not begun, since the gid was used before.
-    Duplicate,
+    /// Not begun: an earlier call with this gid has committed.
+    Repeated,
+    /// Not begun: the gid was given up earlier, and nothing will ever happen under it.
+    GivenUp,
     /// Rolled back.
     RolledBack,
     /// Committed and submitted.
@@ -102,7 +106,7 @@ impl Client {
 
     /// Whether it waits for the coordinator.
     pub(super) const fn is_waiting(self) -> bool {
-        matches!(self, Self::Prepares | Self::AwaitsSubmit | Self::Queries)
+        matches!(self, Self::Prepares | Self::AwaitsSubmit | Self::Queries | Self::LooksUp)
     }
 
     /// What it waits for an answer to.
@@ -139,7 +143,7 @@ impl Client {
             (Self::AwaitsSubmit, Response::Accepted(request) | Response::Refused(request)) => {
                 request == Request::Submit
             }
-            (Self::Queries, Response::Stands(_)) => true,
+            (Self::Queries | Self::LooksUp, Response::Stands(_)) => true,
             _ => false,
         }
     }
@@ -148,12 +152,16 @@ impl Client {
     pub(super) fn hears(&mut self, response: Response) {
         *self = match (*self, response) {
             (Self::Prepares, Response::Accepted(_)) => Self::Begins,
-            (Self::Prepares, _) => Self::Done(Outcome::NotStarted),
             (Self::AwaitsSubmit, Response::Accepted(_)) => Self::Done(Outcome::Submitted),
             (Self::Queries, Response::Stands(status)) => Self::Done(match status {
                 Some(Status::Succeed | Status::Submitted | Status::Aborting) => Outcome::Submitted,
                 Some(Status::Failed) => Outcome::Stopped,
                 Some(Status::Prepared) | None => Outcome::Committed,
+            }),
+            (Self::LooksUp, Response::Stands(status)) => Self::Done(match status {
+                Some(Status::Succeed | Status::Submitted | Status::Aborting) => Outcome::Repeated,
+                Some(Status::Failed) => Outcome::GivenUp,
+                Some(Status::Prepared) | None => Outcome::NotStarted,
             }),
             (other, _) => other,
         };

@@ -74,7 +74,7 @@ fn finish_client(model: &Message, world: &mut World, client: usize) {
             Client::Begins if world.lock.is_some() => return,
             Client::InTransaction => Decision::Commit(CommitEnd::Committed),
             Client::Begins | Client::Doubts { .. } | Client::Submits => Decision::GoOn,
-            Client::Prepares | Client::AwaitsSubmit | Client::Queries => {
+            Client::Prepares | Client::AwaitsSubmit | Client::Queries | Client::LooksUp => {
                 let request = world.clients[client].request();
                 if world.network.contains(&Packet::Request(client, request)) {
                     world.act(model, Action::Hears(0, client, request));
@@ -87,7 +87,7 @@ fn finish_client(model: &Message, world: &mut World, client: usize) {
                         continue;
                     }
                 }
-                world.gives_up(client);
+                world.gives_up(model, client);
                 continue;
             }
         };

@@ -77,11 +77,13 @@ pub enum Bug {
     AbortLeavesNoRow,
     /// The store changes a row without checking its owner and status.
     WriteWithoutCondition,
+    /// A client whose gid was given up earlier is told that it has committed earlier.
+    GiveUpToldAsRepetition,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AcknowledgeBeforeDurable,
         Self::QueryPreparedLeavesNoRow,
         Self::UnknownIsFailure,
@@ -89,6 +91,7 @@ impl Bug {
         Self::BranchSkipsItsRow,
         Self::AbortLeavesNoRow,
         Self::WriteWithoutCondition,
+        Self::GiveUpToldAsRepetition,
     ];
 
     /// A world in which it can be found.
@@ -193,7 +196,7 @@ impl Model for Message {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
+        let mut properties = vec![
             Property::<Self>::always("a branch's effect applies at most once", |_, world| {
                 world.branches.iter().all(|branch| branch.applied <= 1)
             }),
@@ -221,11 +224,11 @@ impl Model for Message {
                     Client::Done(Outcome::Submitted) => {
                         world.committed() && matches!(world.status(), Some(Status::Submitted | Status::Succeed))
                     }
-                    Client::Done(Outcome::Committed) => world.committed(),
+                    Client::Done(Outcome::Committed | Outcome::Repeated) => world.committed(),
+                    // Not by another client either, now or later.
+                    Client::Done(Outcome::GivenUp) => !world.committed(),
                     Client::Done(Outcome::Stopped) => false,
-                    Client::Done(Outcome::NotStarted | Outcome::Duplicate | Outcome::RolledBack) => {
-                        !world.committed_by(name)
-                    }
+                    Client::Done(Outcome::NotStarted | Outcome::RolledBack) => !world.committed_by(name),
                     _ => true,
                 })
             }),
@@ -243,6 +246,18 @@ impl Model for Message {
             Property::<Self>::sometimes("a commit that was never submitted is carried out", |_, world| {
                 world.status() == Some(Status::Succeed) && !world.acknowledged.submit
             }),
-        ]
+            Property::<Self>::sometimes("a client is told that its gid was given up", |_, world| {
+                world.clients.contains(&Client::Done(Outcome::GivenUp))
+            }),
+        ];
+        if self.limits.clients > 1 {
+            properties.push(Property::<Self>::sometimes(
+                "a client repeats what has committed, and one died",
+                |_, world| {
+                    world.clients.contains(&Client::Done(Outcome::Repeated)) && world.clients.contains(&Client::Dead)
+                },
+            ));
+        }
+        properties
     }
 }

@@ -249,6 +249,7 @@ impl World {
             Action::Answered(client, Response::Refused(Request::Submit)) => {
                 self.asks(client, Request::Query, Client::Queries);
             }
+            Action::Answered(client, Response::Refused(Request::Prepare)) => self.looks_up(model, client, true),
             Action::Answered(client, response) => self.clients[client].hears(response),
             Action::Serves(target, caller) => {
                 let answer = match target {
@@ -276,7 +277,7 @@ impl World {
             }
             Action::GivesUp(client) => {
                 self.fault();
-                self.gives_up(client);
+                self.gives_up(model, client);
             }
             Action::ClientDies(client) => {
                 self.fault();
@@ -378,7 +379,7 @@ impl World {
             (Client::Starts, _) => self.asks(client, Request::Prepare, Client::Prepares),
             (Client::Begins, _) => {
                 if self.barrier.is_some() {
-                    self.clients[client] = Client::Done(super::Outcome::Duplicate);
+                    self.looks_up(model, client, false);
                 } else {
                     self.lock = Some(client);
                     self.clients[client] = Client::InTransaction;
@@ -431,10 +432,24 @@ impl World {
         };
     }
 
+    /// What became of a gid that was used before: the barrier row decides, or else the coordinator's status.
+    fn looks_up(&mut self, model: &Message, client: usize, prepare_refused: bool) {
+        use super::Outcome;
+        let outcome = match self.barrier {
+            Some(Reason::Msg(_)) => Outcome::Repeated,
+            Some(Reason::Rollback) if model.has(Bug::GiveUpToldAsRepetition) => Outcome::Repeated,
+            Some(Reason::Rollback) => Outcome::GivenUp,
+            None if prepare_refused => return self.asks(client, Request::Query, Client::LooksUp),
+            None => Outcome::NotStarted,
+        };
+        self.clients[client] = Client::Done(outcome);
+    }
+
     /// A client waits no longer.
-    pub(super) fn gives_up(&mut self, client: usize) {
+    pub(super) fn gives_up(&mut self, model: &Message, client: usize) {
         match self.clients[client] {
-            Client::Prepares => self.clients[client] = Client::Done(super::Outcome::NotStarted),
+            Client::Prepares => self.looks_up(model, client, false),
+            Client::LooksUp => self.clients[client] = Client::Done(super::Outcome::Unknown),
             Client::AwaitsSubmit => self.asks(client, Request::Query, Client::Queries),
             _ => self.clients[client] = Client::Done(super::Outcome::Committed),
         }

@@ -16,12 +16,19 @@ pub enum Told {
         /// Every branch has been applied.
         finished: bool,
     },
+    /// Committed by an earlier call, or submitted by one.
+    Repeated {
+        /// Every branch has been applied.
+        finished: bool,
+    },
     /// Committed.
     Committed,
     /// Committed, and ended all the same.
     Stopped,
     /// Not known.
     Unknown,
+    /// Nothing has happened, and nothing ever will under this gid.
+    GivenUp,
     /// Nothing has happened.
     NotDone,
 }
@@ -35,11 +42,22 @@ pub struct Auditor {
     seen: Mutex<Seen>,
 }
 
+/// What had become of a gid when it was sent again after everything had ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Settled {
+    Done,
+    GivenUp,
+    /// Nobody has ever got as far as the database or the store.
+    Open,
+}
+
 #[derive(Debug, Default)]
 struct Seen {
     wanted: BTreeMap<String, Transfer>,
     /// The result of each run of a message; none, if it still runs or its process died.
     runs: BTreeMap<(String, u32), Option<Told>>,
+    /// Where those stood that were sent once all was quiet.
+    settled: BTreeMap<(String, u32), Settled>,
     acknowledged: Vec<(String, String)>,
     violations: Vec<String>,
 }
@@ -65,10 +83,31 @@ impl Auditor {
         self.seen().runs.insert((transfer.gid.clone(), run), None);
     }
 
+    /// It is sent once more, after everything has ended and nothing goes wrong any more: now the answer must be exact.
+    pub fn repeats(&self, transfer: &Transfer, run: u32) {
+        let gid = &transfer.gid;
+        let local = self.banks.values().flat_map(|bank| bank.effects()).any(|e| e.gid == *gid && e.branch_id == "00");
+        let settled = if local || (!transfer.local && !self.applied(gid).is_empty()) {
+            Settled::Done
+        } else if self.banks.values().any(|bank| bank.has_given_up(gid)) {
+            Settled::GivenUp
+        } else {
+            Settled::Open
+        };
+        self.fate.note(format_args!("{gid} run {run} repeats what is {settled:?}"));
+        self.seen().settled.insert((gid.clone(), run), settled);
+    }
+
+    /// All that anybody wants.
+    pub fn all_wanted(&self) -> Vec<Transfer> {
+        self.seen().wanted.values().cloned().collect()
+    }
+
     /// A client got this result.
     pub fn told(&self, transfer: &Transfer, run: u32, told: Told) {
         self.fate.note(format_args!("{} run {run} is told {told:?}", transfer.gid));
-        if told == (Told::Submitted { finished: true }) && self.applied(&transfer.gid).len() != transfer.branches.len()
+        if matches!(told, Told::Submitted { finished: true } | Told::Repeated { finished: true })
+            && self.applied(&transfer.gid).len() != transfer.branches.len()
         {
             self.violation(format!("{}: told that it is finished, and not all is applied", transfer.gid));
         }
@@ -172,7 +211,9 @@ impl Auditor {
                 let by_this_run = local.iter().any(|effect| effect.run == run);
                 // Two that send one gid send one message: "committed" says that it has, whichever of them it was.
                 let holds = match told {
-                    Told::Submitted { .. } => is_to_be && recorded,
+                    Told::Submitted { .. } | Told::Repeated { .. } => is_to_be && recorded,
+                    // Nobody else's call has committed either.
+                    Told::GivenUp => !is_to_be,
                     Told::Committed => is_to_be,
                     Told::Stopped => false,
                     Told::Unknown => true,
@@ -181,6 +222,16 @@ impl Auditor {
                     Told::NotDone if submitted_twice.contains(gid) => true,
                     Told::NotDone => !recorded || runs.iter().any(|(_, told)| *told != Some(Told::NotDone)),
                 };
+                let exact = match seen.settled.get(&(gid.clone(), run)) {
+                    // Without a local transaction only the coordinator knew, and it may have forgotten it.
+                    Some(Settled::Done) if !transfer.local && matches!(told, Told::Submitted { .. }) => true,
+                    Some(Settled::Done) => matches!(told, Told::Repeated { .. }),
+                    Some(Settled::GivenUp) => told == Told::GivenUp,
+                    Some(Settled::Open) | None => true,
+                };
+                if !exact {
+                    wrong(format!("run {run}, sent once all was quiet, was told {told:?}; committed: {is_to_be}"));
+                }
                 if !holds {
                     wrong(format!(
                         "run {run} was told {told:?}; committed: {is_to_be}, by it: {by_this_run}, {status:?}"

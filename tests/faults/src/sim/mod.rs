@@ -5,7 +5,8 @@
 //! real ones do. One thread, Tokio's paused clock, every choice by the seed: a seed repeats its run exactly.
 //!
 //! A run is: transfers, and faults of the kinds that the seed has drawn; then the faults end, and everything must finish;
-//! then the auditor looks through the books.
+//! then everything is sent once more under its old gid, and again when the coordinator has forgotten it; then the auditor
+//! looks through the books.
 
 mod audit;
 mod bank;
@@ -55,11 +56,13 @@ pub enum Bug {
     AcceptsWhatIsNotOnDisk,
     /// An error code at a COMMIT that nobody knows is taken for a certain "no".
     UnknownCodeIsRefused,
+    /// A client whose gid was given up earlier is told that it has committed earlier.
+    GiveUpToldAsRepetition,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AcknowledgeBeforeDurable,
         Self::QueryPreparedLeavesNoRow,
         Self::UnknownIsFailure,
@@ -68,6 +71,7 @@ impl Bug {
         Self::ReadsWhatIsNotOnDisk,
         Self::AcceptsWhatIsNotOnDisk,
         Self::UnknownCodeIsRefused,
+        Self::GiveUpToldAsRepetition,
     ];
 }
 

@@ -89,6 +89,16 @@ impl Disk {
         !self.tables().durable.values().any(is_open)
     }
 
+    /// Forgets what has ended, as retention does.
+    pub fn forget_ended(&self) {
+        let mut tables = self.tables();
+        tables.sync();
+        tables.rows.retain(|_, row| is_open(row));
+        tables.durable = tables.rows.clone();
+        drop(tables);
+        self.fate.note("what has ended is forgotten");
+    }
+
     /// The machine dies: what is not on disk is gone. An embedded store dies with its coordinator.
     pub fn crash(&self) {
         let mut tables = self.tables();

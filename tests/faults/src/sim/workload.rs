@@ -8,6 +8,7 @@ use branchwire::simulation::{do_and_submit, do_and_submit_with_retries};
 use branchwire::{Client, Done, Gid, MsgBranch, NotDone};
 use tokio::time::sleep;
 
+use super::Bug;
 use super::audit::{Auditor, Told};
 use super::bank::Credit;
 use super::database::{Connection, Effect};
@@ -91,7 +92,7 @@ impl Transfer {
     }
 
     /// Sends it; `run` says which of those that send it this is.
-    pub async fn send(&self, client: &Client, bank: &Connection, run: u32, auditor: &Arc<Auditor>) {
+    pub async fn send(&self, client: &Client, bank: &Connection, run: u32, auditor: &Arc<Auditor>, bug: Option<Bug>) {
         let message = self.message(client);
         let told = if self.local {
             let effect = Effect { gid: self.gid.clone(), branch_id: "00".to_owned(), run, amount: -self.sum() };
@@ -109,20 +110,23 @@ impl Transfer {
         } else {
             of(&message.submit().await)
         };
+        let told = match told {
+            Told::GivenUp if bug == Some(Bug::GiveUpToldAsRepetition) => Told::Repeated { finished: false },
+            told => told,
+        };
         auditor.told(self, run, told);
     }
 }
 
 fn of<T, E>(result: &Result<Done<T>, NotDone<E>>) -> Told {
     match result {
-        // Two that send one gid send one message: it does not matter whose call has committed.
-        Ok(Done::Submitted { finished, .. } | Done::Repeated { finished, .. }) => {
-            Told::Submitted { finished: *finished }
-        }
+        Ok(Done::Submitted { finished, .. }) => Told::Submitted { finished: *finished },
+        Ok(Done::Repeated { finished, .. }) => Told::Repeated { finished: *finished },
         Ok(Done::Committed { .. }) => Told::Committed,
         Ok(Done::Stopped { .. }) => Told::Stopped,
         Ok(Done::EndedEarly { .. }) => unreachable!("no business of this world ends its transaction early"),
         Ok(Done::Unknown { .. }) => Told::Unknown,
+        Err(NotDone::GivenUp { .. }) => Told::GivenUp,
         Err(_) => Told::NotDone,
     }
 }

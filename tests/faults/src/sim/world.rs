@@ -179,7 +179,8 @@ impl World {
         let (client, bank, auditor) =
             (self.client(&life), self.databases["bank-a"].connect(&life), self.auditor.clone());
         self.auditor.begins(&transfer, run);
-        life.spawn(async move { transfer.send(&client, &bank, run, &auditor).await });
+        let bug = self.bug;
+        life.spawn(async move { transfer.send(&client, &bank, run, &auditor, bug).await });
     }
 
     fn wanted(&self, transfer: &Transfer) {
@@ -209,6 +210,18 @@ impl World {
         sleep(self.fate.between(60_000, u64::try_from(FAULTS_LAST.as_millis()).unwrap_or(u64::MAX))).await;
         faults.abort();
         self.heal();
+        self.finish().await;
+        self.repeat_all(3).await;
+        self.disk.forget_ended();
+        self.repeat_all(4).await;
+    }
+
+    /// Sends everything once more under its old gid, now that all is quiet.
+    async fn repeat_all(&self, run: u32) {
+        for transfer in self.auditor.all_wanted() {
+            self.auditor.repeats(&transfer, run);
+            self.send(transfer, run).await;
+        }
         self.finish().await;
     }
 
