@@ -73,3 +73,29 @@ fn a_crate_that_only_declares_contracts_does_without_axum_reqwest_and_sqlx() {
         assert!(!contract.contains(heavy), "{heavy}: {contract:?}");
     }
 }
+
+/// A newcomer copies the versions from the README, and the compiler's notes name them.
+#[test]
+fn the_versions_that_are_in_the_api_are_named_as_they_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let workspace = read("Cargo.toml");
+    let version = |name: &str| {
+        let line = workspace.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name}"));
+        let version = line.split('"').nth(1).expect("a version");
+        version.split('.').take(2).collect::<Vec<_>>().join(".")
+    };
+    let (axum, sqlx, rust) = (version("axum = "), version("sqlx = "), version("rust-version = "));
+    let readme = read("README.md");
+    for said in [format!("axum = \"{axum}\""), format!("sqlx = {{ version = \"{sqlx}\""), format!("Rust {rust}")] {
+        assert!(readme.contains(&said), "the README does not say `{said}`");
+    }
+    for (file, said) in [
+        ("runtime/src/database/mod.rs", format!("sqlx {sqlx}")),
+        ("runtime/src/database/mod.rs", format!("axum {axum}")),
+        ("runtime/src/serve/extract.rs", format!("axum {axum}")),
+        ("runtime/src/lib.rs", format!("(mod@axum) {axum} and [`sqlx`](mod@sqlx) {sqlx}")),
+    ] {
+        assert!(read(file).contains(&said), "{file} does not say `{said}`");
+    }
+}
