@@ -11,7 +11,12 @@ use super::server;
 
 /// An empty database for one test; dropped, it is removed.
 ///
-/// As many as the test asks for come at once: `let [orders, stock] = TestDatabase::sqlite().await;`.
+/// As many as the test asks for come at once: `let [orders, stock] = TestDatabase::sqlite().await;`. Keep them as long as the
+/// test runs; the pools that they give do not keep them.
+///
+/// On a server it takes the address of one that is running, from a variable of the test's environment for example. A container
+/// is enough: `docker run --rm -e POSTGRES_PASSWORD=test -p 5432:5432 postgres` is
+/// `postgres://postgres:test@127.0.0.1/postgres`.
 #[derive(Debug)]
 #[must_use = "dropped, it is removed"]
 pub struct TestDatabase<DB: sqlx::Database> {
@@ -52,7 +57,8 @@ impl TestDatabase<Sqlite> {
 
 #[cfg(feature = "postgres")]
 impl TestDatabase<sqlx::Postgres> {
-    /// Databases of their own on this server, `postgres://USER:PASSWORD@HOST/DATABASE`, whose user may create some.
+    /// Databases of their own on this server, `postgres://USER:PASSWORD@HOST/DATABASE`, whose user may create some. Needs the
+    /// crate's feature `postgres`.
     ///
     /// # Panics
     /// If the server does not do what is asked.
@@ -67,7 +73,8 @@ impl TestDatabase<sqlx::Postgres> {
 
 #[cfg(feature = "mysql")]
 impl TestDatabase<sqlx::MySql> {
-    /// Databases of their own on this server, `mysql://USER:PASSWORD@HOST/DATABASE`, whose user may create some.
+    /// Databases of their own on this server, `mysql://USER:PASSWORD@HOST/DATABASE`, whose user may create some. Needs the
+    /// crate's feature `mysql`.
     ///
     /// The barrier's database, `dtm_barrier`, is one for each server: there tests are kept apart by their gids.
     ///
