@@ -130,3 +130,12 @@ async fn the_right_to_remove_rows_is_named_if_it_is_missing() {
     user.pool().close().await;
     Postgres::execute_outside(bank.pool(), &format!("DROP OWNED BY {name}; DROP ROLE {name}")).await.unwrap();
 }
+
+/// The short form of `cargo run --bin sweep`.
+#[test]
+fn the_program_that_measures_a_sweep_removes_half_of_its_rows() {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_sweep"));
+    let output = program.args(["--rows", "3000", "--alone", "0", "--only", "sqlite"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1500 rows in"), "{text}");
+}
