@@ -67,6 +67,14 @@ impl TestDatabase {
         self.url.as_str()
     }
 
+    /// The database at this address, on a server that was started for the test.
+    ///
+    /// # Panics
+    /// If that is no address.
+    pub fn at(url: &str) -> Self {
+        Self { url: Url::parse(url).expect("a URL"), home: Home::Scratch }
+    }
+
     /// An empty database on this server.
     ///
     /// # Panics

@@ -7,7 +7,9 @@
 //! - [`service`]: a branch on top of it;
 //! - [`sweep`]: barrier rows of any age;
 //! - `certificates` (feature `tls`): an authority for one test, and what it signs;
-//! - [`chaos`]: processes, network and disk that break under a transfer between two banks.
+//! - [`chaos`]: processes, network and disk that break under a transfer between two banks;
+//! - [`cluster`]: databases of several servers, whose primary changes under the same transfer;
+//! - [`primary`]: a service's pool that follows the primary.
 //!
 //! The tests themselves are in `it/` and `tls/`. This crate is not published.
 #![forbid(unsafe_code)]
@@ -17,7 +19,9 @@ pub mod bank;
 #[cfg(feature = "tls")]
 pub mod certificates;
 pub mod chaos;
+pub mod cluster;
 pub mod database;
+pub mod primary;
 pub mod proxy;
 pub mod server;
 pub mod service;

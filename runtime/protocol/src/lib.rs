@@ -25,7 +25,7 @@ pub use gid::name_is_valid;
 pub use gid::{BranchId, Gid, InvalidName, NAME_CHARS_MAX};
 pub use op::{InvalidOp, Op, OpName};
 pub use service_url::{InvalidUrl, ServiceUrl};
-pub use standing::Standing;
+pub use standing::{Standing, is_same_payload};
 pub use transaction::{BranchRecord, QueryAnswer, Step, Transaction, TransactionOptions, TransactionRecord};
 pub use words::{Status, TransType, UnknownWord};
 

@@ -65,16 +65,18 @@ impl QueryAnswer {
             let payload = sent.payloads.as_ref().and_then(|payloads| payloads.get(index));
             let recorded = Some(&branch.bin_data).filter(|data| !data.is_empty());
             let recorded = recorded.and_then(|data| STANDARD.decode(data).ok());
-            is_at_another_url || recorded.zip(payload).is_some_and(|(recorded, payload)| !is_same(&recorded, payload))
+            is_at_another_url
+                || recorded
+                    .zip(payload)
+                    .is_some_and(|(recorded, payload)| !is_same_payload(&recorded, payload.as_bytes()))
         })
     }
 }
 
 /// Whether two payloads are equal, in any order of their maps and sets.
-fn is_same(recorded: &[u8], sent: &str) -> bool {
+pub fn is_same_payload(recorded: &[u8], sent: &[u8]) -> bool {
     let read = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).map(sorted);
-    recorded == sent.as_bytes()
-        || matches!((read(recorded), read(sent.as_bytes())), (Ok(recorded), Ok(sent)) if recorded == sent)
+    recorded == sent || matches!((read(recorded), read(sent)), (Ok(recorded), Ok(sent)) if recorded == sent)
 }
 
 /// A set is written as an array, so arrays are compared without their order.

@@ -35,11 +35,14 @@ impl Driver for MySql {
     }
 
     /// If the transaction has ended meanwhile, the savepoint is gone: error 1305, and MySQL runs nothing after it.
+    ///
+    /// Autocommit commits when it is switched on, and nothing may follow in the text: a Galera node that finds out at the
+    /// commit that another node was first may answer it with OK all the same if another statement follows.
     fn commit(wait: Wait) -> &'static str {
         match wait {
-            Wait::Default => "RELEASE SAVEPOINT bw; COMMIT; SET autocommit = 1",
+            Wait::Default => "RELEASE SAVEPOINT bw; SET autocommit = 1",
             Wait::Bounded => {
-                "RELEASE SAVEPOINT bw; COMMIT; SET autocommit = 1; SET SESSION innodb_lock_wait_timeout = @bw_wait"
+                "RELEASE SAVEPOINT bw; SET SESSION innodb_lock_wait_timeout = @bw_wait; SET autocommit = 1"
             }
         }
     }

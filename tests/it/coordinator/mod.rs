@@ -7,6 +7,7 @@ mod metrics;
 mod outage;
 mod processes;
 mod program;
+mod refused;
 mod takeover;
 
 use branchwire::protocol::Gid;
@@ -44,7 +45,7 @@ impl Running {
         self.serving.await.expect("no panic").expect("an orderly stop");
     }
 
-    async fn post(&self, route: &str, body: &Value) -> reqwest::Response {
+    pub(crate) async fn post(&self, route: &str, body: &Value) -> reqwest::Response {
         self.client
             .post(format!("{}/api/dtmsvr/{route}", self.url))
             .body(body.to_string())

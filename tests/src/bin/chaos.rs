@@ -3,12 +3,11 @@
 //! `cargo run --release --bin chaos -- --minutes 10`: rounds on SQLite, PostgreSQL and MariaDB in turn. It ends with an
 //! error if there is a difference.
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use branchwire_tests::chaos::{self, Failure, Kind, Plan, Surroundings};
-use clap::{Parser, Subcommand};
+use branchwire_tests::chaos::{self, Failure, Kind, Part, Plan};
+use clap::Parser;
 
 /// Breaks processes, network and disk under a transfer between two banks, and compares the books.
 #[derive(Debug, Parser)]
@@ -38,43 +37,10 @@ struct Cli {
     only: Option<Kind>,
 }
 
-/// The processes that are broken.
-#[derive(Debug, Subcommand)]
-#[command(hide = true)]
-enum Part {
-    /// The coordinator: the program `branchwire`, with its options.
-    #[command(disable_help_flag = true)]
-    Coordinator {
-        /// The options of `branchwire`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
-    },
-    /// A bank.
-    Bank {
-        /// Its database.
-        #[arg(long)]
-        database: String,
-        /// The coordinator; without one it only receives.
-        #[arg(long)]
-        coordinator: Option<String>,
-        /// Where it can be reached.
-        #[arg(long, default_value = "")]
-        url: String,
-        /// Where the other bank can be reached.
-        #[arg(long, default_value = "")]
-        other: String,
-    },
-}
-
 fn main() -> ExitCode {
     let mut cli = Cli::parse();
     let done = match cli.part.take() {
-        Some(Part::Coordinator { args }) => {
-            return branchwire_coordinator::cli::run(std::iter::once(OsString::from("branchwire")).chain(args));
-        }
-        Some(Part::Bank { database, coordinator, url, other }) => {
-            run(async { chaos::serve_bank(&database, Surroundings { coordinator, url, other }).await.map(|()| true) })
-        }
+        Some(part) => return part.run(),
         None => run(rounds(&cli)),
     };
     match done {

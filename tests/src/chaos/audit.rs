@@ -8,16 +8,16 @@ use branchwire::Gid;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::Failure;
 use super::bank::{ACCOUNTS, Books, OPENING_BALANCE};
 use super::customer::{Answer, Told};
-use super::{Failure, World};
 
 /// How long everything may take to come to its end, once all is healed.
 const END_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// What is not as it must be: the gids, by what is wrong.
 #[derive(Debug, Default)]
-pub(super) struct Differences {
+pub(crate) struct Differences {
     /// Money that is missing, or too much.
     balance: i64,
     /// Orders that were debited, and credited.
@@ -33,7 +33,7 @@ pub(super) struct Differences {
 }
 
 impl Differences {
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         let lists = [&self.twice, &self.half, &self.lies, &self.status];
         lists.iter().map(|list| list.len()).sum::<usize>() + usize::from(self.balance != 0)
     }
@@ -73,14 +73,14 @@ struct Transaction {
 }
 
 /// Waits until the coordinator at this address has nothing left to do. What waits for its next attempt is due at once.
-pub(super) async fn await_the_end(coordinator: &str) -> Result<(), Failure> {
+pub(crate) async fn await_the_end(coordinator: &str) -> Result<(), Failure> {
     let api = format!("{coordinator}/api/dtmsvr");
-    let started = Instant::now();
+    let (client, started) = (client()?, Instant::now());
     loop {
-        let _: serde_json::Value = get(&format!("{api}/resetCronTime?timeout=1&limit=10000")).await?;
+        let _: serde_json::Value = get(&client, &format!("{api}/resetCronTime?timeout=1&limit=10000")).await?;
         let mut left = Vec::new();
         for status in ["prepared", "submitted", "aborting"] {
-            let all: All = get(&format!("{api}/all?status={status}&limit=100")).await?;
+            let all: All = get(&client, &format!("{api}/all?status={status}&limit=100")).await?;
             left.extend(all.transactions.unwrap_or_default());
         }
         let Some(one) = left.first() else { return Ok(()) };
@@ -92,13 +92,14 @@ pub(super) async fn await_the_end(coordinator: &str) -> Result<(), Failure> {
 }
 
 /// Compares the banks' books with each other, with what the coordinator says, and with what customers were told.
-pub(super) async fn compare(world: &World, told: &[Told]) -> Result<Differences, Failure> {
-    let bank_a: Books = get(&format!("{}/books", world.bank_a.direct()?)).await?;
-    let bank_b: Books = get(&format!("{}/books", world.bank_b.direct()?)).await?;
-    let api = format!("{}/api/dtmsvr", world.coordinator.direct()?);
+pub(crate) async fn compare(coordinator: &str, banks: &[String; 2], told: &[Told]) -> Result<Differences, Failure> {
+    let client = client()?;
+    let bank_a: Books = get(&client, &format!("{}/books", banks[0])).await?;
+    let bank_b: Books = get(&client, &format!("{}/books", banks[1])).await?;
+    let api = format!("{coordinator}/api/dtmsvr");
     let mut said = HashMap::new();
     for Told { gid, .. } in told {
-        let query: Query = get(&format!("{api}/query?gid={gid}")).await?;
+        let query: Query = get(&client, &format!("{api}/query?gid={gid}")).await?;
         if let Some(transaction) = query.transaction {
             said.insert(transaction.gid, transaction.status);
         }
@@ -126,7 +127,7 @@ fn differences(banks: [&Books; 2], said: &HashMap<Gid, String>, told: &[Told]) -
         }
         differences.done += usize::from(!debits.is_empty());
     }
-    for Told { gid, answer } in told {
+    for Told { gid, answer, .. } in told {
         let is_done = !lines[gid.as_str()][0].is_empty();
         if (*answer == Answer::Done && !is_done) || (*answer == Answer::Nothing && is_done) {
             differences.lies.push(format!("{gid}: {answer:?}"));
@@ -144,8 +145,11 @@ fn differences(banks: [&Books; 2], said: &HashMap<Gid, String>, told: &[Told]) -
     differences
 }
 
-async fn get<T: DeserializeOwned>(url: &str) -> Result<T, Failure> {
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+fn client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()
+}
+
+async fn get<T: DeserializeOwned>(client: &reqwest::Client, url: &str) -> Result<T, Failure> {
     Ok(client.get(url).send().await?.error_for_status()?.json().await?)
 }
 
@@ -160,9 +164,10 @@ mod tests {
             balance: ACCOUNTS * OPENING_BALANCE + amount,
             lines: vec![(gids[0].to_string(), amount)],
         };
+        let at = Instant::now();
         let told = vec![
-            Told { gid: gids[0].clone(), answer: Answer::Done },
-            Told { gid: gids[1].clone(), answer: Answer::Nothing },
+            Told { gid: gids[0].clone(), answer: Answer::Done, at },
+            Told { gid: gids[1].clone(), answer: Answer::Nothing, at },
         ];
         let said = HashMap::from([(gids[0].clone(), "succeed".to_owned()), (gids[1].clone(), "failed".to_owned())]);
         let books = [bank(-30), bank(30)];

@@ -13,43 +13,44 @@ use tokio::net::TcpListener;
 
 use super::Failure;
 use super::customer::Answer;
+use crate::primary;
 
 /// How many accounts a bank has: 0 and up.
-pub(super) const ACCOUNTS: i64 = 8;
+pub(crate) const ACCOUNTS: i64 = 8;
 
 /// What is in each account at first.
-pub(super) const OPENING_BALANCE: i64 = 1_000_000;
+pub(crate) const OPENING_BALANCE: i64 = 1_000_000;
 
 /// Where orders are taken.
-pub(super) const ORDER: &str = "/order";
+pub(crate) const ORDER: &str = "/order";
 
 /// An order: money of an account here to an account at the other bank.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Order {
-    pub(super) gid: Gid,
-    pub(super) from: i64,
-    pub(super) to: i64,
-    pub(super) amount: i64,
+pub(crate) struct Order {
+    pub(crate) gid: Gid,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) amount: i64,
 }
 
 /// A bank's books.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Books {
+pub(crate) struct Books {
     /// The sum of all accounts.
-    pub(super) balance: i64,
+    pub(crate) balance: i64,
     /// Gid and amount of each line; negative if the money left.
-    pub(super) lines: Vec<(String, i64)>,
+    pub(crate) lines: Vec<(String, i64)>,
 }
 
 /// What a bank knows of its surroundings.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub(super) struct Surroundings {
     /// The coordinator; without one it is a bank that only receives.
-    pub coordinator: Option<String>,
+    pub(super) coordinator: Option<String>,
     /// Where it can be reached.
-    pub url: String,
+    pub(super) url: String,
     /// Where the other bank can be reached.
-    pub other: String,
+    pub(super) other: String,
 }
 
 /// Why an order is not carried out.
@@ -86,7 +87,7 @@ fn told<T, E: std::error::Error + 'static>(result: Result<Done<T>, NotDone<E>>) 
 ///
 /// # Errors
 /// If its database or its port cannot be had.
-pub async fn serve(database: &str, surroundings: Surroundings) -> Result<(), Failure> {
+pub(super) async fn serve(database: &str, surroundings: Surroundings) -> Result<(), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let router = match database.split(':').next() {
         Some("sqlite") => sqlite::open(database, surroundings).await?,
@@ -105,17 +106,17 @@ macro_rules! bank {
             use super::*;
 
             #[derive(Clone, Database)]
-            pub(super) struct Bank($Pool);
+            pub(crate) struct Bank($Pool);
 
             #[msg_branch("/credit")]
-            pub(super) async fn credit(tx: &mut Tx<Bank>, context: BranchContext, order: Order) -> Result<(), Retry> {
+            pub(crate) async fn credit(tx: &mut Tx<Bank>, context: BranchContext, order: Order) -> Result<(), Retry> {
                 sqlx::query($add).bind(order.amount).bind(order.to).execute(&mut *tx).await?;
                 sqlx::query($note).bind(context.gid.as_str()).bind(order.amount).execute(&mut *tx).await?;
                 Ok(())
             }
 
             #[query_prepared("/prepared")]
-            pub(super) fn prepared(db: Bank);
+            pub(crate) fn prepared(db: Bank);
 
             #[derive(Clone, FromRef)]
             struct Sender {
@@ -146,7 +147,7 @@ macro_rules! bank {
                 Ok(Json(Books { balance: balances.iter().sum(), lines }))
             }
 
-            pub(super) async fn open(database: &str, surroundings: Surroundings) -> Result<Router, Failure> {
+            pub(crate) async fn open(database: &str, surroundings: Surroundings) -> Result<Router, Failure> {
                 let pool = $connect(database).await?;
                 for statement in $schema {
                     sqlx::query(statement).execute(&pool).await?;
@@ -195,7 +196,11 @@ bank!(
 bank!(
     postgres,
     sqlx::PgPool,
-    sqlx::PgPool::connect,
+    async |address: &str| if address.contains(',') {
+        primary::postgres(address)
+    } else {
+        sqlx::PgPool::connect(address).await
+    },
     [
         "CREATE TABLE IF NOT EXISTS account (id BIGINT PRIMARY KEY, balance BIGINT NOT NULL)",
         "CREATE TABLE IF NOT EXISTS book (gid TEXT NOT NULL, amount BIGINT NOT NULL)",
@@ -209,7 +214,11 @@ bank!(
 bank!(
     mysql,
     sqlx::MySqlPool,
-    sqlx::MySqlPool::connect,
+    async |address: &str| if address.contains(',') {
+        primary::mysql(address)
+    } else {
+        sqlx::MySqlPool::connect(address).await
+    },
     [
         "CREATE TABLE IF NOT EXISTS account (id BIGINT PRIMARY KEY, balance BIGINT NOT NULL)",
         "CREATE TABLE IF NOT EXISTS book (gid VARCHAR(128) NOT NULL, amount BIGINT NOT NULL)",

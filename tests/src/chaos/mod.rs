@@ -5,20 +5,21 @@
 //! or without file descriptors, and databases crash. Then all is healed, everything must come to its end, and what the
 //! banks' books say is compared with what customers were told.
 
-mod audit;
+pub(crate) mod audit;
 mod bank;
-mod customer;
+pub(crate) mod customer;
 mod disk;
 mod faults;
-mod process;
-mod proxy;
+mod part;
+pub(crate) mod process;
+pub(crate) mod proxy;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use bank::{Surroundings, serve as serve_bank};
+pub use part::Part;
 
 use self::audit::Differences;
 use self::customer::Told;
@@ -146,11 +147,12 @@ impl World {
 
     async fn run(mut self, plan: &Plan) -> Result<Report, Failure> {
         let end = Instant::now() + plan.length;
-        let customers: Vec<_> = (0..plan.customers)
-            .map(|number| tokio::spawn(customer::order_until(end, self.bank_a.url(), plan.seed ^ number as u64)))
-            .collect();
+        let shift = Arc::new(customer::Shift::default());
+        let order = |number| customer::order_during(shift.clone(), self.bank_a.url(), plan.seed ^ number);
+        let customers: Vec<_> = (0..plan.customers as u64).map(|number| tokio::spawn(order(number))).collect();
         self.proxies.begin();
         let faults = faults::inject_until(end, plan.seed, &mut self).await?;
+        shift.end();
         let mut told = Vec::new();
         for customer in customers {
             told.extend(customer.await?);
@@ -164,7 +166,8 @@ impl World {
         tokio::time::sleep(proxy::LATEST).await;
         audit::await_the_end(&self.coordinator.direct()?).await?;
         let healing = healed.elapsed();
-        let differences = audit::compare(&self, &told).await?;
+        let banks = [self.bank_a.direct()?, self.bank_b.direct()?];
+        let differences = audit::compare(&self.coordinator.direct()?, &banks, &told).await?;
         let proxied = self.proxies.count();
         Ok(Report { kind: self.kind, seed: plan.seed, told, faults, proxied, healing, differences })
     }

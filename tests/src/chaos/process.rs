@@ -18,7 +18,7 @@ const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What a process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Health {
+pub(crate) enum Health {
     /// Anything.
     Good,
     /// No file grows beyond so many blocks, of 512 bytes or a few times that: `RLIMIT_FSIZE`.
@@ -53,17 +53,17 @@ impl Health {
 
 /// What a process runs.
 #[derive(Debug)]
-pub(super) struct Program {
-    pub(super) name: &'static str,
-    pub(super) file: PathBuf,
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) file: PathBuf,
     /// It says `listening on http://ADDRESS` once it does.
-    pub(super) args: Vec<String>,
-    pub(super) log: PathBuf,
+    pub(crate) args: Vec<String>,
+    pub(crate) log: PathBuf,
 }
 
 /// A process with the proxy before it.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(crate) struct Member {
     program: Option<Program>,
     proxy: Proxy,
     child: Option<Child>,
@@ -72,35 +72,35 @@ pub(super) struct Member {
 
 impl Member {
     /// One whose address is known before it is started.
-    pub(super) async fn absent(name: &'static str, settings: &Arc<Settings>) -> Result<Self, Failure> {
+    pub(crate) async fn absent(name: &'static str, settings: &Arc<Settings>) -> Result<Self, Failure> {
         let proxy = Proxy::open(settings).await.map_err(|error| format!("{name}: {error}"))?;
         Ok(Self { program: None, proxy, child: None, address: None })
     }
 
-    pub(super) async fn new(program: Program, settings: &Arc<Settings>) -> Result<Self, Failure> {
+    pub(crate) async fn new(program: Program, settings: &Arc<Settings>) -> Result<Self, Failure> {
         Self::absent(program.name, settings).await?.with(program).await
     }
 
     /// Starts it.
-    pub(super) async fn with(mut self, program: Program) -> Result<Self, Failure> {
+    pub(crate) async fn with(mut self, program: Program) -> Result<Self, Failure> {
         self.program = Some(program);
         self.restart(Health::Good).await?;
         Ok(self)
     }
 
     /// Where others reach it: its proxy.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.proxy.url()
     }
 
     /// Where it is itself.
-    pub(super) fn direct(&self) -> Result<String, Failure> {
+    pub(crate) fn direct(&self) -> Result<String, Failure> {
         let address = self.address.ok_or("a process that does not run")?;
         Ok(format!("http://{address}"))
     }
 
     /// Kills it, with no time for a last word.
-    pub(super) async fn kill(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn kill(&mut self) -> Result<(), Failure> {
         self.proxy.lead_to(None);
         self.address = None;
         if let Some(mut child) = self.child.take() {
@@ -110,7 +110,7 @@ impl Member {
     }
 
     /// Sends it a signal that is no end: `STOP` or `CONT`.
-    pub(super) async fn signal(&self, signal: &str) -> Result<(), Failure> {
+    pub(crate) async fn signal(&self, signal: &str) -> Result<(), Failure> {
         if let Some(id) = self.child.as_ref().and_then(Child::id) {
             Command::new("kill").args(["-s", signal, &id.to_string()]).status().await?;
         }
@@ -118,7 +118,7 @@ impl Member {
     }
 
     /// Kills it, and starts it in this health. Whether it then runs: in bad health it may be unable to.
-    pub(super) async fn restart(&mut self, health: Health) -> Result<bool, Failure> {
+    pub(crate) async fn restart(&mut self, health: Health) -> Result<bool, Failure> {
         self.kill().await?;
         let started = Instant::now();
         loop {

@@ -65,7 +65,7 @@ impl Fate {
 
 /// What all proxies share.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     random: Mutex<fastrand::Rng>,
     bad: AtomicBool,
     count: [AtomicU64; Fate::ALL.len()],
@@ -78,7 +78,7 @@ pub(super) struct Settings {
 pub(super) struct Count([(Fate, u64); Fate::ALL.len()], u64);
 
 impl Settings {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
             bad: AtomicBool::new(false),

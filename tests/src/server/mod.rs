@@ -14,10 +14,16 @@ use url::Url;
 
 use crate::database::execute;
 
+mod galera;
 mod mysql;
+mod node;
+mod pair;
 mod pgbouncer;
 mod postgres;
 mod scratch;
+
+pub use galera::Galera;
+pub use pair::{Back, Pair};
 
 /// What a server needs in order to speak TLS, each in PEM.
 #[derive(Debug, Clone)]
@@ -129,7 +135,15 @@ pub async fn own_mysql_with(arguments: &'static [&'static str]) -> Option<Server
 /// # Panics
 /// If it is not installed and `CI` is `true`, or if it does not start.
 pub async fn pgbouncer(server: &Server, pool_mode: &str, ignored: &str) -> Option<Server> {
-    pgbouncer::start(server.url(), pool_mode, ignored).await.or_else(|| skip("pgbouncer: install `pgbouncer`"))
+    pgbouncer_before(server.url(), pool_mode, ignored).await
+}
+
+/// The same before any PostgreSQL.
+///
+/// # Panics
+/// As [`pgbouncer`].
+pub async fn pgbouncer_before(url: &Url, pool_mode: &str, ignored: &str) -> Option<Server> {
+    pgbouncer::start(url, pool_mode, ignored).await.or_else(|| skip("pgbouncer: install `pgbouncer`"))
 }
 
 /// A PostgreSQL for one test alone that refuses whoever does not speak TLS. The user `certified` needs a certificate of

@@ -7,7 +7,7 @@ use super::scratch::{Place, program};
 use super::{Server, ServerCertificate};
 
 /// Where packages of Debian, Red Hat and Homebrew put the programs.
-const DIRECTORIES: &[&str] =
+pub(super) const DIRECTORIES: &[&str] =
     &["/opt/homebrew/opt/mariadb*/bin", "/usr/local/opt/mariadb*/bin", "/usr/bin", "/usr/libexec", "/usr/sbin"];
 
 /// Starts a server with these arguments, if the programs are there. With a certificate it speaks TLS, and nothing else.

@@ -7,7 +7,7 @@ use super::scratch::{Place, program};
 use super::{Server, ServerCertificate};
 
 /// Where packages of Debian, Red Hat and Homebrew put the programs.
-const DIRECTORIES: &[&str] = &[
+pub(super) const DIRECTORIES: &[&str] = &[
     "/opt/homebrew/opt/postgresql*/bin",
     "/usr/local/opt/postgresql*/bin",
     "/usr/bin",

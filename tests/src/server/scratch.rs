@@ -16,7 +16,7 @@ use url::Url;
 use crate::database::execute;
 
 /// How long a server may take to start; a slow disk is no failure.
-const START_TIMEOUT: Duration = Duration::from_mins(1);
+pub(super) const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Ends a server and removes its directory when the test process ends, however it ends: what is static is never
 /// dropped, and a killed process does nothing at all, but its pipes close.
@@ -47,9 +47,10 @@ impl Watchdog {
         Self { sh }
     }
 
-    fn guard(&mut self, server: &Child) {
+    /// From now on this process is the server; it is a child of ours.
+    pub(super) fn guard(&mut self, id: u32) {
         let pipe = self.sh.stdin.as_mut().expect("its input is a pipe");
-        writeln!(pipe, "{}", server.id()).expect("the watchdog is there");
+        writeln!(pipe, "{id}").expect("the watchdog is there");
     }
 }
 
@@ -78,13 +79,13 @@ impl Scratch {
         self.process.wait().expect("our own child");
         let started = Instant::now();
         self.process = (self.command)().spawn().expect("the server's program starts");
-        self.watchdog.guard(&self.process);
+        self.watchdog.guard(self.process.id());
         while let Err(error) = execute(url, "SELECT 1").await {
             assert!(started.elapsed() < START_TIMEOUT, "the server does not come back: {error}");
             if self.process.try_wait().expect("our own child").is_some() {
                 // Something of the crashed one was still about.
                 self.process = (self.command)().spawn().expect("the server's program starts");
-                self.watchdog.guard(&self.process);
+                self.watchdog.guard(self.process.id());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -120,6 +121,15 @@ impl Place {
     /// A path inside the directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
+    }
+
+    /// Makes a directory that the server can write, if it is not there.
+    pub(crate) fn directory(&self, name: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(&path).expect("a directory in the server's directory");
+        if let Some((uid, gid)) = self.user {
+            chown(&path, Some(uid), Some(gid)).expect("root may give directories away");
+        }
     }
 
     /// Writes a file that the server can read.
@@ -177,7 +187,7 @@ impl Place {
         for _ in 0..3 {
             let port = free_port();
             let (mut process, url) = (command(&self, port).spawn().expect("the server's program starts"), url(port));
-            watchdog.guard(&process);
+            watchdog.guard(process.id());
             let started = Instant::now();
             while process.try_wait().expect("our own child").is_none() {
                 match execute(&url, "SELECT 1").await {
@@ -195,7 +205,7 @@ impl Place {
         panic!("a server in {} ended at once:\n{}", self.directory.display(), self.log());
     }
 
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 }
@@ -229,7 +239,7 @@ fn user(name: &str) -> Option<(u32, u32)> {
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port of 127.0.0.1");
     listener.local_addr().expect("its address").port()
 }

@@ -7,6 +7,9 @@ pub const DIFFERENCES: &str = include_str!("differences.md");
 #[doc = include_str!("boundaries.md")]
 pub mod boundaries {}
 
+#[doc = include_str!("clusters.md")]
+pub mod clusters {}
+
 #[doc = include_str!("differences.md")]
 pub mod differences {}
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use branchwire_protocol::{BranchId, Gid, Op, TransType, TransactionOptions};
+use branchwire_protocol::{BranchId, Gid, Op, TransType, TransactionOptions, is_same_payload};
 use bytes::Bytes;
 
 use super::Time;
@@ -54,6 +54,24 @@ pub struct Definition {
     pub custom_data: String,
     /// More data of the store, as JSON; may be empty.
     pub ext_data: String,
+}
+
+impl Definition {
+    /// Whether the branches of `sent` are certainly others than these: then it is another transaction under the same gid.
+    ///
+    /// The subscribers of a topic are not compared, since they may have changed.
+    pub(crate) fn is_another(&self, sent: &Self) -> bool {
+        fn named(definition: &Definition) -> impl Iterator<Item = &BranchOp> {
+            definition.branches.iter().filter(|branch| !branch.branch_id.as_str().contains('-'))
+        }
+        let is_same = |one: &BranchOp, other: &BranchOp| {
+            (&one.branch_id, &one.op, &one.url) == (&other.branch_id, &other.op, &other.url)
+                && is_same_payload(&one.payload, &other.payload)
+        };
+        self.trans_type != sent.trans_type
+            || named(self).count() != named(sent).count()
+            || !named(self).zip(named(sent)).all(|(one, other)| is_same(one, other))
+    }
 }
 
 /// One op of one branch, which is one row: two or more may have the same id (an action and its compensation).

@@ -148,6 +148,9 @@ pub enum NotAllowed {
     /// Only a prepared or submitted one can be submitted. The misspelling is DTM's; clients may match it.
     #[error("current status '{0}', cannot sumbmit. FAILURE")]
     Submit(Status),
+    /// The gid is that of a transaction with other branches.
+    #[error("the gid belongs to another transaction, with other branches or payloads. FAILURE")]
+    Another,
     /// The pattern or the status does not allow an abort.
     #[error("trans type: '{0}' current status '{1}', cannot abort. FAILURE")]
     Abort(TransType, Status),

@@ -250,10 +250,11 @@ impl Core {
         mut known: Known,
         wait: bool,
     ) -> Result<(PendingCalls, Ending), RequestError> {
+        let sent = if let Known::Definition(definition) = &known { Some(definition.clone()) } else { None };
         for _ in 0..ATTEMPTS {
             let slot = self.slots.get(gid);
             let mut held = slot.lock().await;
-            let next = match self.decide(gid, &mut held, event, &known).await {
+            let next = match self.decide(gid, &mut held, event, &known, sent.as_deref()).await {
                 Ok(Some(next)) => next,
                 Ok(None) => continue,
                 Err(error) => {
@@ -290,13 +291,15 @@ impl Core {
         Err(RequestError::Contended)
     }
 
-    /// Loads the slot, and decides what follows from the event; `None` if the slot is out of date.
+    /// Loads the slot, and decides what follows from the event; `None` if the slot is out of date. `sent` is what
+    /// a client says that the transaction is.
     async fn decide(
         &self,
         gid: &Gid,
         held: &mut Held,
         event: &Event,
         known: &Known,
+        sent: Option<&Definition>,
     ) -> Result<Option<Transition>, RequestError> {
         let opening = match event {
             Event::Prepare => Some(Opening::Prepare),
@@ -335,6 +338,8 @@ impl Core {
             loaded.state.due = *until;
         }
         match step(&loaded.definition, &loaded.state, event.clone(), self.clock.now()) {
+            // It would be told that its branches are called, and others are.
+            Ok(_) if sent.is_some_and(|sent| loaded.definition.is_another(sent)) => Err(NotAllowed::Another.into()),
             Ok(next) => Ok(Some(next)),
             Err(EngineError::NotAllowed(refused)) => Err(refused.into()),
             Err(error @ EngineError::Impossible { .. }) => Err(RequestError::Impossible(error)),

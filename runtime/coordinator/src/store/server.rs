@@ -366,11 +366,17 @@ impl<D: Dialect> Store for ServerStore<D> {
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
             let readers = self.readers.read().unwrap_or_else(PoisonError::into_inner).clone();
-            readers.close().await;
-            if let Some(writer) = self.writer.lock().await.take()
-                && let Err(error) = writer.close().await
-            {
-                tracing::debug!(%error, "the store was not closed in order");
+            let closed = async {
+                readers.close().await;
+                if let Some(writer) = self.writer.lock().await.take() {
+                    writer.close().await?;
+                }
+                Ok::<_, sqlx::Error>(())
+            };
+            match timeout(TURN_TIMEOUT, closed).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "the store was not closed in order"),
+                Err(_) => tracing::debug!("the store was not closed in order: it does not answer"),
             }
         }
         .boxed()

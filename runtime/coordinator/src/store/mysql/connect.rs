@@ -17,7 +17,14 @@ const SETTINGS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; 
 
 /// The settings to read back. Two of them have another name in MySQL than in MariaDB.
 const READ_BACK: &str = "SHOW SESSION VARIABLES WHERE Variable_name IN ('transaction_isolation', 'tx_isolation', \
-    'transaction_read_only', 'tx_read_only', 'innodb_lock_wait_timeout', 'sql_mode', 'read_only')";
+    'transaction_read_only', 'tx_read_only', 'innodb_lock_wait_timeout', 'sql_mode', 'read_only', 'wsrep_on')";
+
+/// On a Galera cluster a read waits until this node has what the others have committed. Otherwise a transaction that was
+/// acknowledged by way of another node would not be there.
+const GALERA: &str = "SET SESSION wsrep_sync_wait = @@SESSION.wsrep_sync_wait | 1";
+
+/// Gives a row where a Galera node is not part of its cluster. It goes on to answer what reads no table.
+const CUT_OFF: &str = "SHOW GLOBAL STATUS WHERE Variable_name = 'wsrep_ready' AND Value <> 'ON'";
 
 /// A database, and the settings of connections to it.
 #[derive(Debug)]
@@ -88,9 +95,26 @@ impl Target {
 /// Makes the settings of every connection, reads them back, and makes sure that this is a primary.
 pub(super) async fn prepare(connection: &mut MySqlConnection) -> Result<(), String> {
     sqlx::raw_sql(SETTINGS).execute(&mut *connection).await.map_err(|error| error.to_string())?;
-    let held: Vec<(String, String)> =
-        sqlx::query_as(READ_BACK).persistent(false).fetch_all(connection).await.map_err(|error| error.to_string())?;
-    check(&held.into_iter().collect())
+    let held: Vec<(String, String)> = sqlx::query_as(READ_BACK)
+        .persistent(false)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(|error| error.to_string())?;
+    let held = held.into_iter().collect();
+    check(&held)?;
+    if held.get("wsrep_on").is_some_and(|value| value == "ON") {
+        prepare_galera(connection).await?;
+    }
+    Ok(())
+}
+
+/// What the node of a Galera cluster is told as well, once it is known to be part of it.
+async fn prepare_galera(connection: &mut MySqlConnection) -> Result<(), String> {
+    let cut_off = sqlx::raw_sql(CUT_OFF).fetch_optional(&mut *connection).await.map_err(|error| error.to_string())?;
+    if cut_off.is_some() {
+        return Err("it is cut off from its Galera cluster (`wsrep_ready=OFF`)".to_owned());
+    }
+    sqlx::raw_sql(GALERA).execute(connection).await.map_err(|error| error.to_string()).map(drop)
 }
 
 /// Checks that these settings are as a store needs them.

@@ -56,8 +56,10 @@ impl SqliteStore {
         let writer = writer.map_err(|reason| OpenError::new(&shown, reason))?;
         let options =
             SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(5)).disable_statement_logging();
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
-        Ok(Self { writer, readers, lock })
+        let readers = SqlitePoolOptions::new().max_connections(READERS);
+        let store = Self { writer, readers: readers.connect_lazy_with(options), lock };
+        store.probe().await.map_err(|error| OpenError::new(&shown, format!("it cannot be written: {error}")))?;
+        Ok(store)
     }
 
     /// Does `work` on the writing connection.
@@ -81,6 +83,7 @@ impl SqliteStore {
         let writes = writes.to_vec();
         match self.writer.run(move |link| write(link, &writes)).await {
             Ok(done) => done,
+            Err(error @ StoreError::Unavailable(_)) => Err(Failure::Refused(error)),
             Err(error) => Err(Failure::Doubt(error.to_string())),
         }
     }

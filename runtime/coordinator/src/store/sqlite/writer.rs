@@ -6,15 +6,22 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, TrySendError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::schema;
 use crate::store::StoreError;
+
+/// How many pieces of work may wait for the thread. The journal brings one at a time; more only pile up before a disk that
+/// does not answer.
+const JOBS_MAX: usize = 1_024;
+
+/// How long a piece of work is waited for.
+const WORK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How many statements stay prepared: all that exist.
 const STATEMENTS: usize = 32;
@@ -24,7 +31,7 @@ type Job = Box<dyn FnOnce(&mut Link) + Send>;
 /// The writing thread. When dropped, it first finishes the jobs that it has accepted.
 pub(super) struct Writer {
     /// `None` while it is being dropped.
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Option<mpsc::SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -50,7 +57,7 @@ impl Writer {
         let mut connection = connect(file, bytes_max)?;
         schema::prepare(&mut connection)?;
         let mut link = Link { file: file.to_owned(), bytes_max, connection: Some(connection) };
-        let (jobs, queue) = mpsc::channel::<Job>();
+        let (jobs, queue) = mpsc::sync_channel::<Job>(JOBS_MAX);
         let thread = Builder::new().name("sqlite-writer".to_owned());
         let thread = thread.spawn(move || queue.into_iter().for_each(|job| link.carry_out(job)));
         let thread = thread.map_err(|error| format!("no thread can be started: {error}"))?;
@@ -60,7 +67,7 @@ impl Writer {
     /// Does `work` on the thread, after all earlier jobs.
     ///
     /// # Errors
-    /// [`StoreError::Unknown`] if it panicked.
+    /// [`StoreError::Unknown`] if it panicked, or is not done in time; [`StoreError::Unavailable`] if too much waits.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Link) -> T + Send + 'static,
@@ -69,8 +76,19 @@ impl Writer {
         // The work is done even if the caller no longer waits; sending the result then fails, which is fine.
         let job = Box::new(move |link: &mut Link| drop(done.send(work(link))));
         let broken = || StoreError::Unknown("the writing thread panicked".to_owned());
-        self.jobs.as_ref().ok_or_else(broken)?.send(job).map_err(|_| broken())?;
-        result.await.map_err(|_| broken())
+        self.jobs.as_ref().ok_or_else(broken)?.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Unavailable("too much waits for the disk".to_owned()),
+            TrySendError::Disconnected(_) => broken(),
+        })?;
+        let asked = Instant::now();
+        let mut result = result;
+        match tokio::time::timeout(WORK_TIMEOUT, &mut result).await {
+            Ok(result) => result.map_err(|_| broken()),
+            // A test's paused clock has run on while the thread worked.
+            Err(_) if asked.elapsed() < WORK_TIMEOUT => result.await.map_err(|_| broken()),
+            // It is done all the same, if the disk comes back.
+            Err(_) => Err(StoreError::Unknown("the disk does not answer".to_owned())),
+        }
     }
 }
 
