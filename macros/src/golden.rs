@@ -53,5 +53,6 @@ golden! {
     service_remote
     service_implements
     service_with_more
+    service_with_a_pair
     service_with_openapi
 }

@@ -57,6 +57,73 @@ pub fn msg_branch(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute::function(&model::MSG_BRANCH, options.into(), &item.into()).into()
 }
 
+/// Makes an async function a step of a saga: a route that applies exactly once, and that may refuse.
+///
+/// ```
+/// use branchwire::prelude::*;
+///
+/// #[derive(Clone, Database)]
+/// pub struct Hotel(sqlx::SqlitePool);
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// pub struct Book {
+///     pub room: i64,
+/// }
+///
+/// #[branchwire::service("/api/hotel")]
+/// pub mod hotel {
+///     use super::*;
+///
+///     /// Takes a room.
+///     #[saga_action]
+///     pub async fn book(tx: &mut Tx<Hotel>, req: Book) -> Result<(), BranchError> {
+///         let take = "UPDATE room SET free = free - 1 WHERE id = ? AND free > 0";
+///         let taken = sqlx::query(take).bind(req.room).execute(&mut *tx).await?.rows_affected();
+///         (taken == 1).then_some(()).or_refuse("no room is free")
+///     }
+///
+///     /// Gives it back.
+///     #[saga_compensate(of = book)]
+///     pub async fn cancel(tx: &mut Tx<Hotel>, req: Book) -> Result<(), Retry> {
+///         let give = "UPDATE room SET free = free + 1 WHERE id = ?";
+///         sqlx::query(give).bind(req.room).execute(&mut *tx).await?;
+///         Ok(())
+///     }
+/// }
+///
+/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let hotel = hotel::at("http://hotel:8080")?;
+/// let done = client.saga(hotel.book(&Book { room: 7 })).run().await?;
+/// # Ok(())
+/// # }
+/// # fn main() {}
+/// ```
+///
+/// It returns `Result<(), BranchError>`. `?` makes a retry of any standard error, after which the coordinator calls again;
+/// a refusal is always explicit, by `or_refuse`, and the saga is then rolled back.
+///
+/// Each action has a compensation, `#[saga_compensate(of = name)]`, with the same payload in the same database. An action
+/// that changes nothing (a check) says so: `#[saga_action(nothing_to_undo)]`.
+///
+/// The arguments and the other options are those of [`macro@msg_branch`].
+#[proc_macro_attribute]
+pub fn saga_action(options: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::function(&model::SAGA_ACTION, options.into(), &item.into()).into()
+}
+
+/// Makes an async function the compensation of a saga's action: `#[saga_compensate(of = book)]`. See
+/// [`macro@saga_action`].
+///
+/// It returns `Result<(), Retry>`: it must succeed in the end, and cannot refuse. Only a coordinator calls it, with the
+/// payload of the action. If the action was not applied, the function does not run: the barrier knows that there is
+/// nothing to undo.
+///
+/// `of` names the action's function: in a service its name, otherwise any path to it.
+#[proc_macro_attribute]
+pub fn saga_compensate(options: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::function(&model::SAGA_COMPENSATE, options.into(), &item.into()).into()
+}
+
 /// Makes a route that answers whether the local transaction of a message has committed.
 ///
 /// Without a body the barrier answers; that is right for every message sent by `do_and_submit`:

@@ -7,7 +7,7 @@ use futures_core::future::BoxFuture;
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
-use crate::barrier::{self, BarrierDb, BarrierKey, BarrierTx, Entry, RepeatError};
+use crate::barrier::{self, BarrierDb, BarrierKey, BarrierTx, Entry, RepeatError, Repeated};
 use crate::database::{CommitError, EndedEarly, Fault};
 use crate::outcome::{BranchError, Prepared, Reply, Retry};
 
@@ -95,7 +95,11 @@ pub async fn apply<B: BarrierDb>(db: &B, key: &BarrierKey, business: Business<B:
         Entry::NothingToUndo => return commit(tx, db, key).await,
         Entry::Repeat => {
             return match barrier::leave_repeat(tx, db, key).await {
-                Ok(()) => Ok(Reply::Success),
+                Ok(Repeated::Applied) => Ok(Reply::Success),
+                Ok(Repeated::Late) => {
+                    tracing::info!("comes after the call that undoes it: refused");
+                    Ok(Reply::Refused)
+                }
                 Err(RepeatError::Database(error)) => Err(AttemptError::database::<B>(error)),
                 Err(error @ RepeatError::Incomplete) => Err(AttemptError::Permanent(error.into())),
             };

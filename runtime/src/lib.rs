@@ -45,7 +45,9 @@
 //!
 //! # Where to find what
 //! - [`msg`]: the two-phase message, with or without a local transaction; what its outcomes mean.
-//! - [`service`], [`msg_branch`], [`query_prepared`]: the attributes; contracts that one crate declares and another hosts.
+//! - [`saga`]: steps that may refuse, each with a compensation.
+//! - [`service`], [`msg_branch`], [`saga_action`], [`saga_compensate`], [`query_prepared`]: the attributes; contracts that one
+//!   crate declares and another hosts.
 //! - [`guide`]: payloads, and requests that are sent twice. [`compile_errors`]: what does not compile, and what to write.
 //! - [`barrier`]: exactly once, and what a service calls at its start.
 //! - [`Tx`], [`Database`], [`Retry`], [`BranchError`], [`BranchContext`]: what a branch works with. [`bounds`]: the traits
@@ -110,8 +112,11 @@ mod pattern;
 mod serve;
 pub mod wiring;
 
-pub use branch::{Branch, MsgAddress, MsgBranch, PAYLOAD_BYTES_MAX, PayloadError, QueryPrepared, Role, Route, at};
-pub use branchwire_macros::{Database, msg_branch, query_prepared, service};
+pub use branch::{
+    Branch, Compensation, MsgAddress, MsgBranch, PAYLOAD_BYTES_MAX, PayloadError, QueryPrepared, Role, Route,
+    SagaAddress, SagaStep, at,
+};
+pub use branchwire_macros::{Database, msg_branch, query_prepared, saga_action, saga_compensate, service};
 pub use branchwire_protocol as protocol;
 pub use branchwire_protocol::{Gid, InvalidUrl, ServiceUrl};
 #[cfg(feature = "service")]
@@ -126,6 +131,8 @@ pub use pattern::msg;
 #[cfg(feature = "service")]
 pub use pattern::msg::{Done, NotDone};
 #[cfg(feature = "service")]
+pub use pattern::saga::{self, SagaDone, SagaNotDone};
+#[cfg(feature = "service")]
 pub use serve::{BranchContext, BranchRouter};
 
 // Generated code names them here.
@@ -135,10 +142,10 @@ pub use bounds::*;
 /// The traits that stand in the compiler's messages: bounds of what is in this crate. A program rarely names them, and
 /// its types meet them by a derive or by their form.
 pub mod bounds {
-    pub use crate::branch::{Address, Payload, SendPayload};
+    pub use crate::branch::{Address, Compensated, Payload, SagaAction, SameDatabase, SamePayload, SendPayload};
     #[cfg(feature = "service")]
     pub use crate::database::{DatabasePool, Holds};
-    pub use crate::outcome::{Decides, MustSucceed};
+    pub use crate::outcome::{Decides, MayRefuse, MustSucceed};
     #[cfg(feature = "service")]
     pub use crate::pattern::BusinessError;
     #[cfg(feature = "service")]
@@ -153,16 +160,20 @@ pub use {axum, sqlx};
 pub mod prelude {
     #[cfg(feature = "service")]
     pub use crate::{
-        BranchContext, BranchRouter, Client, CommitError, Database, Done, NotDone, NotStarted, Tx, client::Outcome,
+        BranchContext, BranchRouter, Client, CommitError, Database, Done, NotDone, NotStarted, SagaDone, SagaNotDone,
+        Tx, client::Outcome,
     };
-    pub use crate::{BranchError, Gid, OrRetry, Prepared, QueryPrepared, Retry, msg_branch, query_prepared};
+    pub use crate::{
+        BranchError, Gid, OrRefuse, OrRetry, Prepared, QueryPrepared, Retry, msg_branch, query_prepared, saga_action,
+        saga_compensate,
+    };
 }
 
 /// The algorithms without a real database, for a simulator with databases of its own. It changes without notice.
 #[cfg(feature = "unstable-simulation")]
 pub mod simulation {
     pub use crate::barrier::db::{BarrierDb, BarrierTx};
-    pub use crate::barrier::entry::{Entry, RepeatError, enter, leave_repeat};
+    pub use crate::barrier::entry::{Entry, RepeatError, Repeated, enter, leave_repeat};
     pub use crate::barrier::row::{BarrierKey, BarrierRow};
     pub use crate::call::{ATTEMPTS_MAX, AttemptError, Business, apply};
     pub use crate::database::{Wait, commit_error};
@@ -174,7 +185,7 @@ pub mod simulation {
 pub mod __private {
     pub use branchwire_macros::in_service;
 
-    pub use crate::branch::{NotSo, Probe, ReadBack};
+    pub use crate::branch::{NotSo, NothingToUndo, Probe, ReadBack, in_one_service};
     pub use crate::literals::{checked_gid, checked_url, url_mistake};
     pub use crate::paths::{HostsContract, Text, join, path_in, paths_mistake, slots};
     pub use crate::{__branchwire_check_paths as check_paths, __branchwire_join_path as join_path};

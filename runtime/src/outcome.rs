@@ -143,7 +143,7 @@ pub enum Prepared {
 
 /// The result of a function that must succeed in the end: `Result<(), Retry>`, which cannot express a refusal.
 #[diagnostic::on_unimplemented(
-    message = "a branch of a message cannot refuse and has nothing to hand back: return `Result<(), Retry>`",
+    message = "what must succeed in the end cannot refuse and has nothing to hand back: return `Result<(), Retry>`",
     label = "expected `Result<(), Retry>`, found `{Self}`",
     note = "`?` makes a `Retry` of any standard error, `.or_retry()?` of any other"
 )]
@@ -155,6 +155,23 @@ pub trait MustSucceed: Sized {
 impl MustSucceed for Result<(), Retry> {
     fn into_outcome(self) -> Result<(), BranchError> {
         self.map_err(BranchError::Retry)
+    }
+}
+
+/// The result of a function that may refuse: `Result<(), BranchError>`.
+#[diagnostic::on_unimplemented(
+    message = "an action of a saga may refuse: return `Result<(), BranchError>`",
+    label = "expected `Result<(), BranchError>`, found `{Self}`",
+    note = "`?` makes a retry of any standard error, `.or_refuse(\"why\")?` refuses"
+)]
+pub trait MayRefuse: Sized {
+    #[doc(hidden)]
+    fn into_outcome(self) -> Result<(), BranchError>;
+}
+
+impl MayRefuse for Result<(), BranchError> {
+    fn into_outcome(self) -> Self {
+        self
     }
 }
 

@@ -194,7 +194,7 @@ mod tests {
     use crate::Role;
 
     const fn route(name: &'static str, path: &'static str) -> Route {
-        Route { name, path, role: Role::MsgBranch, payload: "", database: "", doc: "" }
+        Route { name, path, role: Role::MsgBranch, payload: "", database: "", of: "", doc: "" }
     }
 
     #[test]

@@ -126,6 +126,7 @@ mod tests {
         role: Role::QueryPrepared,
         payload: "",
         database: "BankA",
+        of: "",
         doc: "Has it committed?",
     }];
     const BANK_B: &[Route] = &[
@@ -135,9 +136,10 @@ mod tests {
             role: Role::MsgBranch,
             payload: "Vec<TransferIn>",
             database: "BankB",
+            of: "",
             doc: "Credits | an account.",
         },
-        Route { name: "wake", path: "/wake", role: Role::MsgBranch, payload: "", database: "", doc: "" },
+        Route { name: "wake", path: "/wake", role: Role::MsgBranch, payload: "", database: "", of: "", doc: "" },
     ];
 
     #[test]

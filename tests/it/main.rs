@@ -15,4 +15,5 @@ mod foreign;
 mod galera;
 mod harness;
 mod load;
+mod saga;
 mod stores;

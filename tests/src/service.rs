@@ -91,9 +91,16 @@ pub async fn read(response: Response) -> Reply {
 }
 
 const BRANCH: Route =
-    Route { name: "branch", path: "/branch", role: Role::MsgBranch, payload: "i64", database: "D", doc: "" };
-const PREPARED: Route =
-    Route { name: "prepared", path: "/prepared", role: Role::QueryPrepared, payload: "", database: "D", doc: "" };
+    Route { name: "branch", path: "/branch", role: Role::MsgBranch, payload: "i64", database: "D", of: "", doc: "" };
+const PREPARED: Route = Route {
+    name: "prepared",
+    path: "/prepared",
+    role: Role::QueryPrepared,
+    payload: "",
+    database: "D",
+    of: "",
+    doc: "",
+};
 
 /// The business, as the router hands it to the branch.
 type Given<D> = Extension<Arc<Business<D>>>;

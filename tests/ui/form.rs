@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rules, as their folders are named.
-pub(crate) const RULES: [&str; 12] = [
+pub(crate) const RULES: [&str; 13] = [
     "attribute",
     "contract",
     "database",
@@ -14,6 +14,7 @@ pub(crate) const RULES: [&str; 12] = [
     "path",
     "payload",
     "role",
+    "saga",
     "signature",
     "silent",
     "transaction",
@@ -27,7 +28,7 @@ const LINES_MAX: usize = 20;
 const LINES_MEDIAN_MAX: usize = 12;
 
 /// Cases that are not in this form, and why not.
-const EXCEPTIONS: [(&str, &str); 16] = [
+const EXCEPTIONS: [(&str, &str); 17] = [
     ("signature/several_mistakes", "several mistakes are what it shows: all of them, in one pass"),
     ("signature/associated_function", "no macro sees that it stands in an impl, where rustc wants no struct beside it"),
     ("database/tx_of_no_database", "rustc tells a bound of an async function's argument again for its future"),
@@ -39,6 +40,7 @@ const EXCEPTIONS: [(&str, &str); 16] = [
     ("transaction/function_of_another_database", "rustc tells a bound of an async call again for its future"),
     ("transaction/closure_for_another_database", "rustc tells a bound of an async call again for its future"),
     ("database/closure_not_async", "rustc tells a bound of an async call again for its future"),
+    ("message/moved_and_repeated", "rustc shows the bound that asks for repetition, and proposes a clone"),
     ("message/async_block", "rustc tells a lifetime that is too short once for each step of an async call"),
     ("signature/misspelt_database", "rustc proposes a type parameter where one can stand, and so tells it twice"),
     ("role/as_axum_handler", "axum's own text of what is no handler"),
@@ -148,14 +150,14 @@ fn cases() -> Vec<(String, PathBuf)> {
 fn public_items() -> HashSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runtime/src");
     let read = |file| fs::read_to_string(root.join(file)).expect("readable");
-    let (crate_root, msg) = (read("lib.rs"), read("pattern/msg.rs"));
+    let crate_root = read("lib.rs");
+    let patterns = [read("pattern/msg.rs"), read("pattern/saga.rs")].concat();
     let (public, _hidden) = crate_root.split_once("mod __private").expect("what generated code names");
     // An attribute may stand before it.
     let is_export = |item: &&str| item.lines().any(|line| line.trim_start().starts_with("pub use"));
     let exports = public.split(';').filter(is_export).flat_map(words);
-    let of_msg =
-        msg.lines().filter(|line| line.starts_with("pub struct") || line.starts_with("pub enum")).flat_map(words);
-    exports.chain(of_msg).map(str::to_owned).collect()
+    let is_type = |line: &&str| line.starts_with("pub struct") || line.starts_with("pub enum");
+    exports.chain(patterns.lines().filter(is_type).flat_map(words)).map(str::to_owned).collect()
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use syn::{Attribute, Meta, Path};
 
 use crate::errors::Errors;
-use crate::model::{Base, Branch, COLLECTED, Role, Shape};
+use crate::model::{Base, Branch, COLLECTED, Half, Role, Shape};
 use crate::parse::{self, Accepted, Function, Options, Takes};
 use crate::{check, expand};
 
@@ -28,7 +28,7 @@ pub(crate) fn function(role: &'static Role, options: TokenStream, item: &TokenSt
         );
         return expand::not_collected(&errors, function);
     }
-    let place = Place { krate: &krate, base: &Base::Known(String::new()), is_remote: false };
+    let place = Place { krate: &krate, service: "", base: &Base::Known(String::new()), is_remote: false };
     let branch = branch(role, &options, &mut function, &place, &mut errors);
     expand::function(&errors, &branch, &function)
 }
@@ -36,6 +36,8 @@ pub(crate) fn function(role: &'static Role, options: TokenStream, item: &TokenSt
 /// The surroundings of an annotated function.
 pub(super) struct Place<'a> {
     pub(super) krate: &'a Path,
+    /// The module of its service; empty outside of one.
+    pub(super) service: &'a str,
     pub(super) base: &'a Base,
     pub(super) is_remote: bool,
 }
@@ -54,6 +56,7 @@ pub(super) fn branch(
     let name = function.sig.ident.clone();
     check::one_role(role, &function.sig, &roles, &mut mistakes);
     let path = check::route_path(role, options, &name, place.base, &mut mistakes);
+    let pair = check::pair(role, options, &name, &mut mistakes);
     let (call, known) = if place.is_remote {
         (None, check::remote(role, options, function, &mut mistakes))
     } else {
@@ -77,6 +80,8 @@ pub(super) fn branch(
         name,
         role,
         path,
+        pair,
+        service: place.service.to_owned(),
         known,
         call,
         is_remote: place.is_remote,
@@ -93,9 +98,18 @@ pub(super) fn options_of(role: &Role, attr: &Attribute, errors: &mut Errors) -> 
 }
 
 fn read_options(role: &Role, tokens: TokenStream, errors: &mut Errors) -> Options {
-    let words: &[_] = match role.shape {
-        Shape::Branch => &[("no_payload", Takes::Nothing), ("payload", Takes::Type), ("crate", Takes::Path)],
-        Shape::QueryPrepared => &[("crate", Takes::Path)],
+    let words: &[_] = match (role.shape, role.half) {
+        (Shape::Branch, None) => &[("no_payload", Takes::Nothing), ("payload", Takes::Type), ("crate", Takes::Path)],
+        (Shape::Branch, Some(Half::First)) => &[
+            ("nothing_to_undo", Takes::Nothing),
+            ("no_payload", Takes::Nothing),
+            ("payload", Takes::Type),
+            ("crate", Takes::Path),
+        ],
+        (Shape::Branch, Some(Half::Second)) => {
+            &[("of", Takes::Path), ("no_payload", Takes::Nothing), ("payload", Takes::Type), ("crate", Takes::Path)]
+        }
+        (Shape::QueryPrepared, _) => &[("crate", Takes::Path)],
     };
     let accepted =
         Accepted { attribute: &role.to_string(), text: Some("path"), takes: "a path", example: role.example, words };

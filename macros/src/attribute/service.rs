@@ -58,6 +58,7 @@ pub(crate) fn service(options: TokenStream, item: &TokenStream) -> TokenStream {
             check::collected_from_within(tokens, &service.members, &mut errors);
         }
     }
+    check::pairs(&mut service.members, &mut errors);
     check::service(&service, &module.vis, &mut errors);
     expand::service(&errors, &service, &module, items)
 }
@@ -87,7 +88,8 @@ fn collect_function(service: &mut Service, mut function: Function, errors: &mut 
     let Some((index, role)) = found else { return Written::Function(function) };
     let attr = function.attrs.remove(index);
     let options = function::options_of(role, &attr, errors);
-    let place = Place { krate: &service.krate, base: &service.base, is_remote: service.is_remote };
+    let name = service.name.to_string();
+    let place = Place { krate: &service.krate, service: &name, base: &service.base, is_remote: service.is_remote };
     let branch = function::branch(role, &options, &mut function, &place, errors);
     service.members.push(Member::Branch(branch));
     Written::Branch { member: service.members.len() - 1, role: attr.path().clone(), function }

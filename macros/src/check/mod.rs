@@ -3,6 +3,7 @@
 mod branch;
 mod database;
 mod function;
+mod pair;
 mod path;
 mod payload;
 mod query_prepared;
@@ -13,6 +14,7 @@ mod types;
 pub(crate) use branch::branch;
 pub(crate) use database::{field, isolation, no_generics};
 pub(crate) use function::{is_a_function, one_role};
+pub(crate) use pair::{pair, pairs};
 pub(crate) use path::route_path;
 pub(crate) use query_prepared::query_prepared;
 pub(crate) use remote::remote;

@@ -127,7 +127,7 @@ pub(crate) fn no_role_of_another_pattern(attrs: &mut Vec<Attribute>, errors: &mu
             errors.push(
                 attr,
                 format_args!(
-                    "`{role}` is a role in {pattern}, and Branchwire carries messages: a message's branch is \
+                    "`{role}` is a role in {pattern}, and Branchwire carries messages and sagas: a message's branch is \
                      `#[msg_branch]`, and has to succeed in the end"
                 ),
             );

@@ -7,7 +7,7 @@ use syn::{Ident, LitStr, Path, Type};
 
 use super::contract::host;
 use super::{allow_deprecated, hidden, ours, place, placed, proof, state};
-use crate::model::{Branch, Call, Carried, Extractor, RoutePath, Shape};
+use crate::model::{Branch, Call, Carried, Extractor, Half, Pair, RoutePath, Shape};
 use crate::tokens::text;
 
 /// The type with the function's name, with the traits of its role.
@@ -22,6 +22,7 @@ pub(super) fn branch(branch: &Branch) -> TokenStream {
     let read_back = read_back(branch);
     let route = route(branch);
     let hosted = (!branch.is_remote).then(|| hosted(branch));
+    let pair = pair(branch);
     let allow = allow_deprecated(carried.is_deprecated);
     quote! {
         #marker
@@ -36,6 +37,7 @@ pub(super) fn branch(branch: &Branch) -> TokenStream {
             }
 
             #hosted
+            #pair
         };
     }
 }
@@ -81,24 +83,108 @@ fn address(branch: &Branch) -> TokenStream {
     let service = ours("service", Span::mixed_site());
     let ty = address_type(branch, bw);
     let value = match (branch.role.shape, &known.payload) {
+        (Shape::Branch, _) if branch.role.half == Some(Half::Second) => quote!(#bw::Compensation::new()),
         (Shape::Branch, None) => {
             let sent_as = Ident::new(branch.role.sent_as, Span::mixed_site());
-            quote!(#bw::#sent_as::without_payload(#service, #path))
+            let undo = undo_path(branch);
+            quote!(#bw::#sent_as::without_payload(#service, #path #undo))
         }
         (Shape::Branch, Some(_)) => {
             let address = Ident::new(branch.role.address, Span::mixed_site());
-            quote!(#bw::#address::new(#service, #path, <Self as #bw::Branch>::READ_BACK))
+            let undo = undo_path(branch);
+            quote!(#bw::#address::new(#service, #path #undo, <Self as #bw::Branch>::READ_BACK))
         }
         (Shape::QueryPrepared, _) => {
             let address = Ident::new(branch.role.address, Span::mixed_site());
             quote!(#bw::#address::new(#service, #path))
         }
     };
+    // Nobody but a coordinator calls a compensation, so its address is none.
+    let argument = if branch.role.half == Some(Half::Second) { quote!(_) } else { quote!(#service) };
     quote! {
         type Address = #ty;
 
-        fn address(#service: &#bw::ServiceUrl) -> Self::Address {
+        fn address(#argument: &#bw::ServiceUrl) -> Self::Address {
             #value
+        }
+    }
+}
+
+/// The path of an action's compensation, as one more argument.
+pub(super) fn undo_path(branch: &Branch) -> Option<TokenStream> {
+    let Branch { krate: bw, name, role, .. } = branch;
+    if role.half != Some(Half::First) {
+        return None;
+    }
+    // At the place of the proof below, so that rustc reports a compensation that is missing once.
+    let site = place(name);
+    let bw = placed(bw, site);
+    Some(quote_spanned!(site=> , <<#name as #bw::Compensated>::By as #bw::Branch>::ROUTE.path))
+}
+
+/// What an action and its compensation prove about each other.
+fn pair(branch: &Branch) -> Option<TokenStream> {
+    let Branch { krate: bw, name, pair, known, service, .. } = branch;
+    let unit =
+        |of: &Option<Type>, site| of.as_ref().map_or_else(|| quote_spanned!(site=> ()), ToTokens::to_token_stream);
+    let site = place(name);
+    let at_name = placed(bw, site);
+    let first = || {
+        let (database, payload) = (unit(&known.database, site), unit(&known.payload, site));
+        quote! {
+            impl #bw::SagaAction for #name {
+                type Database = #database;
+                type Payload = #payload;
+                const SERVICE: &'static ::core::primitive::str = #service;
+            }
+        }
+    };
+    match pair {
+        Pair::Alone | Pair::Second(None) => None,
+        Pair::First => {
+            let first = first();
+            let holds = quote_spanned!(site=> const _: () = <#name as #at_name::Compensated>::HOLDS;);
+            Some(quote!(#first #holds))
+        }
+        Pair::NothingToUndo => {
+            let first = first();
+            Some(quote! {
+                #first
+                impl #bw::Compensated for #name {
+                    type By = #bw::__private::NothingToUndo;
+                }
+            })
+        }
+        Pair::Second(Some(of)) => {
+            // The only place where the path stands, so that rustc reports a wrong one once.
+            let of_site = place(of);
+            let alias = ours("Action", of_site);
+            let action = quote_spanned!(of_site=> type #alias = #of;);
+            let first = placed(quote!(<#alias as #bw::SagaAction>), of_site);
+            let compensated = placed(quote!(#bw::Compensated), of_site);
+            let paired = quote_spanned!(of_site=> impl #compensated for #alias { type By = #name; });
+            let same = |ty: &TokenStream, site: Span, same: TokenStream, of: TokenStream| {
+                let same = placed(quote!(#bw::#same), site);
+                let of = placed(quote!(#first::#of), of_site);
+                quote_spanned!(site=> const _: () = <#ty as #same<#of>>::HOLDS;)
+            };
+            let payload = unit(&known.payload, site);
+            let payload_site = known.payload.as_ref().map_or(site, place);
+            let payload = same(&payload, payload_site, quote!(SamePayload), quote!(Payload));
+            // A remote service has no databases.
+            let database = known
+                .database
+                .as_ref()
+                .map(|ty| same(&ty.to_token_stream(), place(ty), quote!(SameDatabase), quote!(Database)));
+            // In a service the names were compared.
+            let service = service.is_empty().then(|| {
+                let message = format!("`{name}` and its action are in two services: a service holds both");
+                let in_one = placed(quote!(#bw::__private::in_one_service), of_site);
+                quote_spanned! {of_site=>
+                    const _: () = ::core::assert!(#in_one(#first::SERVICE, ""), #message);
+                }
+            });
+            Some(quote!(#action #paired #payload #database #service))
         }
     }
 }
@@ -107,6 +193,10 @@ fn address(branch: &Branch) -> TokenStream {
 fn read_back(branch: &Branch) -> Option<TokenStream> {
     let Branch { krate: bw, role, known, .. } = branch;
     let payload = known.payload.as_ref().filter(|_| matches!(role.shape, Shape::Branch))?;
+    if role.half == Some(Half::Second) {
+        // Nobody sends to it: the action's payload is read back.
+        return None;
+    }
     let site = place(payload);
     // If the type itself has the constant, the trait is not needed.
     let import = quote_spanned!(hidden(payload)=> use #bw::__private::NotSo as _;);
@@ -142,6 +232,10 @@ fn route(branch: &Branch) -> TokenStream {
     let variant = Ident::new(role.variant, Span::mixed_site());
     let payload = known.payload.as_ref().map(text).unwrap_or_default();
     let database = known.database.as_ref().map(text).unwrap_or_default();
+    let of = match &branch.pair {
+        Pair::Second(Some(of)) => of.segments.last().map(|last| last.ident.unraw().to_string()).unwrap_or_default(),
+        Pair::Alone | Pair::First | Pair::NothingToUndo | Pair::Second(None) => String::new(),
+    };
     let doc = &carried.summary;
     let host = host();
     let contract = quote!(<#host as #bw::__private::HostsContract>);
@@ -157,6 +251,7 @@ fn route(branch: &Branch) -> TokenStream {
             role: #bw::Role::#variant,
             payload: #payload,
             database: #database,
+            of: #of,
             doc: #doc,
         };
     }

@@ -6,12 +6,14 @@ use syn::ext::IdentExt;
 use syn::{Ident, Lifetime, Path, Type, Visibility};
 
 use super::{allow_deprecated, branch, hidden, ours, place, placed};
-use crate::model::{Branch, Carried, Member, Service, Shape};
+use crate::model::{Branch, Carried, Half, Member, Service, Shape};
 
 /// `Remote`, a service at an address, and `at`, which makes one.
 pub(super) fn remote(service: &Service) -> TokenStream {
     let bw = &service.krate;
     let methods = service.members.iter().map(|member| match member {
+        // A coordinator calls it, with the payload of its action.
+        Member::Branch(branch) if branch.role.half == Some(Half::Second) => TokenStream::new(),
         Member::Branch(branch) => method(branch),
         Member::Elsewhere { carried, vis, name } => method_elsewhere(bw, carried, vis, name),
     });
@@ -87,6 +89,7 @@ fn method(branch: &Branch) -> TokenStream {
     let (sent_as, value) = (Ident::new(role.sent_as, site), ours("payload", hidden(name)));
     let (head, any, by_reference) = (head(vis, name), lifetime(site), by_reference(name));
     let allow_cow = known.payload.as_ref().and_then(allow_cow);
+    let undo = branch::undo_path(branch);
     let method = match (role.shape, &known.payload) {
         (Shape::Branch, Some(payload)) => {
             // A bound of the method, not of the branch: a payload that is only received need not be `Serialize`.
@@ -97,14 +100,14 @@ fn method(branch: &Branch) -> TokenStream {
                 where
                     #sent,
                 {
-                    #bw::#sent_as::with_payload(&self.service, #path, &#value)
+                    #bw::#sent_as::with_payload(&self.service, #path #undo, &#value)
                         .read_back(<#name as #bw::Branch>::READ_BACK)
                 }
             }
         }
         (Shape::Branch, None) => quote_spanned! {site=>
             #head(&self) -> #bw::#sent_as {
-                #bw::#sent_as::without_payload(&self.service, #path)
+                #bw::#sent_as::without_payload(&self.service, #path #undo)
             }
         },
         (Shape::QueryPrepared, _) => {

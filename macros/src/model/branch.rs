@@ -15,11 +15,26 @@ pub(crate) struct Branch {
     pub(crate) name: Ident,
     pub(crate) role: &'static Role,
     pub(crate) path: RoutePath,
+    pub(crate) pair: Pair,
+    /// The module of its service; empty outside of one.
+    pub(crate) service: String,
     pub(crate) known: Known,
     /// How the function is called. `None` if the function has mistakes or another service hosts it.
     pub(crate) call: Option<Call>,
     /// Whether another service hosts it: then no function is generated.
     pub(crate) is_remote: bool,
+}
+
+/// The other function of a pair.
+pub(crate) enum Pair {
+    /// There is none: the role has no pairs.
+    Alone,
+    /// This is the first one. The second one names it.
+    First,
+    /// This is the first one, and there is no second one: nothing is to be undone.
+    NothingToUndo,
+    /// This is the second one, with the path of the first one; `None` if that has a mistake.
+    Second(Option<Path>),
 }
 
 /// The whole path of a branch's route.

@@ -5,7 +5,7 @@ mod database;
 mod role;
 mod service;
 
-pub(crate) use branch::{Base, Branch, Call, Carried, Extractor, Known, RoutePath};
+pub(crate) use branch::{Base, Branch, Call, Carried, Extractor, Known, Pair, RoutePath};
 pub(crate) use database::Database;
-pub(crate) use role::{MSG_BRANCH, QUERY_PREPARED, Role, Shape};
+pub(crate) use role::{Half, MSG_BRANCH, QUERY_PREPARED, Role, SAGA_ACTION, SAGA_COMPENSATE, Shape};
 pub(crate) use service::{COLLECTED, Member, Service};

@@ -14,10 +14,50 @@ pub(crate) static MSG_BRANCH: Role = Role {
     may_refuse: false,
     hands_back: false,
     is_in_contracts: true,
+    half: None,
     variant: "MsgBranch",
     result_trait: ("MustSucceed", "into_outcome"),
     address: "MsgAddress",
     sent_as: "MsgBranch",
+};
+
+/// A step of a saga, which may refuse.
+pub(crate) static SAGA_ACTION: Role = Role {
+    attribute: "saga_action",
+    noun: "a saga's action",
+    usage: "a saga's action is written\n    \
+            async fn name(tx: &mut Tx<Database>, payload: Payload) -> Result<(), BranchError>\n\
+            with extractors of axum, if any, between the two; the payload may be left out",
+    example: "#[saga_action(\"/book\")]",
+    shape: Shape::Branch,
+    may_refuse: true,
+    hands_back: false,
+    is_in_contracts: true,
+    half: Some(Half::First),
+    variant: "SagaAction",
+    result_trait: ("MayRefuse", "into_outcome"),
+    address: "SagaAddress",
+    sent_as: "SagaStep",
+};
+
+/// Undoes a saga's action.
+pub(crate) static SAGA_COMPENSATE: Role = Role {
+    attribute: "saga_compensate",
+    noun: "a saga's compensation",
+    usage: "a saga's compensation is written\n    \
+            #[saga_compensate(of = action)]\n    \
+            async fn name(tx: &mut Tx<Database>, payload: Payload) -> Result<(), Retry>\n\
+            with the database and the payload of its action, and extractors of axum, if any, between the two",
+    example: "#[saga_compensate(\"/cancel\", of = book)]",
+    shape: Shape::Branch,
+    may_refuse: false,
+    hands_back: false,
+    is_in_contracts: true,
+    half: Some(Half::Second),
+    variant: "SagaCompensate",
+    result_trait: ("MustSucceed", "into_outcome"),
+    address: "Compensation",
+    sent_as: "Compensation",
 };
 
 /// The route that answers whether a message's local transaction has committed.
@@ -33,6 +73,7 @@ pub(crate) static QUERY_PREPARED: Role = Role {
     may_refuse: false,
     hands_back: false,
     is_in_contracts: false,
+    half: None,
     variant: "QueryPrepared",
     result_trait: ("Decides", "into_decision"),
     address: "QueryPrepared",
@@ -59,6 +100,8 @@ pub(crate) struct Role {
     pub(crate) hands_back: bool,
     /// Whether a contract lists it, so that another service can host it.
     pub(crate) is_in_contracts: bool,
+    /// Its part in a pair of functions: an action and its compensation.
+    pub(crate) half: Option<Half>,
     /// The variant of `branchwire::Role`.
     pub(crate) variant: &'static str,
     /// The trait of `branchwire` that its result type has, and the function that reads the result.
@@ -67,6 +110,15 @@ pub(crate) struct Role {
     pub(crate) address: &'static str,
     /// The type of `branchwire` that is a call of it with its payload.
     pub(crate) sent_as: &'static str,
+}
+
+/// The part of a function in a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Half {
+    /// It needs a second one, or says that there is nothing to undo.
+    First,
+    /// Its option `of` names the first one.
+    Second,
 }
 
 /// The form of a role's function.
@@ -79,7 +131,7 @@ pub(crate) enum Shape {
 }
 
 impl Role {
-    const ALL: [&Self; 2] = [&MSG_BRANCH, &QUERY_PREPARED];
+    const ALL: [&Self; 4] = [&MSG_BRANCH, &SAGA_ACTION, &SAGA_COMPENSATE, &QUERY_PREPARED];
 
     /// The role whose attribute has this name.
     pub(crate) fn of_attribute(name: &str) -> Option<&'static Self> {

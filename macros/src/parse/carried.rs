@@ -88,10 +88,9 @@ pub(crate) fn role_of(attr: &Attribute) -> Option<&'static Role> {
     Role::of_attribute(&attr.path().segments.last()?.ident.to_string())
 }
 
-/// The pattern of the role that it gives, if that pattern is not the message.
+/// The pattern of the role that it gives, if that pattern is not built.
 pub(crate) fn other_pattern_of(attr: &Attribute) -> Option<&'static str> {
     match attr.path().segments.last()?.ident.to_string().as_str() {
-        "saga_action" | "saga_compensate" => Some("a saga"),
         "tcc_try" | "tcc_confirm" | "tcc_cancel" => Some("a TCC"),
         _ => None,
     }

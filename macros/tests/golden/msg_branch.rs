@@ -14,6 +14,7 @@ const _: () = {
             role: ::branchwire::Role::MsgBranch,
             payload: "TransferIn",
             database: "BankB",
+            of: "",
             doc: "Credits an account.",
         };
         const READ_BACK: ::branchwire::__private::ReadBack = {

@@ -26,6 +26,7 @@ const _: () = {
             role: ::branchwire::Role::MsgBranch,
             payload: "TransferIn",
             database: "BankB",
+            of: "",
             doc: "",
         };
         const READ_BACK: ::branchwire::__private::ReadBack = {

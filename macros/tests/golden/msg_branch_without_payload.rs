@@ -11,6 +11,7 @@ const _: () = {
             role: ::branchwire::Role::MsgBranch,
             payload: "",
             database: "BankB",
+            of: "",
             doc: "",
         };
         type Address = ::branchwire::MsgBranch;

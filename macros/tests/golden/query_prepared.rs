@@ -17,6 +17,7 @@ const _: () = {
             role: ::branchwire::Role::QueryPrepared,
             payload: "",
             database: "BankA",
+            of: "",
             doc: "Has the local transaction of a transfer committed?",
         };
         type Address = ::branchwire::QueryPrepared<BankA>;

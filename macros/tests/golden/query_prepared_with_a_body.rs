@@ -11,6 +11,7 @@ const _: () = {
             role: ::branchwire::Role::QueryPrepared,
             payload: "",
             database: "Orders",
+            of: "",
             doc: "",
         };
         type Address = ::branchwire::QueryPrepared<Orders>;

@@ -16,6 +16,7 @@ pub mod notary {
                 role: ::branchwire::Role::MsgBranch,
                 payload: "Notice",
                 database: "Archive",
+                of: "",
                 doc: "",
             };
             const READ_BACK: ::branchwire::__private::ReadBack = {
@@ -81,6 +82,7 @@ pub mod notary {
                 role: ::branchwire::Role::QueryPrepared,
                 payload: "",
                 database: "Archive",
+                of: "",
                 doc: "",
             };
             type Address = ::branchwire::QueryPrepared<Archive>;

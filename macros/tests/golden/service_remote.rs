@@ -12,6 +12,7 @@ pub mod notary {
                 role: ::branchwire::Role::MsgBranch,
                 payload: "Notice",
                 database: "",
+                of: "",
                 doc: "Writes a transfer down.",
             };
             const READ_BACK: ::branchwire::__private::ReadBack = {
@@ -38,6 +39,7 @@ pub mod notary {
                 role: ::branchwire::Role::MsgBranch,
                 payload: "",
                 database: "",
+                of: "",
                 doc: "",
             };
             type Address = ::branchwire::MsgBranch;

@@ -17,6 +17,7 @@ pub mod bank_b {
                 role: ::kit::transactions::Role::MsgBranch,
                 payload: "",
                 database: "BankB",
+                of: "",
                 doc: "",
             };
             type Address = ::kit::transactions::MsgBranch;

@@ -17,6 +17,7 @@ pub mod bank_b {
                 role: ::branchwire::Role::MsgBranch,
                 payload: "TransferIn",
                 database: "BankB",
+                of: "",
                 doc: "Credits an account.",
             };
             const READ_BACK: ::branchwire::__private::ReadBack = {
@@ -82,6 +83,7 @@ pub mod bank_b {
                 role: ::branchwire::Role::QueryPrepared,
                 payload: "",
                 database: "BankB",
+                of: "",
                 doc: "Has the local transaction of a transfer committed?",
             };
             type Address = ::branchwire::QueryPrepared<BankB>;

@@ -9,7 +9,8 @@ use crate::database::Wait;
 pub enum Entry {
     /// The first call of its kind: run the business, in this transaction.
     Run,
-    /// The call was applied before, or comes after its own cancel: report success without running the business.
+    /// The call was applied before, or comes after the call that undoes it: do not run the business.
+    /// [`leave_repeat`] tells the two apart.
     Repeat,
     /// The call would undo another one that never happened, and now never will: commit, and report success without running
     /// the business.
@@ -44,6 +45,15 @@ pub async fn enter<B: BarrierDb>(db: &B, key: &BarrierKey) -> Result<(B::Tx, Ent
     Ok((tx, entry))
 }
 
+/// What a call is for which the barrier said [`Entry::Repeat`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Repeated {
+    /// The first call was applied: report success.
+    Applied,
+    /// The call that undoes this one came first: this one is not applied, and never will be. Refuse it.
+    Late,
+}
+
 /// Why a repeated call cannot be reported as applied.
 #[derive(Debug, thiserror::Error)]
 pub enum RepeatError {
@@ -59,16 +69,17 @@ pub enum RepeatError {
 }
 
 /// Leaves a transaction for which the barrier said [`Entry::Repeat`]: rolls it back, and returns once the effect of the
-/// first call is durable.
+/// first call is durable. The reason in the row is the op of that call.
 ///
 /// # Errors
 /// [`RepeatError`]: do not report success then.
-pub async fn leave_repeat<B: BarrierDb>(tx: B::Tx, db: &B, key: &BarrierKey) -> Result<(), RepeatError> {
+pub async fn leave_repeat<B: BarrierDb>(tx: B::Tx, db: &B, key: &BarrierKey) -> Result<Repeated, RepeatError> {
     // Nothing ran in it but the barrier's own statements.
     let _ = tx.rollback().await;
     match db.durable_reason(key.row()).await.map_err(RepeatError::Database)?.as_deref() {
         Some(REASON_INCOMPLETE) => Err(RepeatError::Incomplete),
-        Some(_) => Ok(()),
+        Some(reason) if reason == key.op.as_str() => Ok(Repeated::Applied),
+        Some(_) => Ok(Repeated::Late),
         None => Err(RepeatError::Database(sqlx::Error::RowNotFound)),
     }
 }

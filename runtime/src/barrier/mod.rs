@@ -25,7 +25,7 @@ mod sweep;
 
 pub(crate) use db::{BarrierDb, BarrierTx};
 pub use dialect::BarrierDialect;
-pub(crate) use entry::{Entry, RepeatError, enter, leave_repeat, mark_incomplete};
+pub(crate) use entry::{Entry, RepeatError, Repeated, enter, leave_repeat, mark_incomplete};
 pub(crate) use query_prepared::decided;
 pub use query_prepared::{AskBarrier, QUERY_PREPARED_TIMEOUT, QueryPreparedError, query_prepared};
 pub(crate) use row::BarrierKey;

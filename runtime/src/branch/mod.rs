@@ -2,16 +2,20 @@
 
 mod address;
 mod finite;
+mod pair;
 mod payload;
 mod probe;
 mod role;
+mod saga;
 
 use crate::protocol::{InvalidUrl, ServiceUrl};
 
 pub use address::{Address, MsgAddress, MsgBranch, QueryPrepared};
+pub use pair::{Compensated, NothingToUndo, SagaAction, SameDatabase, SamePayload, in_one_service};
 pub use payload::{PAYLOAD_BYTES_MAX, Payload, PayloadError, ReadBack, SendPayload};
 pub use probe::{NotSo, Probe};
 pub use role::{Role, Route};
+pub use saga::{Compensation, SagaAddress, SagaStep};
 
 /// An annotated function, as a type: the attribute generates a type with the function's name.
 ///

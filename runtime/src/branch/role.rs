@@ -8,6 +8,10 @@ use crate::protocol::Op;
 pub enum Role {
     /// `#[msg_branch]`: a branch of a message; it must succeed in the end.
     MsgBranch,
+    /// `#[saga_action]`: a step of a saga; it may refuse.
+    SagaAction,
+    /// `#[saga_compensate]`: undoes a saga's action; it must succeed in the end.
+    SagaCompensate,
     /// `#[query_prepared]`: answers whether a message's local transaction has committed.
     QueryPrepared,
 }
@@ -24,6 +28,18 @@ struct Row {
 static MSG_BRANCH: Row =
     Row { noun: "branch of a message", ops: &[Op::Action], is_question: false, may_refuse: false, hands_back: false };
 
+static SAGA_ACTION: Row =
+    Row { noun: "action of a saga", ops: &[Op::Action], is_question: false, may_refuse: true, hands_back: false };
+
+// A workflow's word for it is `rollback`.
+static SAGA_COMPENSATE: Row = Row {
+    noun: "compensation of a saga",
+    ops: &[Op::Compensate, Op::Rollback],
+    is_question: false,
+    may_refuse: false,
+    hands_back: false,
+};
+
 static QUERY_PREPARED: Row =
     Row { noun: "query-prepared", ops: &[Op::Msg], is_question: true, may_refuse: true, hands_back: false };
 
@@ -31,6 +47,8 @@ impl Role {
     fn row(self) -> &'static Row {
         match self {
             Self::MsgBranch => &MSG_BRANCH,
+            Self::SagaAction => &SAGA_ACTION,
+            Self::SagaCompensate => &SAGA_COMPENSATE,
             Self::QueryPrepared => &QUERY_PREPARED,
         }
     }
@@ -75,6 +93,8 @@ pub struct Route {
     pub payload: &'static str,
     /// The database's type as written, empty without one.
     pub database: &'static str,
+    /// The name of the action, if it is a compensation; else empty.
+    pub of: &'static str,
     /// The first line of the function's docs.
     pub doc: &'static str,
 }

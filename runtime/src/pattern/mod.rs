@@ -5,6 +5,7 @@
 mod business;
 pub mod msg;
 mod options;
+pub mod saga;
 mod used;
 
 pub use self::business::BusinessError;
@@ -28,6 +29,15 @@ pub enum NotStarted {
     /// The client signs its messages, and this one cannot be signed: it has too many branches, for example.
     #[error("the message cannot be signed")]
     Unsignable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A topic cannot be a branch of a saga: its subscribers are not known when the saga is sent.
+    #[error("branch {number} is a topic, and a saga has no topics: send a message from a branch instead")]
+    Topic {
+        /// Which branch, from 1.
+        number: usize,
+    },
+    /// Too many steps are to run at once: the order of the steps is longer than a coordinator stores.
+    #[error("the order of the steps is longer than a coordinator stores: let fewer of them run at once")]
+    TooManyAtOnce,
     /// The coordinator did not accept it.
     #[error("the coordinator did not accept the message")]
     Coordinator(#[source] ClientError),

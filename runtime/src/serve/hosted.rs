@@ -53,7 +53,8 @@ pub enum Absent {}
 impl Branch for Absent {
     type Address = ();
 
-    const ROUTE: Route = Route { name: "", path: "", role: Role::MsgBranch, payload: "", database: "", doc: "" };
+    const ROUTE: Route =
+        Route { name: "", path: "", role: Role::MsgBranch, payload: "", database: "", of: "", doc: "" };
 
     fn address(_: &ServiceUrl) {}
 }

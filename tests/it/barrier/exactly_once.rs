@@ -142,7 +142,7 @@ async fn attempt<DB: BankDriver>(bank: &Bank<DB>, key: &BarrierKey, amount: i64)
     let (mut tx, entry) = simulation::enter(bank, key).await?;
     match entry {
         Entry::Repeat => match simulation::leave_repeat(tx, bank, key).await {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(RepeatError::Database(error)) => return Err(error),
             Err(error @ RepeatError::Incomplete) => panic!("{error}"),
         },

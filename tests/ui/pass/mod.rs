@@ -41,6 +41,7 @@ mod re_exported;
 mod remote;
 mod remote_in_a_state;
 mod routes;
+mod sagas;
 mod several_services;
 mod shadowed;
 mod strict_lints;

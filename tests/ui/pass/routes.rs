@@ -41,6 +41,7 @@ fn a_path_is_a_promise() {
                 role: Role::MsgBranch,
                 payload: "TransferIn",
                 database: "Bank",
+                of: "",
                 doc: "Credits an account.",
             },
             Route {
@@ -49,6 +50,7 @@ fn a_path_is_a_promise() {
                 role: Role::QueryPrepared,
                 payload: "",
                 database: "Bank",
+                of: "",
                 doc: "Has it committed?",
             },
         ]

@@ -86,7 +86,7 @@ impl ClientError {
     }
 
     /// Whether a request that the coordinator does not have may still arrive there.
-    pub(super) const fn may_still_arrive(&self) -> bool {
+    pub const fn may_still_arrive(&self) -> bool {
         match self {
             Self::NoAnswer(_) | Self::Unreadable(_) => true,
             // The coordinator itself sends 500, after it has tried: the request cannot arrive later.

@@ -1,0 +1,323 @@
+//! The saga: steps that may refuse, each with a compensation.
+//!
+//! All actions succeed, or every one that may have been applied is compensated. Between the two, others see what was
+//! applied so far: a saga has no isolation. DTM's word is saga.
+//!
+//! A compensation must succeed in the end, and may come long after its action. So write it as a change that can be applied
+//! at any time (add back what was taken), and not as a return to an old value. It is not called for an action that has
+//! refused and left nothing, or its barrier finds that there is nothing to undo.
+//!
+//! | all must succeed | may refuse, and can be undone | may refuse, and must not be seen before all have succeeded |
+//! |---|---|---|
+//! | [message](super::msg) | saga | not built yet (TCC, XA) |
+
+use std::time::Duration;
+
+use super::NotStarted;
+use super::options::{Options, shared_options, whole_seconds};
+use crate::branch::{MsgBranch, SagaStep};
+use crate::client::{Client, ClientError};
+use crate::protocol::{Gid, Standing, Status, Step, TOPIC_PREFIX, TransType, Transaction};
+
+/// The longest `custom_data` that a coordinator stores, in characters.
+const CUSTOM_DATA_CHARS_MAX: usize = 1_024;
+
+/// A saga before it is sent: at least one step, and its options.
+///
+/// Made by [`Client::saga`]; sent once, by [`run`](Self::run) or [`submit`](Self::submit).
+///
+/// Its steps are in stages: the steps of a stage run at once, after all steps of the stage before. On the way back the
+/// stages are undone in reverse.
+///
+/// Durations are sent in whole seconds, rounded up.
+#[derive(Debug)]
+#[must_use = "a saga does nothing until it is sent: `.run()` or `.submit()`"]
+pub struct Saga {
+    client: Client,
+    /// None of them is empty.
+    stages: Vec<Vec<SagaStep>>,
+    finally: Vec<MsgBranch>,
+    options: Options,
+}
+
+/// The list of steps is empty: such a saga would do nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a saga needs at least one step")]
+pub struct NoSteps;
+
+/// The result of a sent saga. Do not send it again under another gid: it has been decided, or may have been.
+///
+/// Exhaustive: each caller has to handle every case, also a new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "it says whether the saga has ended"]
+pub enum SagaDone {
+    /// Every action is applied.
+    Succeeded {
+        /// The saga's gid.
+        gid: Gid,
+    },
+    /// The coordinator has it, and it has not ended: [`Client::outcome`](crate::protocol::client::Client::outcome) waits
+    /// for that.
+    Running {
+        /// The saga's gid.
+        gid: Gid,
+    },
+    /// It is unknown whether the coordinator has it: [`Client::outcome`](crate::protocol::client::Client::outcome) tells,
+    /// or the same saga again under the same gid.
+    Unknown {
+        /// The saga's gid.
+        gid: Gid,
+    },
+}
+
+impl SagaDone {
+    /// The saga's gid.
+    pub const fn gid(&self) -> &Gid {
+        match self {
+            Self::Succeeded { gid } | Self::Running { gid } | Self::Unknown { gid } => gid,
+        }
+    }
+}
+
+/// Why a saga did not succeed: nothing of it remains applied, or it is being undone.
+///
+/// Exhaustive: each caller has to handle every case, also a new one.
+#[derive(Debug, thiserror::Error)]
+pub enum SagaNotDone {
+    /// It was not begun: no action was called. The same gid may be tried again.
+    #[error("the saga was not started")]
+    NotStarted(#[source] NotStarted),
+    /// It was decided to undo it, and that has not ended: [`Client::outcome`](crate::protocol::client::Client::outcome)
+    /// waits for that. The gid is used up.
+    #[error("the saga {gid} is being rolled back: {reason}")]
+    RollingBack {
+        /// The saga's gid.
+        gid: Gid,
+        /// Why, in the coordinator's words, with what the branch said. For people, not for programs.
+        reason: String,
+    },
+    /// Every action that may have been applied is compensated. The gid is used up.
+    ///
+    /// If an administrator has stopped the saga by force, something may remain.
+    #[error("the saga {gid} was rolled back: {reason}")]
+    RolledBack {
+        /// The saga's gid.
+        gid: Gid,
+        /// Why, in the coordinator's words, with what the branch said. For people, not for programs.
+        reason: String,
+    },
+    /// Another transaction than this saga was sent under this gid earlier. Not begun; the gid belongs to that one.
+    #[error("the gid {gid} belongs to another transaction")]
+    OtherTransaction {
+        /// The gid.
+        gid: Gid,
+    },
+}
+
+impl Client {
+    /// A saga that begins with this step; others run [at once with it](Saga::and) or [after it](Saga::then).
+    pub fn saga(&self, first: SagaStep) -> Saga {
+        Saga::new(self, vec![vec![first]])
+    }
+
+    /// A saga of a computed list of steps, one after another.
+    ///
+    /// # Errors
+    /// [`NoSteps`] if there are none.
+    pub fn saga_all(&self, steps: impl IntoIterator<Item = SagaStep>) -> Result<Saga, NoSteps> {
+        let stages: Vec<_> = steps.into_iter().map(|step| vec![step]).collect();
+        if stages.is_empty() { Err(NoSteps) } else { Ok(Saga::new(self, stages)) }
+    }
+}
+
+impl Saga {
+    fn new(client: &Client, stages: Vec<Vec<SagaStep>>) -> Self {
+        Self { client: client.clone(), stages, finally: Vec::new(), options: Options::default() }
+    }
+
+    /// Adds a step to the present stage: it runs at once with the one before it.
+    pub fn and(self, step: SagaStep) -> Self {
+        self.and_all([step])
+    }
+
+    /// [Adds](Self::and) each of these to the present stage; an [`Option`] is one or none.
+    pub fn and_all(mut self, steps: impl IntoIterator<Item = SagaStep>) -> Self {
+        match self.stages.last_mut() {
+            Some(stage) => stage.extend(steps),
+            None => self.stages.extend([steps.into_iter().collect()]),
+        }
+        self
+    }
+
+    /// Adds a stage of one step: it runs after all steps before it have succeeded.
+    pub fn then(self, step: SagaStep) -> Self {
+        self.then_each([step])
+    }
+
+    /// [Adds](Self::then) a stage for each of these, one after another; an [`Option`] is one or none.
+    pub fn then_each(mut self, steps: impl IntoIterator<Item = SagaStep>) -> Self {
+        self.stages.extend(steps.into_iter().map(|step| vec![step]));
+        self
+    }
+
+    /// Adds a branch that is called once all steps have succeeded. It cannot refuse, as a message's branch cannot: so
+    /// nothing undoes it.
+    ///
+    /// Several of them run at once. Under a DTM server [`roll_back_after`](Self::roll_back_after) still counts while they
+    /// run: one that was applied stays while the steps are undone.
+    pub fn finally(mut self, branch: MsgBranch) -> Self {
+        self.finally.push(branch);
+        self
+    }
+
+    shared_options!();
+
+    /// The age at which an unfinished saga is rolled back. Default: none, it goes on until an action refuses.
+    pub fn roll_back_after(mut self, timeout: Duration) -> Self {
+        self.options.wire.timeout_to_fail = whole_seconds(timeout);
+        self
+    }
+
+    /// How many calls of actions may give no clear answer, in all; one more rolls the saga back. Default: any number. At
+    /// least 1, since 0 stands for the default.
+    pub fn retry_limit(mut self, limit: u32) -> Self {
+        self.options.wire.retry_limit = i64::from(limit.max(1));
+        self
+    }
+
+    /// Sends the saga, and waits for one run over its steps.
+    ///
+    /// If its future is dropped half-way, the coordinator goes on.
+    ///
+    /// # Errors
+    /// [`SagaNotDone`]: nothing of the saga remains applied, or it is being undone.
+    pub async fn run(mut self) -> Result<SagaDone, SagaNotDone> {
+        self.options.wire.wait_result = true;
+        self.submit().await
+    }
+
+    /// Sends the saga, and returns once the coordinator has recorded it.
+    ///
+    /// # Errors
+    /// [`SagaNotDone`]: nothing of the saga remains applied, or it is being undone.
+    pub async fn submit(self) -> Result<SagaDone, SagaNotDone> {
+        let (client, gid, transaction) = self.into_transaction().map_err(SagaNotDone::NotStarted)?;
+        let error = match client.submit(&transaction).await {
+            Ok(()) if transaction.options.wait_result => return Ok(SagaDone::Succeeded { gid }),
+            Ok(()) | Err(ClientError::Ongoing) => return Ok(SagaDone::Running { gid }),
+            Err(error) if error.nothing_happened() => {
+                return Err(SagaNotDone::NotStarted(NotStarted::Coordinator(error)));
+            }
+            Err(error) => error,
+        };
+        standing(&client, gid, &transaction, error).await
+    }
+
+    /// The saga in the coordinator's form.
+    fn into_transaction(self) -> Result<(Client, Gid, Transaction), NotStarted> {
+        let Self { client, stages, finally, options: Options { gid, wire: mut options } } = self;
+        let gid = gid.unwrap_or_else(Gid::random);
+        let limit = client.payload_limit();
+        let (mut steps, mut payloads) = (Vec::new(), Vec::new());
+        let sizes = stages.iter().map(Vec::len).chain([finally.len()]).filter(|size| *size > 0);
+        let custom_data = order(&sizes.collect::<Vec<_>>());
+        for (number, step) in (1..).zip(stages.into_iter().flatten()) {
+            let (action, compensate, payload) =
+                step.into_parts(limit).map_err(|source| NotStarted::Payload { number, source })?;
+            steps.push(Step { action, compensate, ..Step::default() });
+            payloads.push(payload);
+        }
+        for (number, branch) in (steps.len() + 1..).zip(finally) {
+            if branch.action.starts_with(TOPIC_PREFIX) {
+                return Err(NotStarted::Topic { number });
+            }
+            steps.push(Step { action: branch.action.clone(), ..Step::default() });
+            payloads.push(branch.into_payload(limit).map_err(|source| NotStarted::Payload { number, source })?);
+        }
+        if custom_data.len() > CUSTOM_DATA_CHARS_MAX {
+            return Err(NotStarted::TooManyAtOnce);
+        }
+        options.concurrent = !custom_data.is_empty();
+        let mut transaction = Transaction {
+            gid: gid.to_string(),
+            trans_type: TransType::Saga.to_string(),
+            steps: Some(steps),
+            payloads: Some(payloads),
+            custom_data,
+            options,
+            ..Transaction::default()
+        };
+        client.seal(&mut transaction).map_err(NotStarted::Unsignable)?;
+        Ok((client, gid, transaction))
+    }
+}
+
+/// The order of steps in stages of these sizes, in DTM's form: for each step the indexes of those before it. Empty if they
+/// run one after another, which is a coordinator's default.
+fn order(stages: &[usize]) -> String {
+    if stages.iter().all(|size| *size == 1) {
+        return String::new();
+    }
+    let (mut orders, mut before) = (serde_json::Map::new(), 0..0);
+    for size in stages {
+        let stage = before.end..before.end + size;
+        if !before.is_empty() {
+            let before: Vec<usize> = before.collect();
+            orders.extend(stage.clone().map(|step| (step.to_string(), before.clone().into())));
+        }
+        before = stage;
+    }
+    serde_json::json!({ "concurrent": true, "orders": orders }).to_string()
+}
+
+/// What became of a saga whose submit ended with this error: its status at the coordinator decides.
+async fn standing(
+    client: &Client,
+    gid: Gid,
+    transaction: &Transaction,
+    error: ClientError,
+) -> Result<SagaDone, SagaNotDone> {
+    let answer = client.query(&gid).await;
+    let record = match answer {
+        Ok(answer) if answer.standing_of(transaction) == Standing::Another => {
+            return Err(SagaNotDone::OtherTransaction { gid });
+        }
+        Ok(answer) => answer.transaction,
+        Err(asked) => {
+            tracing::warn!(%gid, error = &error as &dyn std::error::Error, asked = &asked as &dyn std::error::Error,
+                "it is not known whether the saga was submitted");
+            return Ok(SagaDone::Unknown { gid });
+        }
+    };
+    let Some(record) = record else {
+        return if error.may_still_arrive() {
+            Ok(SagaDone::Unknown { gid })
+        } else {
+            Err(SagaNotDone::NotStarted(NotStarted::Coordinator(error)))
+        };
+    };
+    match record.status.parse() {
+        Ok(Status::Succeed) => Ok(SagaDone::Succeeded { gid }),
+        Ok(Status::Submitted) => Ok(SagaDone::Running { gid }),
+        Ok(Status::Aborting) => Err(SagaNotDone::RollingBack { gid, reason: record.rollback_reason }),
+        Ok(Status::Failed) => Err(SagaNotDone::RolledBack { gid, reason: record.rollback_reason }),
+        Ok(Status::Prepared) | Err(_) => Ok(SagaDone::Unknown { gid }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_stages_is_in_dtms_form() {
+        for (stages, expected) in [
+            (&[1, 1, 1][..], ""),
+            (&[2, 1], r#"{"concurrent":true,"orders":{"2":[0,1]}}"#),
+            (&[1, 2, 1], r#"{"concurrent":true,"orders":{"1":[0],"2":[0],"3":[1,2]}}"#),
+            (&[3], r#"{"concurrent":true,"orders":{}}"#),
+        ] {
+            assert_eq!(order(stages), expected, "{stages:?}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+// An action outside of a service, without a compensation.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct Hotel(sqlx::SqlitePool);
+
+#[derive(Clone, Database)]
+pub struct Airline(sqlx::SqlitePool);
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Book {
+    pub room: i64,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Wish {
+    pub stars: u8,
+}
+
+#[saga_action]
+pub async fn book(_: &mut Tx<Hotel>, _: Book) -> Result<(), BranchError> {
+    Ok(())
+}
+
+fn main() {}

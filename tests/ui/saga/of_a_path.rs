@@ -1,0 +1,51 @@
+// `of` is a path to an action of another service.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct Hotel(sqlx::SqlitePool);
+
+#[derive(Clone, Database)]
+pub struct Airline(sqlx::SqlitePool);
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Book {
+    pub room: i64,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Wish {
+    pub stars: u8,
+}
+
+#[branchwire::service("/api/hotel")]
+pub mod hotel {
+    use super::*;
+
+    #[saga_action]
+    pub async fn book(_: &mut Tx<Hotel>, _: Book) -> Result<(), BranchError> {
+        Ok(())
+    }
+
+    #[saga_compensate(of = book)]
+    pub async fn cancel(_: &mut Tx<Hotel>, _: Book) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+#[branchwire::service("/api/motel")]
+pub mod motel {
+    use super::*;
+
+    #[saga_action]
+    pub async fn book(_: &mut Tx<Hotel>, _: Book) -> Result<(), BranchError> {
+        Ok(())
+    }
+
+    #[saga_compensate(of = super::hotel::book)]
+    pub async fn cancel(_: &mut Tx<Hotel>, _: Book) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+fn main() {}
