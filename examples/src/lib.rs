@@ -3,7 +3,7 @@
 //! [`banks::sqlite`] is the code to read and to copy; its siblings are the same banks on other databases. The program
 //! `transfer` runs them as processes and kills these at bad moments.
 
-// What a branch's error means is said by its role, once for all.
+// The role of a branch defines the meaning of its errors, so a section on errors at each would only repeat it.
 #![allow(clippy::missing_errors_doc)]
 
 pub mod banks;

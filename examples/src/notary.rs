@@ -3,7 +3,7 @@
 use branchwire::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What the notary writes down.
+/// An entry in the notary's book.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Notice {
     /// Whose account at bank A.
@@ -14,7 +14,7 @@ pub struct Notice {
     pub amount: i64,
 }
 
-/// What the notary does for others.
+/// The branches that the notary hosts.
 #[branchwire::service("/api/notary", remote)]
 mod service {
     use super::*;

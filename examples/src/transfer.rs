@@ -1,4 +1,4 @@
-//! What the banks say to each other and to their customers.
+//! The requests and responses between the banks and their customers.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use branchwire::{Done, Gid, NotDone};
 use serde::{Deserialize, Serialize};
 
-/// What bank B is asked: to credit an account.
+/// The request to bank B: credit an account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TransferIn {
     /// Whose account.
@@ -15,7 +15,7 @@ pub struct TransferIn {
     pub amount: i64,
 }
 
-/// What a customer asks of bank A: to move money from an account of its own to one at bank B.
+/// A customer's request to bank A: move money from an account of its own to one at bank B.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Transfer {
     /// The order's own name: the same order sent twice moves the money once.
@@ -35,7 +35,7 @@ impl Transfer {
     /// The gids under which this order may be made, one after another.
     ///
     /// A gid under which it was refused is used up, and the customer may have paid in since: then the next one is tried.
-    /// Whoever sends the order again walks through the same gids, and finds the one under which it was made.
+    /// A repeated order tries the same gids in the same order, and finds the one under which it was made.
     pub fn gids(&self) -> impl Iterator<Item = Gid> {
         (1..=ATTEMPTS_MAX).map_while(|attempt| Gid::new(format!("{}-{attempt}", self.order)).ok())
     }
@@ -52,7 +52,7 @@ pub enum DebitError {
     Database(#[from] sqlx::Error),
 }
 
-/// What bank A tells its customer.
+/// Bank A's response to its customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "transfer", rename_all = "snake_case")]
 pub enum Receipt {

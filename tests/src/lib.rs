@@ -1,4 +1,4 @@
-//! What Branchwire's tests stand on: real databases, a fresh one for each test.
+//! The base of Branchwire's tests: real databases, a fresh one for each test.
 //!
 //! - [`server`]: a server of each kind, at a given address or started for this run;
 //! - [`database`]: a database for one test, on SQLite, PostgreSQL or MySQL;

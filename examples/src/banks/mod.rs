@@ -14,10 +14,10 @@ pub const USER_A: i64 = 1;
 /// The account at bank B.
 pub const USER_B: i64 = 2;
 
-/// What both accounts hold when they are opened, in cents.
+/// The opening balance of both accounts, in cents.
 pub const OPENING_BALANCE: i64 = 20_000;
 
-/// What bank A has to know of its surroundings.
+/// The addresses that bank A needs.
 #[derive(Debug, Clone)]
 pub struct Links {
     /// The coordinator.

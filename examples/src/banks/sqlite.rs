@@ -18,7 +18,7 @@ use crate::transfer::{DebitError, Transfer, TransferIn, receipt, receipt_of_no_g
 #[derive(Clone, Database)]
 pub struct BankB(SqlitePool);
 
-/// What bank B does for others.
+/// The branches that bank B hosts.
 #[branchwire::service("/api/bank-b")]
 pub mod bank_b {
     use super::*;
@@ -45,7 +45,7 @@ pub async fn open_bank_b(database: &str) -> Result<Router, OpenError> {
 #[derive(Clone, Database)]
 pub struct BankA(SqlitePool);
 
-/// What bank A answers to the coordinator.
+/// Bank A's query-prepared, for the coordinator.
 #[branchwire::service("/api/bank-a")]
 pub mod bank_a {
     use super::*;

@@ -15,7 +15,7 @@ use super::customer::{Answer, Told};
 /// How long everything may take to come to its end, once all is healed.
 const END_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// What is not as it must be: the gids, by what is wrong.
+/// The differences: for each kind, the gids.
 #[derive(Debug, Default)]
 pub(crate) struct Differences {
     /// Money that is missing, or too much.
@@ -178,7 +178,7 @@ mod tests {
     fn books_that_agree_have_no_differences() {
         let (_, [a, b], said, mut told) = right();
         assert_eq!(differences([&a, &b], &said, &told).count(), 0);
-        // Whoever was not told anything was told nothing wrong.
+        // A customer without an answer was told nothing false.
         for told in &mut told {
             told.answer = Answer::Unknown;
         }

@@ -162,7 +162,7 @@ impl World {
         for member in [&mut self.coordinator, &mut self.bank_a, &mut self.bank_b] {
             member.restart(process::Health::Good).await?;
         }
-        // What is on its way still has to arrive, or it would come after the comparison.
+        // Requests in flight must arrive first; otherwise they would arrive after the comparison.
         tokio::time::sleep(proxy::LATEST).await;
         audit::await_the_end(&self.coordinator.direct()?).await?;
         let healing = healed.elapsed();

@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use super::Failure;
 use super::bank::ORDER;
 
-/// What is late or comes again has come after this time.
+/// After this time every delayed or repeated request has arrived.
 pub(super) const LATEST: Duration = Duration::from_millis(2500);
 
 /// How long the sender of a lost request is kept waiting: beyond its own timeout.
@@ -195,7 +195,7 @@ async fn pass_on(proxy: Arc<Inner>, request: Request<Incoming>) -> Result<Respon
         fate = Fate::Pass;
     }
     proxy.settings.count[fate as usize].fetch_add(1, Ordering::Relaxed);
-    // Whoever sent it may go away meanwhile; what is on its way arrives all the same.
+    // The sender may disconnect in the meantime; the request still arrives.
     tokio::spawn(async move { proxy.carry(sent, fate, wait).await }).await.map_err(|_| Lost)?
 }
 

@@ -1,4 +1,4 @@
-//! What a round came to.
+//! The result of a round.
 
 use std::collections::BTreeMap;
 use std::fmt;

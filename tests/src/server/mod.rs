@@ -184,6 +184,6 @@ fn skip<T>(needs: &str) -> Option<T> {
 
 /// Writes a line to the terminal, past the test harness, which shows only what failed tests print.
 pub fn say(line: &str) {
-    // Whoever closed the terminal does not want to know.
+    // If the terminal is closed, nobody reads this.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -15,7 +15,7 @@ pub(super) const DIRECTORIES: &[&str] = &[
     "/usr/lib/postgresql/*/bin",
 ];
 
-/// Who may log in where TLS is a must; the first line that fits counts.
+/// `pg_hba.conf` of a server that requires TLS; the first matching line counts.
 const HBA_TLS: &str = "hostssl all certified 127.0.0.1/32 cert\nhostssl all all 127.0.0.1/32 password\n";
 
 /// Starts a server, if the programs are there. With a certificate it speaks TLS, and nothing else.

@@ -1,4 +1,4 @@
-//! What the services of the shop ask of each other: payloads and paths, once for both sides.
+//! The calls between the services of the shop: payloads and paths, once for both sides.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 pub struct Reserve {
     /// The order's own number.
     pub order: String,
-    /// What is ordered.
+    /// The article.
     pub item: String,
     /// How many, at least 1.
     pub pieces: i32,
 }
 
-/// What the stock does for others.
+/// The branches that the stock hosts.
 #[branchwire::service("/api/stock", remote)]
 pub mod stock {
     use branchwire::prelude::*;

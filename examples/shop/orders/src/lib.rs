@@ -15,7 +15,7 @@ use sqlx::PgPool;
 #[derive(Debug, Clone, Database)]
 pub struct Orders(pub PgPool);
 
-/// What the orders answer to the coordinator.
+/// The query-prepared of the orders, for the coordinator.
 #[branchwire::service("/api/orders")]
 pub mod orders {
     use super::*;
@@ -25,12 +25,12 @@ pub mod orders {
     pub fn placed(db: Orders);
 }
 
-/// What a customer sends.
+/// A customer's request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Order {
     /// The order's own number, from the customer: the same number sent twice is one order.
     pub number: String,
-    /// What is ordered.
+    /// The article.
     pub item: String,
     /// How many.
     pub pieces: i32,
@@ -47,7 +47,7 @@ pub enum Refused {
     Database(#[from] sqlx::Error),
 }
 
-/// What the handlers need.
+/// The state of the handlers.
 #[derive(Debug, Clone, FromRef)]
 pub struct Shop {
     /// The database.
@@ -105,7 +105,7 @@ async fn post_order(State(shop): State<Shop>, Json(order): Json<Order>) -> Statu
 /// Makes the database ready: its own table, and the barrier's.
 ///
 /// # Errors
-/// What is wrong, with what to do about it.
+/// An error, with the advice for it.
 pub async fn open(pool: PgPool) -> Result<Orders, Box<dyn std::error::Error>> {
     let db = Orders(pool);
     barrier::set_up(&db).await?;

@@ -45,7 +45,7 @@ pub mod stock {
 /// Makes the database ready: its own tables, and the barrier's.
 ///
 /// # Errors
-/// What is wrong, with what to do about it.
+/// An error, with the advice for it.
 pub async fn open(pool: PgPool) -> Result<Stock, Box<dyn std::error::Error>> {
     let db = Stock(pool);
     barrier::set_up(&db).await?;

@@ -62,7 +62,7 @@ async fn a_lost_answer_does_not_reserve_twice() {
     coordinator.stop().await;
 }
 
-/// Who has no key reserves nothing; the description is open to people.
+/// A caller without a key reserves nothing; the OpenAPI description needs no key.
 #[tokio::test]
 async fn only_signed_calls_reserve() {
     let Some(server) = branchwire_tests::server::postgres().await else { return };

@@ -11,7 +11,7 @@ pub(crate) struct Ledger {
     bank_b: Accounts,
 }
 
-/// What is in the accounts, in cents.
+/// The balances, in cents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Balances {
     pub(crate) bank_a: i64,

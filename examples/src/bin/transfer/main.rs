@@ -29,7 +29,7 @@ struct Cli {
     play: Play,
 }
 
-/// What is to be played, and on what.
+/// The scenarios to play, and their databases.
 #[derive(Debug, Args)]
 struct Play {
     /// Keep the databases and logs in this directory (without it: a temporary one, removed at the end)
@@ -77,7 +77,7 @@ enum Part {
     },
 }
 
-/// What each bank needs.
+/// The options of each bank.
 #[derive(Debug, Args)]
 struct Bank {
     /// Where to listen; port 0 takes a free one

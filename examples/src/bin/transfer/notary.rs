@@ -21,7 +21,7 @@ pub(crate) struct Notary {
 
 type Book = Arc<Mutex<BTreeSet<String>>>;
 
-/// What a coordinator says of a call.
+/// The parameters of a coordinator's call.
 #[derive(Deserialize)]
 struct Call {
     gid: String,

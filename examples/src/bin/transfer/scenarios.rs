@@ -16,7 +16,7 @@ use crate::processes::Process;
 use crate::relay::Relay;
 use crate::{Error, Play};
 
-/// What is moved in each scenario, in cents.
+/// The amount of each scenario, in cents.
 const AMOUNT: i64 = 3_000;
 
 /// How long a scenario may take until its message has ended. A DTM server with its own settings needs most of a minute.
@@ -261,7 +261,7 @@ impl Stage {
         Ok(())
     }
 
-    /// What the coordinator has called already, called by hand.
+    /// Repeats by hand a call that the coordinator has already made.
     async fn call_bank_b_again(&self, gid: &Gid) -> Result<(), Error> {
         let url = format!("{}/api/bank-b/trans-in", self.bank_b.url);
         let answer = self

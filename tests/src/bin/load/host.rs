@@ -82,7 +82,7 @@ impl Host {
         if message.missing == 0
             && let Some(message) = expected.remove(gid)
         {
-            // Who waits is gone after an error only.
+            // The receiver is gone only after an error.
             let _ = message.done.send(());
         }
     }
