@@ -53,7 +53,7 @@ pub struct Plan {
     pub program: PathBuf,
     /// Which faults come when; real processes make no two runs alike all the same.
     pub seed: u64,
-    /// For how long things break.
+    /// For how long things break, and until a process was killed.
     pub length: Duration,
     /// How many customers order at once.
     pub customers: usize,
