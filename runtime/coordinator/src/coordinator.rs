@@ -116,9 +116,10 @@ impl Coordinator {
         self.core.schedule.look_now();
     }
 
-    /// Makes a transaction due.
+    /// Makes a transaction due, once a run that is under way has ended: in a run nothing becomes due.
     #[cfg(feature = "testing")]
     pub(crate) async fn make_due(&self, gid: &branchwire_protocol::Gid) -> Result<(), crate::runner::RequestError> {
+        self.core.run_has_ended(gid).await;
         self.core.tell(gid.clone(), crate::engine::Event::ResetNextCronTime).await
     }
 

@@ -93,7 +93,8 @@ pub enum SagaNotDone {
     RollingBack {
         /// The saga's gid.
         gid: Gid,
-        /// Why, in the coordinator's words, with what the branch said. For people, not for programs.
+        /// Why, in the coordinator's words, with the address that refused. A reason that the action gave stays in its
+        /// service's log: it is in no response. For people, not for programs.
         reason: String,
     },
     /// Every action that may have been applied is compensated. The gid is used up.
@@ -103,7 +104,8 @@ pub enum SagaNotDone {
     RolledBack {
         /// The saga's gid.
         gid: Gid,
-        /// Why, in the coordinator's words, with what the branch said. For people, not for programs.
+        /// Why, in the coordinator's words, with the address that refused. A reason that the action gave stays in its
+        /// service's log: it is in no response. For people, not for programs.
         reason: String,
     },
     /// Another transaction than this saga was sent under this gid earlier. Not begun; the gid belongs to that one.

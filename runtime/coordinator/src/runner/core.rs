@@ -379,6 +379,22 @@ impl Core {
         self.metrics.encode()
     }
 
+    /// Returns once no run of a transaction is under way here.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn run_has_ended(&self, gid: &Gid) {
+        while self.slots.has(gid) {
+            let slot = self.slots.get(gid);
+            let mut held = slot.lock().await;
+            let is_running = matches!(&*held, Held::Loaded(loaded) if loaded.state.is_running());
+            self.slots.release(&slot, &mut held);
+            drop(held);
+            if !is_running {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// How many transactions are in memory.
     pub(crate) fn in_memory(&self) -> usize {
         self.slots.len()

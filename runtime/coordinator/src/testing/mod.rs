@@ -200,7 +200,8 @@ impl TestCoordinator {
         self.running().look_now();
     }
 
-    /// Makes a transaction due: query-prepared is asked, or the branches that are not done are called.
+    /// Makes a transaction due: query-prepared is asked, or the branches that are not done are called. If it is being run at
+    /// this moment, that run ends first.
     ///
     /// # Panics
     /// If there is no such transaction.
@@ -248,7 +249,11 @@ impl TestCoordinator {
                 }
             }
         };
-        tokio::time::timeout(WAIT_MAX, ended).await.expect("it is due, and all that it calls answer")
+        let Ok(status) = tokio::time::timeout(WAIT_MAX, ended).await else {
+            let status = self.status(gid).await;
+            panic!("{gid} is still {status:?}: is it due (`advance`, `ask_now`), and does all that it calls answer?")
+        };
+        status
     }
 
     /// Stops it, and removes its file.
