@@ -105,6 +105,11 @@ pub fn msg_branch(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Each action has a compensation, `#[saga_compensate(of = name)]`, with the same payload in the same database. An action
 /// that changes nothing (a check) says so: `#[saga_action(nothing_to_undo)]`.
 ///
+/// In an action `?` on an error of the business is a retry too, without end: say `or_refuse` where the answer is no.
+///
+/// In a service that others host (`#[service(.., remote)]`) both are functions without bodies:
+/// `#[saga_action] pub fn book(req: Book);` and `#[saga_compensate(of = book)] pub fn cancel(req: Book);`.
+///
 /// The arguments and the other options are those of [`macro@msg_branch`].
 #[proc_macro_attribute]
 pub fn saga_action(options: TokenStream, item: TokenStream) -> TokenStream {

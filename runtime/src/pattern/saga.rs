@@ -1,7 +1,8 @@
 //! The saga: steps that may refuse, each with a compensation.
 //!
 //! All actions succeed, or every one that may have been applied is compensated. Between the two, others see what was
-//! applied so far: a saga has no isolation. DTM's word is saga.
+//! applied so far: a saga has no isolation. DTM's word is saga. The attributes, with an example:
+//! [`saga_action`](macro@crate::saga_action).
 //!
 //! A compensation must succeed in the end, and may come long after its action. So write it as a change that can be applied
 //! at any time (add back what was taken), and not as a return to an old value. It is not called for an action that has
