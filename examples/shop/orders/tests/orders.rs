@@ -34,6 +34,7 @@ struct World {
 
 impl World {
     async fn open() -> Option<Self> {
+        // A server for this repository's tests. In yours: `TestDatabase::postgres(&std::env::var("TEST_POSTGRES_URL")?)`.
         let server = branchwire_tests::server::postgres().await?;
         let databases = TestDatabase::postgres(server.url().as_str()).await;
         let orders = shop_orders::open(databases[0].pool()).await.unwrap();
