@@ -2,7 +2,7 @@
 //!
 //! In a service the names tell most. What the types are, and a pair outside of a service, the compiler finds out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use syn::{Ident, Path};
 
@@ -42,6 +42,8 @@ pub(crate) fn pairs(members: &mut [Member], errors: &mut Errors) {
             Member::Elsewhere { .. } => None,
         })
         .collect();
+    // Also by a compensation under `#[cfg]`.
+    let mut compensated: HashSet<Ident> = HashSet::new();
     let mut undone: HashMap<Ident, Ident> = HashMap::new();
     let mut is_whole = true;
     for branch in branches(members) {
@@ -51,6 +53,7 @@ pub(crate) fn pairs(members: &mut [Member], errors: &mut Errors) {
             *of = None;
             continue;
         };
+        compensated.insert(action.clone());
         // Two under `#[cfg]` may never be there together: then rustc compares them.
         if !branch.carried.cfgs.is_empty() {
             continue;
@@ -63,7 +66,7 @@ pub(crate) fn pairs(members: &mut [Member], errors: &mut Errors) {
     }
     if !is_whole {
         for branch in branches(members) {
-            if matches!(branch.pair, Pair::First) && !undone.contains_key(&branch.name) {
+            if matches!(branch.pair, Pair::First) && !compensated.contains(&branch.name) {
                 branch.pair = Pair::NothingToUndo;
             }
         }
