@@ -185,7 +185,7 @@ pub mod simulation {
 pub mod __private {
     pub use branchwire_macros::in_service;
 
-    pub use crate::branch::{NotSo, NothingToUndo, Probe, ReadBack, in_one_service};
+    pub use crate::branch::{NotSo, NothingToUndo, Probe, ReadBack};
     pub use crate::literals::{checked_gid, checked_url, url_mistake};
     pub use crate::paths::{HostsContract, Text, join, path_in, paths_mistake, slots};
     pub use crate::{__branchwire_check_paths as check_paths, __branchwire_join_path as join_path};

@@ -179,10 +179,7 @@ fn pair(branch: &Branch) -> Option<TokenStream> {
             // In a service the names were compared.
             let service = service.is_empty().then(|| {
                 let message = format!("`{name}` and its action are in two services: a service holds both");
-                let in_one = placed(quote!(#bw::__private::in_one_service), of_site);
-                quote_spanned! {of_site=>
-                    const _: () = ::core::assert!(#in_one(#first::SERVICE, ""), #message);
-                }
+                quote_spanned!(of_site=> const _: () = ::core::assert!(#first::SERVICE.is_empty(), #message);)
             });
             Some(quote!(#action #paired #payload #database #service))
         }

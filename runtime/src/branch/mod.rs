@@ -11,7 +11,7 @@ mod saga;
 use crate::protocol::{InvalidUrl, ServiceUrl};
 
 pub use address::{Address, MsgAddress, MsgBranch, QueryPrepared};
-pub use pair::{Compensated, NothingToUndo, SagaAction, SameDatabase, SamePayload, in_one_service};
+pub use pair::{Compensated, NothingToUndo, SagaAction, SameDatabase, SamePayload};
 pub use payload::{PAYLOAD_BYTES_MAX, Payload, PayloadError, ReadBack, SendPayload};
 pub use probe::{NotSo, Probe};
 pub use role::{Role, Route};

@@ -72,19 +72,3 @@ impl Branch for NothingToUndo {
         Compensation::new()
     }
 }
-
-/// Whether an action and its compensation are in one service, given by its module; both are empty outside of one.
-pub const fn in_one_service(action: &str, compensation: &str) -> bool {
-    let (action, compensation) = (action.as_bytes(), compensation.as_bytes());
-    if action.len() != compensation.len() {
-        return false;
-    }
-    let mut at = 0;
-    while at < action.len() {
-        if action[at] != compensation[at] {
-            return false;
-        }
-        at += 1;
-    }
-    true
-}

@@ -226,19 +226,20 @@ fn resume(definition: &Definition, mut state: State, until: Time, now: Time) -> 
     let calls = advance(definition, &mut state, now)?;
     let mut commands = Vec::new();
     // The lease from taking it is durable. Only another lease, or a wait, needs another commit.
-    if calls.is_empty() {
-        commands.push(Command::Save);
-    } else if !covers(definition, until, now) {
-        state.hold(now.after(definition.timing.lease()));
+    if calls.is_empty() || renews(definition, &mut state, until, now) {
         commands.push(Command::Save);
     }
     commands.extend(calls);
     Some(Transition::new(state, commands))
 }
 
-/// Whether a lease that ends at `until` leaves room for a call.
-fn covers(definition: &Definition, until: Time, now: Time) -> bool {
-    now.until(until) > definition.timing.lease_min()
+/// Takes a new lease if the present one, which ends at `until`, leaves no room for a call; returns whether it did.
+fn renews(definition: &Definition, state: &mut State, until: Time, now: Time) -> bool {
+    let is_short = now.until(until) <= definition.timing.lease_min();
+    if is_short {
+        state.hold(now.after(definition.timing.lease()));
+    }
+    is_short
 }
 
 fn ask(definition: &Definition, mut state: State, until: Time, now: Time) -> Transition {
@@ -250,8 +251,7 @@ fn ask(definition: &Definition, mut state: State, until: Time, now: Time) -> Tra
         return Transition::new(state, vec![Command::Save]);
     }
     let mut commands = Vec::new();
-    if !covers(definition, until, now) {
-        state.hold(now.after(definition.timing.lease()));
+    if renews(definition, &mut state, until, now) {
         commands.push(Command::Save);
     }
     state.run = Run::Asking;
@@ -383,10 +383,8 @@ fn go_on(definition: &Definition, mut state: State, turned: bool, now: Time) -> 
     if !calls.is_empty() {
         let forward = state.direction() == Some(Direction::Forward);
         save |= forward && pattern::of(definition.trans_type).saves_progress();
-        if !covers(definition, state.due, now) {
-            state.hold(now.after(definition.timing.lease()));
-            save = true;
-        }
+        let until = state.due;
+        save |= renews(definition, &mut state, until, now);
     }
     let mut commands = vec![if save { Command::Save } else { Command::Record }];
     commands.extend(calls);
