@@ -10,11 +10,15 @@ mod barrier_table;
 #[cfg(feature = "client")]
 pub mod client;
 mod gid;
+mod look_alike;
 mod op;
+mod outbox_table;
+mod registration;
 mod service_url;
 #[cfg(feature = "auth")]
 pub mod signature;
 mod standing;
+mod trace_parent;
 mod transaction;
 mod words;
 
@@ -23,9 +27,13 @@ pub use barrier_table::BarrierTable;
 #[doc(hidden)]
 pub use gid::name_is_valid;
 pub use gid::{BranchId, Gid, InvalidName, NAME_CHARS_MAX};
+pub use look_alike::LookAlike;
 pub use op::{InvalidOp, Op, OpName};
+pub use outbox_table::OutboxTable;
+pub use registration::TccRegistration;
 pub use service_url::{InvalidUrl, ServiceUrl};
 pub use standing::{Standing, is_same_payload};
+pub use trace_parent::{InvalidTraceParent, TRACEPARENT_HEADER, TRACESTATE_HEADER, TraceParent, is_trace_header};
 pub use transaction::{BranchRecord, QueryAnswer, Step, Transaction, TransactionOptions, TransactionRecord};
 pub use words::{Status, TransType, UnknownWord};
 

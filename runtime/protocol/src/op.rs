@@ -90,6 +90,23 @@ impl Op {
     }
 }
 
+impl Op {
+    /// The op that must be applied before this one, if there is one: a confirm completes its try.
+    pub const fn completes(&self) -> Option<Self> {
+        match self {
+            Self::Confirm => Some(Self::Try),
+            Self::Commit => Some(Self::Action),
+            Self::Action
+            | Self::Compensate
+            | Self::Try
+            | Self::Cancel
+            | Self::Rollback
+            | Self::Msg
+            | Self::Named(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

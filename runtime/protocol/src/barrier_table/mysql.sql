@@ -13,3 +13,9 @@ CREATE TABLE IF NOT EXISTS dtm_barrier.barrier (
     KEY (update_time),
     UNIQUE KEY uniq_barrier (gid, branch_id, op, barrier_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS dtm_barrier.branchwire_kept (
+    gid VARCHAR(128) NOT NULL,
+    branch_id VARCHAR(128) NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (gid, branch_id)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

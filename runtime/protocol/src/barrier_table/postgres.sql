@@ -11,3 +11,9 @@ CREATE TABLE IF NOT EXISTS dtm_barrier.barrier (
     update_time TIMESTAMP(0) WITH TIME ZONE DEFAULT now(),
     CONSTRAINT uniq_barrier UNIQUE (gid, branch_id, op, barrier_id)
 );
+CREATE TABLE IF NOT EXISTS dtm_barrier.branchwire_kept (
+    gid VARCHAR(128) NOT NULL,
+    branch_id VARCHAR(128) NOT NULL,
+    data BYTEA NOT NULL,
+    PRIMARY KEY (gid, branch_id)
+);

@@ -8,3 +8,9 @@ CREATE TABLE IF NOT EXISTS dtm_barrier_barrier (
     create_time TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
     PRIMARY KEY (gid, branch_id, op, barrier_id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS branchwire_kept (
+    gid TEXT NOT NULL,
+    branch_id TEXT NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (gid, branch_id)
+) WITHOUT ROWID;

@@ -8,7 +8,8 @@ use super::error::ChannelError;
 
 /// Carries requests to a coordinator: over HTTP, or within the process.
 ///
-/// A request's URI is a path and query, such as `/api/dtmsvr/submit`.
+/// A request's URI is a path and query, such as `/api/dtmsvr/submit`. A channel to branches
+/// ([`Client::with_branches`](super::Client::with_branches)) gets whole addresses.
 pub trait Channel: Send + Sync + 'static {
     /// Sends one request and reads the whole response.
     ///

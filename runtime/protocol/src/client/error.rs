@@ -18,6 +18,7 @@ pub enum ChannelError {
 /// | response | read as | was it carried out? |
 /// |---|---|---|
 /// | 200, JSON with `dtm_result` `SUCCESS` | success | Yes: only DTM and Branchwire answer in this form |
+/// | 409 whose JSON says `"other_transaction": true` | [`OtherTransaction`](Self::OtherTransaction) | No: Branchwire's coordinator has another transaction under this gid |
 /// | 409 with the word `FAILURE`, or 200 with `dtm_result` `FAILURE` | [`Refused`](Self::Refused) | Not by this request; the status of the transaction tells whether it was before (a DTM server also answers in this way to a submit that waits and has not ended yet) |
 /// | any status, JSON with `dtm_result` `ONGOING` | [`Ongoing`](Self::Ongoing) | The coordinator has it, and is working on it |
 /// | 200 with any other body | [`Unreadable`](Self::Unreadable) | Unknown: the server may not be a coordinator |
@@ -25,13 +26,21 @@ pub enum ChannelError {
 /// | 400 to 407, 409 to 417, 421 to 426, 428, 429, 431, 451 | `Failed` | No: the request is refused because of its address, token, form or length |
 /// | 408 | `Failed` | Unknown: some servers send this after they have begun to work |
 /// | 501, 505 | `Failed` | No: the server does not support the request |
-/// | 503 | `Failed` | No: Branchwire's coordinator has no room now, or a proxy has no server to pass it to |
-/// | 503 of an Envoy proxy | [`NoAnswer`](Self::NoAnswer) | Unknown: Envoy also sends this when it loses the connection after it has passed the request on |
+/// | 503 in a coordinator's form: JSON with a `message` | [`Busy`](Self::Busy) | Not by the one that answered. Unknown, if a proxy has repeated the request: the first coordinator may have it |
+/// | 503 through an Envoy proxy | [`NoAnswer`](Self::NoAnswer) | Unknown: Envoy also sends this when it loses the connection after it has passed the request on, and by default it repeats requests |
+/// | any other 503 | `Failed` | No: a proxy has no server to pass it to |
 /// | 500 | `Failed` | Unknown. A DTM server also sends this for an invalid request. If the transaction is not recorded then, it never will be |
 /// | 502, 504, anything else | `Failed` | Unknown: a proxy, or the coordinator's own store, got no response |
 /// | none | [`NotSent`](Self::NotSent), `NoAnswer` | No; unknown |
 ///
 /// [`nothing_happened`](Self::nothing_happened) is the last column.
+///
+/// # Proxies that repeat requests
+/// A proxy before several coordinators may pass a request to one of them, lose the answer, pass it to the next one, and send
+/// that one's answer. So any no may be about the repetition only. Therefore a submit is not told as a no before the
+/// transaction's status was asked: what is recorded counts, whatever the answer was. If the status is not told either,
+/// a no counts only if `nothing_happened`. What remains: a proxy that repeats a request *while the first coordinator is still
+/// at work on it*. Let no proxy repeat a POST that it has passed on. (Most do not by default; Envoy is told by its name.)
 #[derive(Debug, thiserror::Error)]
 // Later versions may add variants; a caller need not handle each one separately.
 #[non_exhaustive]
@@ -45,6 +54,20 @@ pub enum ClientError {
     /// The coordinator refused (409): the transaction is in a state that does not allow it. This request changed nothing.
     #[error("the coordinator refused: {message}")]
     Refused {
+        /// The coordinator's text, cut to a few hundred characters.
+        message: String,
+    },
+    /// The coordinator has another transaction under this gid: other branches, or other payloads. This request changed
+    /// nothing.
+    #[error("the gid belongs to another transaction: {message}")]
+    OtherTransaction {
+        /// The coordinator's text, cut to a few hundred characters.
+        message: String,
+    },
+    /// The coordinator cannot take it now (503): it has no room, or its store is away. The one that answered has changed
+    /// nothing.
+    #[error("the coordinator cannot take it now: {message}")]
+    Busy {
         /// The coordinator's text, cut to a few hundred characters.
         message: String,
     },
@@ -70,18 +93,18 @@ impl ClientError {
     /// The table above has the reason for each status.
     pub const fn nothing_happened(&self) -> bool {
         match self {
-            Self::NotSent(_) => true,
+            Self::NotSent(_) | Self::OtherTransaction { .. } => true,
             Self::Failed { status, .. } => is_certain_no(*status),
-            Self::NoAnswer(_) | Self::Refused { .. } | Self::Ongoing | Self::Unreadable(_) => false,
+            Self::NoAnswer(_) | Self::Refused { .. } | Self::Busy { .. } | Self::Ongoing | Self::Unreadable(_) => false,
         }
     }
 
     /// Whether the same request may succeed later without any change.
-    pub(super) const fn is_transient(&self) -> bool {
+    pub const fn is_transient(&self) -> bool {
         match self {
-            Self::NotSent(_) | Self::NoAnswer(_) | Self::Ongoing => true,
+            Self::NotSent(_) | Self::NoAnswer(_) | Self::Busy { .. } | Self::Ongoing => true,
             Self::Failed { status, .. } => matches!(*status, 408 | 425 | 429 | 500 | 502..=504 | 506..),
-            Self::Refused { .. } | Self::Unreadable(_) => false,
+            Self::Refused { .. } | Self::OtherTransaction { .. } | Self::Unreadable(_) => false,
         }
     }
 
@@ -91,7 +114,11 @@ impl ClientError {
             Self::NoAnswer(_) | Self::Unreadable(_) => true,
             // The coordinator itself sends 500, after it has tried: the request cannot arrive later.
             Self::Failed { status, .. } => *status != 500 && !is_certain_no(*status),
-            Self::NotSent(_) | Self::Refused { .. } | Self::Ongoing => false,
+            Self::NotSent(_)
+            | Self::Refused { .. }
+            | Self::OtherTransaction { .. }
+            | Self::Busy { .. }
+            | Self::Ongoing => false,
         }
     }
 }

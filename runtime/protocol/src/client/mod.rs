@@ -3,24 +3,29 @@
 mod channel;
 mod error;
 mod http_channel;
+mod line;
 mod outcome;
+mod plain_channel;
 mod response;
 mod submit;
+mod try_call;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::channel::Channel;
 pub use self::error::{ChannelError, ClientError};
-use self::http_channel::HttpChannel;
+use self::http_channel::{HttpChannel, IDLE_MAX};
 pub use self::outcome::Outcome;
+use self::plain_channel::PlainChannel;
 pub use self::submit::Submit;
-use crate::{BASE_PATH, Gid, InvalidUrl, QueryAnswer, ServiceUrl, Transaction};
+pub use self::try_call::TryCall;
+use crate::{BASE_PATH, Gid, InvalidUrl, QueryAnswer, ServiceUrl, TccRegistration, Transaction};
 
 /// The default timeout of a call to the coordinator.
 pub const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,11 +35,25 @@ pub const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Client {
     channel: Arc<dyn Channel>,
     authorization: Option<HeaderValue>,
-    seal: Option<Arc<Seal>>,
+    signer: Option<Arc<dyn Signer>>,
+    /// The way to branches, if one was called or set.
+    branches: Arc<OnceLock<Box<dyn Channel>>>,
 }
 
-/// Changes a message before it is sent; used to sign it.
-pub(crate) type Seal = dyn Fn(&mut Transaction) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
+/// Any error, boxed.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Signs what a client sends, and what it calls.
+pub(crate) trait Signer: Send + Sync {
+    /// Adds the signatures of all calls of a transaction that are known before it is sent.
+    fn seal(&self, transaction: &mut Transaction) -> Result<(), BoxError>;
+
+    /// Adds the signatures of a branch's calls to its addresses.
+    fn seal_branch(&self, branch: &mut TccRegistration) -> Result<(), BoxError>;
+
+    /// Signs a call of a branch that the client makes itself: the value of the header of signed calls.
+    fn sign_call(&self, url: &url::Url, body: &[u8]) -> Option<String>;
+}
 
 /// A text that is not a valid bearer token: it is empty, or has characters other than visible ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,12 +76,18 @@ impl Client {
     pub fn with_timeout(url: impl AsRef<str>, timeout: Duration) -> Result<Self, InvalidUrl> {
         let url = url.as_ref().trim_end_matches('/');
         let url = ServiceUrl::new(url.strip_suffix(BASE_PATH).unwrap_or(url))?;
-        Ok(Self::with_channel(HttpChannel::new(url, timeout)?))
+        if !is_https(&url) {
+            return Ok(Self::with_channel(PlainChannel::new(&url, timeout, IDLE_MAX)?));
+        }
+        if cfg!(feature = "tls") {
+            return Ok(Self::with_channel(HttpChannel::new(url, timeout)?));
+        }
+        Err(InvalidUrl::new("https needs the feature `tls` of `branchwire`"))
     }
 
     /// A client that sends its requests over this channel, for example to a coordinator in the same process.
     pub fn with_channel(channel: impl Channel) -> Self {
-        Self { channel: Arc::new(channel), authorization: None, seal: None }
+        Self { channel: Arc::new(channel), authorization: None, signer: None, branches: Arc::default() }
     }
 
     /// Sends this token to the coordinator with every request, as `Authorization: Bearer TOKEN`.
@@ -81,16 +106,22 @@ impl Client {
         Ok(self)
     }
 
-    /// Applies `seal` to every message before it is sent.
+    /// Has this sign all that is sent, and all calls that this client makes of a branch.
     #[cfg(feature = "auth")]
-    pub(crate) fn with_seal(self, seal: Arc<Seal>) -> Self {
-        Self { seal: Some(seal), ..self }
+    pub(crate) fn with_signer(self, signer: impl Signer + 'static) -> Self {
+        Self { signer: Some(Arc::new(signer)), ..self }
     }
 
     /// Signs the message, if this client signs.
     #[doc(hidden)]
-    pub fn seal(&self, transaction: &mut Transaction) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.seal.as_ref().map_or(Ok(()), |seal| seal(transaction))
+    pub fn seal(&self, transaction: &mut Transaction) -> Result<(), BoxError> {
+        self.signer.as_ref().map_or(Ok(()), |signer| signer.seal(transaction))
+    }
+
+    /// Signs the calls of a branch that is to be registered, if this client signs.
+    #[doc(hidden)]
+    pub fn seal_branch(&self, branch: &mut TccRegistration) -> Result<(), BoxError> {
+        self.signer.as_ref().map_or(Ok(()), |signer| signer.seal_branch(branch))
     }
 
     /// A new gid from the coordinator. Usually not needed: [`Gid::random`] makes one without asking.
@@ -124,12 +155,21 @@ impl Client {
         self.post("submit", transaction).await
     }
 
-    /// Ends a prepared message without carrying it out.
+    /// Ends a prepared message without carrying it out, or rolls a TCC or a saga back.
     ///
     /// # Errors
-    /// [`ClientError`]; `Refused` if it is no longer prepared.
+    /// [`ClientError`]; `Refused` if that is not possible any more.
     pub async fn abort(&self, transaction: &Transaction) -> Result<(), ClientError> {
         self.post("abort", transaction).await
+    }
+
+    /// Adds a branch to a prepared TCC, before its try is called.
+    ///
+    /// # Errors
+    /// [`ClientError`]: unless [`nothing_happened`](ClientError::nothing_happened), it may be registered nevertheless, and the
+    /// same registration can be sent again. (A DTM server answers that with 500.)
+    pub async fn register_branch(&self, branch: &TccRegistration) -> Result<(), ClientError> {
+        self.post("registerBranch", branch).await
     }
 
     /// The coordinator's record of a transaction.
@@ -165,8 +205,8 @@ impl Client {
         self.exchange(Method::GET, &format!("{BASE_PATH}/{call}{query}"), Bytes::new()).await
     }
 
-    async fn post(&self, call: &str, transaction: &Transaction) -> Result<(), ClientError> {
-        let body = serde_json::to_vec(transaction).expect("a transaction is strings and numbers");
+    async fn post(&self, call: &str, body: &impl Serialize) -> Result<(), ClientError> {
+        let body = serde_json::to_vec(body).expect("a request is strings and numbers");
         response::acknowledged(&self.exchange(Method::POST, &format!("{BASE_PATH}/{call}"), body.into()).await?)
     }
 
@@ -185,6 +225,11 @@ impl Client {
             ChannelError::NoAnswer(source) => ClientError::NoAnswer(source),
         })
     }
+}
+
+/// Schemes are the same in capitals.
+fn is_https(url: &ServiceUrl) -> bool {
+    url.as_str().as_bytes().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"))
 }
 
 impl fmt::Debug for Client {
@@ -335,12 +380,67 @@ mod tests {
 
     #[tokio::test]
     async fn f11_a_503_of_envoy_is_no_clear_no_since_it_may_have_passed_the_request_on() {
-        let reset =
-            Envoy("upstream connect error or disconnect/reset before headers. reset reason: connection termination");
-        let error = Client::with_channel(reset).submit(&Transaction::default()).await.unwrap_err();
-        assert!(matches!(error, ClientError::NoAnswer(_)), "{error:?}");
-        let busy = Envoy(r#"{"message":"too many requests are waiting"}"#);
-        let error = Client::with_channel(busy).submit(&Transaction::default()).await.unwrap_err();
-        assert!(error.nothing_happened(), "the coordinator's own answer behind the proxy: {error:?}");
+        let reset = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+        // The coordinator's own answer as well: Envoy repeats requests, and another coordinator may have it.
+        for body in [reset, BUSY] {
+            let error = Client::with_channel(Envoy(body)).submit(&Transaction::default()).await.unwrap_err();
+            assert!(matches!(error, ClientError::NoAnswer(_)), "{error:?}");
+        }
+    }
+
+    /// As a coordinator answers that has no room.
+    const BUSY: &str = r#"{"message":"too many requests are waiting"}"#;
+
+    const NOTHING: &str = r#"{"transaction":null,"branches":[]}"#;
+    const SUBMITTED: &str = r#"{"transaction":{"gid":"g","trans_type":"saga","status":"submitted"},"branches":[]}"#;
+    const SUCCEED: &str = r#"{"transaction":{"gid":"g","trans_type":"saga","status":"succeed"},"branches":[]}"#;
+
+    /// Answers a submit, and the question for its status.
+    struct Repeats {
+        submit: (u16, &'static str),
+        query: (u16, &'static str),
+    }
+
+    impl Channel for Repeats {
+        fn exchange(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, ChannelError>> {
+            let (status, body) = if request.uri().path().ends_with("query") { self.query } else { self.submit };
+            let answer = Response::builder().status(status).body(Bytes::from_static(body.as_bytes())).unwrap();
+            Box::pin(async { Ok(answer) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_no_to_a_request_that_a_proxy_has_repeated_is_no_no_if_the_first_coordinator_has_it() {
+        let transaction = Transaction { gid: "g".to_owned(), trans_type: "saga".to_owned(), ..Transaction::default() };
+        let submit =
+            async |submit, query| Client::with_channel(Repeats { submit, query }).submit_or_query(&transaction).await;
+        // Whatever the second coordinator says, what the first one has recorded counts.
+        for status in [301, 400, 401, 403, 404, 413, 429, 500, 501, 503] {
+            for body in ["", BUSY] {
+                let told = submit((status, body), (200, SUBMITTED)).await;
+                assert!(matches!(told, Submit::Acknowledged { finished: false }), "{status} {body}: {told:?}");
+                let told = submit((status, body), (200, SUCCEED)).await;
+                assert!(matches!(told, Submit::Acknowledged { finished: true }), "{status} {body}: {told:?}");
+                let told = submit((status, body), (200, NOTHING)).await;
+                assert!(matches!(told, Submit::NotTaken(_)), "{status} {body}: {told:?}");
+            }
+        }
+        // The status is not told either. A coordinator's own 503 speaks for one coordinator only.
+        for query in [(503, BUSY), (503, ""), (502, ""), (500, "")] {
+            let told = submit((503, BUSY), query).await;
+            assert!(matches!(told, Submit::Unknown(_)), "{query:?}: {told:?}");
+            let told = submit((401, ""), query).await;
+            assert!(matches!(told, Submit::NotTaken(_)), "{query:?}: {told:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_coordinators_own_word_says_that_a_gid_is_that_of_another_transaction() {
+        let another = r#"{"dtm_result":"FAILURE","message":"FAILURE","other_transaction":true}"#;
+        assert!(matches!(submit(409, another).await, Err(ClientError::OtherTransaction { .. })));
+        let refused = r#"{"dtm_result":"FAILURE","message":"the gid belongs to another transaction"}"#;
+        assert!(matches!(submit(409, refused).await, Err(ClientError::Refused { .. })));
+        let transaction = Transaction { gid: "g".to_owned(), ..Transaction::default() };
+        assert!(matches!(client(409, another).submit_or_query(&transaction).await, Submit::Another));
     }
 }

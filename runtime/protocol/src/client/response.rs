@@ -15,12 +15,18 @@ const MESSAGE_CHARS_MAX: usize = 300;
 #[derive(Deserialize)]
 struct Said {
     dtm_result: DtmResult,
+    /// Whether the gid belongs to another transaction. Only Branchwire's coordinator says that.
+    #[serde(default)]
+    other_transaction: bool,
 }
 
 /// The response to an order: prepare, submit, abort, newGid.
 pub(super) fn acknowledged(response: &Response<Bytes>) -> Result<(), ClientError> {
-    let said = serde_json::from_slice::<Said>(response.body()).map(|said| said.dtm_result);
-    match (response.status(), said) {
+    let said = serde_json::from_slice::<Said>(response.body());
+    if response.status() == StatusCode::CONFLICT && said.as_ref().is_ok_and(|said| said.other_transaction) {
+        return Err(ClientError::OtherTransaction { message: message(response.body()) });
+    }
+    match (response.status(), said.map(|said| said.dtm_result)) {
         (StatusCode::OK, Ok(DtmResult::Success)) => Ok(()),
         (_, Ok(DtmResult::Ongoing)) => Err(ClientError::Ongoing),
         (StatusCode::OK, Ok(DtmResult::Failure)) => Err(refused(response)),
@@ -47,11 +53,15 @@ fn failed(response: &Response<Bytes>) -> ClientError {
         let server = server.as_bytes();
         server.windows(5).any(|window| window.eq_ignore_ascii_case(b"envoy"))
     });
-    // A coordinator behind Envoy answers in JSON, Envoy itself in plain text.
-    if response.status() == StatusCode::SERVICE_UNAVAILABLE && by_envoy && words(response.body()).is_none() {
-        return ClientError::NoAnswer("an Envoy proxy answered 503 in the place of the coordinator".into());
+    let (status, message) = (response.status(), message(response.body()));
+    match status {
+        // Also if a coordinator said it: Envoy may have asked another one before.
+        StatusCode::SERVICE_UNAVAILABLE if by_envoy => {
+            ClientError::NoAnswer(format!("an Envoy proxy answered 503: {message}").into())
+        }
+        StatusCode::SERVICE_UNAVAILABLE if words(response.body()).is_some() => ClientError::Busy { message },
+        _ => ClientError::Failed { status: status.as_u16(), message },
     }
-    ClientError::Failed { status: response.status().as_u16(), message: message(response.body()) }
 }
 
 fn is_failure(body: &[u8]) -> bool {

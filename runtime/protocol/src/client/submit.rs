@@ -28,15 +28,23 @@ pub enum Submit {
 
 impl Client {
     /// Submits; if the response does not tell the outcome, queries the transaction's status.
+    ///
+    /// Also after a clear no: a proxy may have repeated the request, and the no is then that of the second coordinator.
     pub async fn submit_or_query(&self, transaction: &Transaction) -> Submit {
         let error = match self.submit(transaction).await {
             Ok(()) => return Submit::Acknowledged { finished: transaction.options.wait_result },
             Err(ClientError::Ongoing) => return Submit::Acknowledged { finished: false },
-            Err(error) if error.nothing_happened() => return Submit::NotTaken(error),
+            Err(ClientError::OtherTransaction { .. }) => return Submit::Another,
+            Err(error @ ClientError::NotSent(_)) => return Submit::NotTaken(error),
             Err(error) => error,
         };
-        let Ok(gid) = Gid::new(&*transaction.gid) else { return Submit::Unknown(error) };
-        let Ok(answer) = self.query(&gid).await else { return Submit::Unknown(error) };
+        let answer = match Gid::new(&*transaction.gid) {
+            Ok(gid) => self.query(&gid).await.ok(),
+            Err(_) => None,
+        };
+        let Some(answer) = answer else {
+            return if error.nothing_happened() { Submit::NotTaken(error) } else { Submit::Unknown(error) };
+        };
         match answer.standing_of(transaction) {
             Standing::Succeeded if matches!(error, ClientError::Refused { .. }) => Submit::Repeated,
             Standing::Succeeded => Submit::Acknowledged { finished: true },

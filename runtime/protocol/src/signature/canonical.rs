@@ -125,6 +125,18 @@ pub fn own_query(query: Option<&str>) -> String {
     pieces(query.unwrap_or_default()).collect::<Vec<_>>().join("&")
 }
 
+/// Takes a parameter out of a query: its values as on the wire, and the other parameters.
+pub fn take_parameter<'q>(query: &'q str, name: &str) -> (Vec<&'q str>, String) {
+    let (mut values, mut rest) = (Vec::new(), Vec::new());
+    for piece in pieces(query) {
+        match piece.split_once('=') {
+            Some((named, value)) if named == name => values.push(value),
+            _ => rest.push(piece),
+        }
+    }
+    (values, rest.join("&"))
+}
+
 fn pieces(query: &str) -> impl Iterator<Item = &str> {
     query.split('&').filter(|piece| !piece.is_empty())
 }
