@@ -99,16 +99,19 @@ pub fn msg_branch(options: TokenStream, item: TokenStream) -> TokenStream {
 /// # fn main() {}
 /// ```
 ///
-/// It returns `Result<(), BranchError>`. `?` makes a retry of any standard error, after which the coordinator calls again;
-/// a refusal is always explicit, by `or_refuse`, and the saga is then rolled back.
+/// It returns `Result<T, BranchError>`. The `T` may be `()`. Otherwise it is stored with the action's effect, and the
+/// compensation gets it if it asks for it: `Kept(room): Kept<RoomId>`, its last argument.
+///
+/// `?` makes a retry of any standard error, and the coordinator then calls again. So `?` on an error of the business is a
+/// retry without end: say `or_refuse` where the answer is no. The saga is then rolled back.
 ///
 /// Each action has a compensation, `#[saga_compensate(of = name)]`, with the same payload in the same database. An action
 /// that changes nothing (a check) says so: `#[saga_action(nothing_to_undo)]`.
 ///
-/// In an action `?` on an error of the business is a retry too, without end: say `or_refuse` where the answer is no.
+/// In a service that others host (`#[service(.., remote)]`) both are functions without bodies, and the action says what it
+/// returns: `#[saga_action] pub fn book(req: Book) -> RoomId;` and `#[saga_compensate(of = book)] pub fn cancel(req: Book);`.
 ///
-/// In a service that others host (`#[service(.., remote)]`) both are functions without bodies:
-/// `#[saga_action] pub fn book(req: Book);` and `#[saga_compensate(of = book)] pub fn cancel(req: Book);`.
+/// When to take a saga, and how to write a compensation that works: the page `patterns` of the crate `branchwire`.
 ///
 /// The arguments and the other options are those of [`macro@msg_branch`].
 #[proc_macro_attribute]
@@ -127,6 +130,85 @@ pub fn saga_action(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn saga_compensate(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute::function(&model::SAGA_COMPENSATE, options.into(), &item.into()).into()
+}
+
+/// Makes an async function a try of a TCC: it reserves, and it may refuse. A route that applies exactly once.
+///
+/// ```
+/// use branchwire::prelude::*;
+///
+/// #[derive(Clone, Database)]
+/// pub struct Seats(sqlx::SqlitePool);
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// pub struct Reserve {
+///     pub flight: i64,
+/// }
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// pub struct Seat(pub i64);
+///
+/// #[branchwire::service("/api/seats")]
+/// pub mod seats {
+///     use super::*;
+///
+///     /// Holds a free seat.
+///     #[tcc_try]
+///     pub async fn reserve(tx: &mut Tx<Seats>, req: Reserve) -> Result<Seat, BranchError> {
+///         let hold = "UPDATE seat SET state = 'held' WHERE id = \
+///                     (SELECT min(id) FROM seat WHERE flight = ? AND state = 'free') RETURNING id";
+///         let held = sqlx::query_scalar(hold).bind(req.flight).fetch_optional(&mut *tx).await?;
+///         Ok(Seat(held.or_refuse("sold out")?))
+///     }
+///
+///     /// Sells it.
+///     #[tcc_confirm(of = reserve)]
+///     pub async fn take(tx: &mut Tx<Seats>, _: Reserve, Kept(seat): Kept<Seat>) -> Result<(), Retry> {
+///         sqlx::query("UPDATE seat SET state = 'sold' WHERE id = ?").bind(seat.0).execute(&mut *tx).await?;
+///         Ok(())
+///     }
+///
+///     /// Gives it back.
+///     #[tcc_cancel(of = reserve)]
+///     pub async fn release(tx: &mut Tx<Seats>, _: Reserve, Kept(seat): Kept<Seat>) -> Result<(), Retry> {
+///         sqlx::query("UPDATE seat SET state = 'free' WHERE id = ?").bind(seat.0).execute(&mut *tx).await?;
+///         Ok(())
+///     }
+/// }
+/// # fn main() {}
+/// ```
+///
+/// It returns `Result<T, BranchError>`. The `T` is stored with its effect, answered again to a repeated call, handed back to
+/// the caller, and given to the confirm or cancel that asks for it: `Kept(seat): Kept<Seat>`, its last argument.
+///
+/// Each try has a confirm and a cancel, with the same payload in the same database: `#[tcc_confirm(of = name)]`,
+/// `#[tcc_cancel(of = name)]`. In a service that others host (`#[service(.., remote)]`) all are functions without bodies, and
+/// the try says what it returns: `#[tcc_try] pub fn reserve(req: Reserve) -> Seat;`.
+///
+/// When to take a TCC, and what each of the three does: the page `patterns` of the crate `branchwire`.
+///
+/// The arguments and the other options are those of [`macro@msg_branch`].
+#[proc_macro_attribute]
+pub fn tcc_try(options: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::function(&model::TCC_TRY, options.into(), &item.into()).into()
+}
+
+/// Makes an async function the confirm of a TCC's try: `#[tcc_confirm(of = reserve)]`. See [`macro@tcc_try`].
+///
+/// It returns `Result<(), Retry>`: it must succeed in the end, and cannot refuse. Only a coordinator calls it. It runs only if
+/// its try was applied; otherwise it answers with an error each time, and logs an alarm.
+#[proc_macro_attribute]
+pub fn tcc_confirm(options: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::function(&model::TCC_CONFIRM, options.into(), &item.into()).into()
+}
+
+/// Makes an async function the cancel of a TCC's try: `#[tcc_cancel(of = reserve)]`. See [`macro@tcc_try`].
+///
+/// It returns `Result<(), Retry>`: it must succeed in the end, and cannot refuse. Only a coordinator calls it. If the try was
+/// not applied, the function does not run, and a try that arrives later is refused.
+#[proc_macro_attribute]
+pub fn tcc_cancel(options: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::function(&model::TCC_CANCEL, options.into(), &item.into()).into()
 }
 
 /// Makes a route that answers whether the local transaction of a message has committed.

@@ -99,14 +99,16 @@ pub(super) fn options_of(role: &Role, attr: &Attribute, errors: &mut Errors) -> 
 
 fn read_options(role: &Role, tokens: TokenStream, errors: &mut Errors) -> Options {
     let words: &[_] = match (role.shape, role.half) {
-        (Shape::Branch, None) => &[("no_payload", Takes::Nothing), ("payload", Takes::Type), ("crate", Takes::Path)],
-        (Shape::Branch, Some(Half::First)) => &[
+        (Shape::Branch, Some(Half::First(first))) if first.excuse.is_some() => &[
             ("nothing_to_undo", Takes::Nothing),
             ("no_payload", Takes::Nothing),
             ("payload", Takes::Type),
             ("crate", Takes::Path),
         ],
-        (Shape::Branch, Some(Half::Second)) => {
+        (Shape::Branch, None | Some(Half::First(_))) => {
+            &[("no_payload", Takes::Nothing), ("payload", Takes::Type), ("crate", Takes::Path)]
+        }
+        (Shape::Branch, Some(Half::Second(_))) => {
             &[("of", Takes::Path), ("no_payload", Takes::Nothing), ("payload", Takes::Type), ("crate", Takes::Path)]
         }
         (Shape::QueryPrepared, _) => &[("crate", Takes::Path)],

@@ -58,7 +58,7 @@ pub(crate) fn service(options: TokenStream, item: &TokenStream) -> TokenStream {
             check::collected_from_within(tokens, &service.members, &mut errors);
         }
     }
-    check::pairs(&mut service.members, &mut errors);
+    check::pairs(&mut service.members, contract.is_some(), &mut errors);
     check::service(&service, &module.vis, &mut errors);
     expand::service(&errors, &service, &module, items)
 }
@@ -80,7 +80,6 @@ fn collect(service: &mut Service, item: Item, errors: &mut Errors) -> Written {
 
 fn collect_function(service: &mut Service, mut function: Function, errors: &mut Errors) -> Written {
     check::no_conditional_role(&mut function.attrs, errors);
-    check::no_role_of_another_pattern(&mut function.attrs, errors);
     if let Some(mark) = parse::take(&mut function.attrs, "branch") {
         check::no_mark_of_elsewhere(&mark, errors);
     }

@@ -19,6 +19,5 @@ pub(crate) use path::route_path;
 pub(crate) use query_prepared::query_prepared;
 pub(crate) use remote::remote;
 pub(crate) use service::{
-    base, collected_from_within, elsewhere, host, is_a_module, no_conditional_role, no_mark_of_elsewhere,
-    no_role_of_another_pattern, service,
+    base, collected_from_within, elsewhere, host, is_a_module, no_conditional_role, no_mark_of_elsewhere, service,
 };

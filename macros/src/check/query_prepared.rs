@@ -20,7 +20,7 @@ pub(crate) fn query_prepared(role: &Role, function: &Function, errors: &mut Erro
         }
         Body::Block(_) => decide(role, sig, errors),
     };
-    (call, Known { database, payload: None })
+    (call, Known { database, ..Known::default() })
 }
 
 fn ask_barrier(sig: &Signature, errors: &mut Errors) -> Option<Type> {

@@ -7,10 +7,13 @@ use super::payload;
 use super::types::{nameable, owned};
 use crate::errors::Errors;
 use crate::model::{Known, Role};
-use crate::parse::{Body, Function, Options, is_transaction};
+use crate::parse::{self, Body, Function, Options, is_transaction};
 use crate::tokens::text;
 
 const USAGE: &str = "a branch that others host is written\n    fn name(payload: Payload);";
+const USAGE_WITH_VALUE: &str = "a branch that others host is written\n    \
+                                fn name(payload: Payload) -> T;\n\
+                                where `-> T` is left out if it returns `()`";
 
 /// Checks a branch of a remote service; returns its types.
 pub(crate) fn remote(role: &Role, options: &Options, function: &Function, errors: &mut Errors) -> Known {
@@ -28,16 +31,27 @@ pub(crate) fn remote(role: &Role, options: &Options, function: &Function, errors
     }
     let mut mistakes = Errors::default();
     free_function(role, sig, &mut mistakes);
-    has_no_body(function, &mut mistakes);
+    has_no_body(role, function, &mut mistakes);
     let payload = payload(options, function, &mut mistakes);
     if !mistakes.is_empty() {
-        mistakes.show_usage(USAGE);
+        mistakes.show_usage(if role.hands_back { USAGE_WITH_VALUE } else { USAGE });
     }
     errors.append(mistakes);
-    Known { database: None, payload: payload.and_then(|typed| nameable(&typed.ty, sig)) }
+    let value = match &sig.output {
+        ReturnType::Type(_, ty) if role.hands_back => {
+            Some(parse::success_of(ty).unwrap_or(ty)).filter(|ty| !parse::is_unit(ty))
+        }
+        _ => None,
+    };
+    Known {
+        database: None,
+        payload: payload.and_then(|typed| nameable(&typed.ty, sig)),
+        value: value.and_then(|ty| nameable(ty, sig)),
+        kept: None,
+    }
 }
 
-fn has_no_body(function: &Function, errors: &mut Errors) {
+fn has_no_body(role: &Role, function: &Function, errors: &mut Errors) {
     let (sig, name) = (&function.sig, &function.sig.ident);
     if let Body::Block(block) = &function.body {
         errors.push(block, format_args!("`{name}` has a body, but its service is remote: others host it"));
@@ -46,7 +60,13 @@ fn has_no_body(function: &Function, errors: &mut Errors) {
         errors.push(asyncness, format_args!("`{name}` has no body, and so is not `async`"));
     }
     if let ReturnType::Type(arrow, ty) = &sig.output {
-        errors.push_between(arrow, ty, format_args!("`{name}` has no body, and so returns nothing"));
+        if !role.hands_back {
+            errors.push_between(arrow, ty, format_args!("`{name}` has no body, and so returns nothing"));
+        } else if let Some(value) = parse::success_of(ty) {
+            let advice =
+                if parse::is_unit(value) { "leave it out".to_owned() } else { format!("`-> {}`", text(value)) };
+            errors.push(ty, format_args!("`{name}` says only what it returns if it succeeds: {advice}"));
+        }
     }
 }
 
@@ -74,7 +94,11 @@ fn payload<'f>(options: &Options, function: &'f Function, errors: &mut Errors) -
     for transaction in arguments.iter().filter(|typed| is_transaction(typed)) {
         errors.push(transaction, format_args!("the transaction of `{name}` is its host's: write its payload only"));
     }
-    let mut payloads = arguments.into_iter().filter(|typed| !is_transaction(typed));
+    let is_kept = |typed: &PatType| parse::kept_of(parse::referenced(&typed.ty)).is_some();
+    for kept in arguments.iter().filter(|typed| is_kept(typed)) {
+        errors.push(kept, format_args!("what was kept for `{name}` stays with its host: write its payload only"));
+    }
+    let mut payloads = arguments.into_iter().filter(|typed| !is_transaction(typed) && !is_kept(typed));
     let payload = payloads.next();
     if let Some(payload) = payload {
         owned(&payload.ty, sig, errors);

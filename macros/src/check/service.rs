@@ -118,24 +118,6 @@ pub(crate) fn no_conditional_role(attrs: &mut Vec<Attribute>, errors: &mut Error
     });
 }
 
-/// A role of a pattern that is not built. The attribute is removed, so that it is reported once.
-pub(crate) fn no_role_of_another_pattern(attrs: &mut Vec<Attribute>, errors: &mut Errors) {
-    attrs.retain(|attr| {
-        let pattern = parse::other_pattern_of(attr);
-        if let Some(pattern) = pattern {
-            let role = &attr.path().segments.last().expect("a name").ident;
-            errors.push(
-                attr,
-                format_args!(
-                    "`{role}` is a role in {pattern}, and Branchwire carries messages and sagas: a message's branch is \
-                     `#[msg_branch]`, and has to succeed in the end"
-                ),
-            );
-        }
-        pattern.is_none()
-    });
-}
-
 /// A branch in a module within the service is collected by `#[branch] pub use`; without that it has no route.
 pub(crate) fn collected_from_within(module: &TokenStream, members: &[Member], errors: &mut Errors) {
     let Some(content) = parse::content(module) else { return };

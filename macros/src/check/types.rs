@@ -20,6 +20,15 @@ pub(super) fn owned(ty: &Type, sig: &Signature, errors: &mut Errors) {
     }
 }
 
+/// A value that a branch returns owns its data.
+pub(super) fn owned_value(ty: &Type, sig: &Signature, errors: &mut Errors) {
+    if sig.generics.params.is_empty() && borrows(ty) {
+        let written = text(ty);
+        let advice = if written.ends_with("str") { ": write `String`" } else { "" };
+        errors.push(ty, format_args!("`{written}` borrows, but what `{}` returns is stored{advice}", sig.ident));
+    }
+}
+
 /// Whether a value of the type borrows non-`'static` data, as far as its tokens show.
 ///
 /// A reference in the signature of a function type, `Arc<dyn Fn(&str)>`, borrows nothing.

@@ -6,8 +6,9 @@ use syn::ext::IdentExt;
 use syn::{Ident, LitStr, Path, Type};
 
 use super::contract::host;
+use super::value::{of_value, or_unit};
 use super::{allow_deprecated, hidden, ours, place, placed, proof, state};
-use crate::model::{Branch, Call, Carried, Extractor, Half, Pair, RoutePath, Shape};
+use crate::model::{Branch, Call, Carried, Extractor, Pair, Role, RoutePath, Second, Shape};
 use crate::tokens::text;
 
 /// The type with the function's name, with the traits of its role.
@@ -83,7 +84,10 @@ fn address(branch: &Branch) -> TokenStream {
     let service = ours("service", Span::mixed_site());
     let ty = address_type(branch, bw);
     let value = match (branch.role.shape, &known.payload) {
-        (Shape::Branch, _) if branch.role.half == Some(Half::Second) => quote!(#bw::Compensation::new()),
+        (Shape::Branch, _) if branch.role.second().is_some() => {
+            let address = Ident::new(branch.role.address, Span::mixed_site());
+            quote!(#bw::#address::new())
+        }
         (Shape::Branch, None) => {
             let sent_as = Ident::new(branch.role.sent_as, Span::mixed_site());
             let undo = undo_path(branch);
@@ -100,7 +104,7 @@ fn address(branch: &Branch) -> TokenStream {
         }
     };
     // Nobody but a coordinator calls a compensation, so its address is none.
-    let argument = if branch.role.half == Some(Half::Second) { quote!(_) } else { quote!(#service) };
+    let argument = if branch.role.second().is_some() { quote!(_) } else { quote!(#service) };
     quote! {
         type Address = #ty;
 
@@ -110,87 +114,120 @@ fn address(branch: &Branch) -> TokenStream {
     }
 }
 
-/// The path of an action's compensation, as one more argument.
+/// The paths of the second functions, and what reads the value of a try, as more arguments.
 pub(super) fn undo_path(branch: &Branch) -> Option<TokenStream> {
-    let Branch { krate: bw, name, role, .. } = branch;
-    if role.half != Some(Half::First) {
-        return None;
-    }
-    // At the place of the proof below, so that rustc reports a compensation that is missing once.
-    let site = place(name);
-    let bw = placed(bw, site);
-    Some(quote_spanned!(site=> , <<#name as #bw::Compensated>::By as #bw::Branch>::ROUTE.path))
-}
-
-/// What an action and its compensation prove about each other.
-fn pair(branch: &Branch) -> Option<TokenStream> {
-    let Branch { krate: bw, name, pair, known, service, .. } = branch;
-    let unit =
-        |of: &Option<Type>, site| of.as_ref().map_or_else(|| quote_spanned!(site=> ()), ToTokens::to_token_stream);
+    let Branch { krate: bw, name, role, known, .. } = branch;
+    let first = role.first()?;
+    // At the place of the proof below, so that rustc reports a second function that is missing once.
     let site = place(name);
     let at_name = placed(bw, site);
-    let first = || {
-        let (database, payload) = (unit(&known.database, site), unit(&known.payload, site));
-        quote! {
-            impl #bw::SagaAction for #name {
-                type Database = #database;
-                type Payload = #payload;
-                const SERVICE: &'static ::core::primitive::str = #service;
-            }
-        }
-    };
+    let paths = first.seconds.iter().filter_map(|second| second.second()).map(|second| {
+        let known = Ident::new(second.known, site);
+        quote_spanned!(site=> , <<#name as #at_name::#known>::By as #at_name::Branch>::ROUTE.path)
+    });
+    // Only a TCC's client reads it.
+    let read = (role.attribute == "tcc_try").then(|| {
+        let unit = syn::parse_quote!(());
+        let read = proof(known.value.as_ref().unwrap_or(&unit), &quote!(#bw::Stored), "read");
+        quote!(, #read)
+    });
+    Some(quote!(#(#paths)* #read))
+}
+
+/// What the functions of a pair prove about each other.
+fn pair(branch: &Branch) -> Option<TokenStream> {
+    let Branch { name, pair, .. } = branch;
     match pair {
         Pair::Alone | Pair::Second(None) => None,
-        Pair::First => {
-            let first = first();
-            let holds = quote_spanned!(site=> const _: () = <#name as #at_name::Compensated>::HOLDS;);
-            Some(quote!(#first #holds))
-        }
-        Pair::NothingToUndo => {
-            let first = first();
-            Some(quote! {
-                #first
-                impl #bw::Compensated for #name {
-                    type By = #bw::__private::NothingToUndo;
-                }
-            })
-        }
+        Pair::First { without } => Some(first(branch, without)),
         Pair::Second(Some(of)) => {
-            // The only place where the path stands, so that rustc reports a wrong one once.
-            let of_site = place(of);
-            let alias = ours("Action", of_site);
-            let action = quote_spanned!(of_site=> type #alias = #of;);
-            let first = placed(quote!(<#alias as #bw::SagaAction>), of_site);
-            let compensated = placed(quote!(#bw::Compensated), of_site);
-            let paired = quote_spanned!(of_site=> impl #compensated for #alias { type By = #name; });
-            let same = |ty: &TokenStream, site: Span, same: TokenStream, of: TokenStream| {
-                let same = placed(quote!(#bw::#same), site);
-                let of = placed(quote!(#first::#of), of_site);
-                quote_spanned!(site=> const _: () = <#ty as #same<#of>>::HOLDS;)
-            };
-            let payload = unit(&known.payload, site);
-            let payload_site = known.payload.as_ref().map_or(site, place);
-            let payload = same(&payload, payload_site, quote!(SamePayload), quote!(Payload));
-            // A remote service has no databases.
-            let database = known
-                .database
-                .as_ref()
-                .map(|ty| same(&ty.to_token_stream(), place(ty), quote!(SameDatabase), quote!(Database)));
-            // In a service the names were compared.
-            let service = service.is_empty().then(|| {
-                let message = format!("`{name}` and its action are in two services: a service holds both");
-                quote_spanned!(of_site=> const _: () = ::core::assert!(#first::SERVICE.is_empty(), #message);)
-            });
-            Some(quote!(#action #paired #payload #database #service))
+            let second = branch.role.second()?;
+            Some(second_half(branch, second, name, of))
         }
     }
+}
+
+/// A first function: what its second ones have to match, and that it has them.
+fn first(branch: &Branch, without: &[&'static Role]) -> TokenStream {
+    let Branch { krate: bw, name, role, known, service, .. } = branch;
+    let site = place(name);
+    let at_name = placed(bw, site);
+    let Some(first) = role.first() else { return TokenStream::new() };
+    let trait_of_first = Ident::new(first.known, Span::mixed_site());
+    let (database, payload) = (or_unit(known.database.as_ref(), site), or_unit(known.payload.as_ref(), site));
+    let value = or_unit(known.value.as_ref(), site);
+    let stored = known.value.as_ref().map(|ty| {
+        let site = place(ty);
+        let stored = placed(quote!(#bw::Stored), site);
+        quote_spanned!(site=> const _: () = <#ty as #stored>::HOLDS;)
+    });
+    let seconds = first.seconds.iter().map(|second| {
+        let Some(known) = second.second() else { return TokenStream::new() };
+        if without.iter().any(|role| role.attribute == second.attribute) {
+            let known = Ident::new(known.known, Span::mixed_site());
+            quote! {
+                impl #bw::#known for #name {
+                    type By = #bw::__private::NothingToUndo;
+                }
+            }
+        } else {
+            let known = Ident::new(known.known, site);
+            quote_spanned!(site=> const _: () = <#name as #at_name::#known>::HOLDS;)
+        }
+    });
+    quote! {
+        impl #bw::#trait_of_first for #name {
+            type Database = #database;
+            type Payload = #payload;
+            type Value = #value;
+            const SERVICE: &'static ::core::primitive::str = #service;
+        }
+        #stored
+        #(#seconds)*
+    }
+}
+
+/// A second function: that it matches the first one.
+fn second_half(branch: &Branch, second: &Second, name: &Ident, of: &Path) -> TokenStream {
+    let Branch { krate: bw, known, service, .. } = branch;
+    let site = place(name);
+    // The only place where the path stands, so that rustc reports a wrong one once.
+    let of_site = place(of);
+    let alias = ours("First", of_site);
+    let first = quote_spanned!(of_site=> type #alias = #of;);
+    let alias_first = Ident::new(second.of.first().map_or("", |first| first.known), of_site);
+    let projection = placed(quote!(<#alias as #bw::#alias_first>), of_site);
+    let paired_by = Ident::new(second.known, of_site);
+    let paired_by = placed(quote!(#bw::#paired_by), of_site);
+    let paired = quote_spanned!(of_site=> impl #paired_by for #alias { type By = #name; });
+    let same = |ty: &TokenStream, site: Span, same: TokenStream, of: TokenStream| {
+        let same = placed(quote!(#bw::#same), site);
+        let of = placed(quote!(#projection::#of), of_site);
+        quote_spanned!(site=> const _: () = <#ty as #same<#of>>::HOLDS;)
+    };
+    let payload = or_unit(known.payload.as_ref(), site);
+    let payload_site = known.payload.as_ref().map_or(site, place);
+    let payload = same(&payload, payload_site, quote!(SamePayload), quote!(Payload));
+    // A remote service has no databases.
+    let database = known
+        .database
+        .as_ref()
+        .map(|ty| same(&ty.to_token_stream(), place(ty), quote!(SameDatabase), quote!(Database)));
+    let kept = known.kept.as_ref().map(|ty| same(&ty.to_token_stream(), place(ty), quote!(SameKept), quote!(Value)));
+    // In a service the names were compared.
+    let service = service.is_empty().then(|| {
+        let noun = second.of.first().map_or("", |first| first.noun);
+        let message = format!("`{name}` and its {noun} are in two services: a service holds both");
+        quote_spanned!(of_site=> const _: () = ::core::assert!(#projection::SERVICE.is_empty(), #message);)
+    });
+    quote!(#first #paired #payload #database #kept #service)
 }
 
 /// Reads a payload back before it is sent. A type that cannot be read is reported at the route's use of it.
 fn read_back(branch: &Branch) -> Option<TokenStream> {
     let Branch { krate: bw, role, known, .. } = branch;
     let payload = known.payload.as_ref().filter(|_| matches!(role.shape, Shape::Branch))?;
-    if role.half == Some(Half::Second) {
+    if role.second().is_some() {
         // Nobody sends to it: the action's payload is read back.
         return None;
     }
@@ -211,11 +248,15 @@ fn read_back(branch: &Branch) -> Option<TokenStream> {
 pub(super) fn address_type(branch: &Branch, bw: impl ToTokens) -> TokenStream {
     let Branch { role, known, .. } = branch;
     let address = Ident::new(role.address, Span::mixed_site());
+    let value = known.value.as_ref();
     match (role.shape, &known.payload, &known.database) {
-        (Shape::Branch, Some(payload), _) => quote!(#bw::#address<#payload>),
+        (Shape::Branch, Some(payload), _) => {
+            let value = value.map(|value| quote!(, #value));
+            quote!(#bw::#address<#payload #value>)
+        }
         (Shape::Branch, None, _) => {
-            let sent_as = Ident::new(role.sent_as, Span::mixed_site());
-            quote!(#bw::#sent_as)
+            let (sent_as, value) = (Ident::new(role.sent_as, Span::mixed_site()), of_value(branch));
+            quote!(#bw::#sent_as #value)
         }
         (Shape::QueryPrepared, _, Some(database)) => quote!(#bw::#address<#database>),
         (Shape::QueryPrepared, _, None) => quote!(#bw::#address<()>),
@@ -231,7 +272,7 @@ fn route(branch: &Branch) -> TokenStream {
     let database = known.database.as_ref().map(text).unwrap_or_default();
     let of = match &branch.pair {
         Pair::Second(Some(of)) => of.segments.last().map(|last| last.ident.unraw().to_string()).unwrap_or_default(),
-        Pair::Alone | Pair::First | Pair::NothingToUndo | Pair::Second(None) => String::new(),
+        Pair::Alone | Pair::First { .. } | Pair::Second(None) => String::new(),
     };
     let doc = &carried.summary;
     let host = host();
@@ -347,8 +388,9 @@ fn served(branch: &Branch, call: &Call) -> TokenStream {
     let private = quote!(#bw::__private);
     let route = quote!(&<Self as #bw::Branch>::ROUTE);
     match call {
-        Call::Branch { extractors, payload, result, .. } => {
-            let (tx, branch) = (ours("tx", site), ours("branch", site));
+        Call::Branch { extractors, payload, takes_kept, result, .. } => {
+            let (tx, this) = (ours("tx", site), ours("branch", site));
+            let of_first = ours("kept", site);
             let values: Vec<_> = (0..extractors.len()).map(|n| ours(&format!("extractor{n}"), site)).collect();
             let value = payload.as_ref().map(|_| ours("payload", site));
             let read = payload.as_ref().map(|ty| proof(ty, &quote!(#bw::Payload), "from_json"));
@@ -356,12 +398,32 @@ fn served(branch: &Branch, call: &Call) -> TokenStream {
             let outcome = proof(result, &result_trait, into);
             let pattern = if payload.is_some() { quote!(#value) } else { quote!(()) };
             // The closure has no types: the function already has them.
-            let run = quote_spanned! {site=>
-                |#tx, (#(#values,)*), #pattern| ::std::boxed::Box::pin(#name(#tx, #(#values,)* #value))
+            let comma = payload.as_ref().map(|_| quote!(,));
+            let (of_first, kept, read_kept) = match branch.known.kept.as_ref().filter(|_| *takes_kept) {
+                Some(ty) => {
+                    let kept = quote_spanned!(site=> #bw::Kept(#of_first));
+                    (quote!(#of_first), Some(kept), proof(ty, &quote!(#bw::Stored), "read"))
+                }
+                None => (quote!(()), None, quote!(#private::no_payload)),
             };
+            let run = quote_spanned! {site=>
+                |#tx, (#(#values,)*), #pattern, #of_first| ::std::boxed::Box::pin(#name(#tx, #(#values,)* #value #comma #kept))
+            };
+            let written = branch.known.value.as_ref().map(|ty| {
+                let write = proof(ty, &quote!(#bw::Stored), "write");
+                quote!(::core::option::Option::Some(#write))
+            });
+            let written = written.unwrap_or_else(|| quote!(::core::option::Option::None));
             quote_spanned! {site=>
-                let #branch = #private::BranchFn { run: #run, payload: #read, outcome: #outcome };
-                #private::serve_branch(#router, #route, #branch)
+                let #this = #private::BranchFn {
+                    run: #run,
+                    payload: #read,
+                    kept: #read_kept,
+                    takes_kept: #takes_kept,
+                    outcome: #outcome,
+                    value: #written,
+                };
+                #private::serve_branch(#router, #route, #this)
             }
         }
         Call::AskBarrier { database } => {

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{FnArg, Type, parse_quote};
+use syn::{FnArg, PathArguments, Type, parse_quote};
 
 use super::{errors, hidden};
 use crate::errors::Errors;
@@ -39,8 +39,9 @@ pub(super) fn mended(branch: &Branch, function: &Function) -> TokenStream {
     let mut incomplete = false;
     for (index, input) in sig.inputs.iter_mut().enumerate() {
         let FnArg::Typed(typed) = input else { continue };
-        if parse::is_transaction_of_none(&typed.ty) {
-            // rustc would report the missing database again.
+        let lacks_its_type = parse::kept_of(&typed.ty).is_some_and(PathArguments::is_empty);
+        if lacks_its_type || parse::is_transaction_of_none(&typed.ty) {
+            // rustc would report the missing type again.
             *typed.ty = parse_quote!(&mut impl ::core::marker::Sized);
             incomplete = true;
         } else if index == 0 {

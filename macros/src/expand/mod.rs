@@ -11,6 +11,7 @@ mod remote;
 mod router;
 mod service;
 mod spans;
+mod value;
 
 pub(crate) use database::database;
 pub(crate) use fallback::{as_it_is, not_collected};

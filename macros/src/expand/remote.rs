@@ -5,15 +5,16 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, Lifetime, Path, Type, Visibility};
 
+use super::value::of_value;
 use super::{allow_deprecated, branch, hidden, ours, place, placed};
-use crate::model::{Branch, Carried, Half, Member, Service, Shape};
+use crate::model::{Branch, Carried, Member, Service, Shape};
 
 /// `Remote`, a service at an address, and `at`, which makes one.
 pub(super) fn remote(service: &Service) -> TokenStream {
     let bw = &service.krate;
     let methods = service.members.iter().map(|member| match member {
         // A coordinator calls it, with the payload of its action.
-        Member::Branch(branch) if branch.role.half == Some(Half::Second) => TokenStream::new(),
+        Member::Branch(branch) if branch.role.second().is_some() => TokenStream::new(),
         Member::Branch(branch) => method(branch),
         Member::Elsewhere { carried, vis, name } => method_elsewhere(bw, carried, vis, name),
     });
@@ -89,14 +90,14 @@ fn method(branch: &Branch) -> TokenStream {
     let (sent_as, value) = (Ident::new(role.sent_as, site), ours("payload", hidden(name)));
     let (head, any, by_reference) = (head(vis, name), lifetime(site), by_reference(name));
     let allow_cow = known.payload.as_ref().and_then(allow_cow);
-    let undo = branch::undo_path(branch);
+    let (undo, returned) = (branch::undo_path(branch), of_value(branch));
     let method = match (role.shape, &known.payload) {
         (Shape::Branch, Some(payload)) => {
             // A bound of the method, not of the branch: a payload that is only received need not be `Serialize`.
             let sent = placed(quote!(#bw::SendPayload), place(payload));
             let sent = quote_spanned!(place(payload)=> for<#any> &#any #payload: #sent);
             quote_spanned! {site=>
-                #head(&self, #value: #by_reference #payload) -> #bw::#sent_as
+                #head(&self, #value: #by_reference #payload) -> #bw::#sent_as #returned
                 where
                     #sent,
                 {
@@ -106,7 +107,7 @@ fn method(branch: &Branch) -> TokenStream {
             }
         }
         (Shape::Branch, None) => quote_spanned! {site=>
-            #head(&self) -> #bw::#sent_as {
+            #head(&self) -> #bw::#sent_as #returned {
                 #bw::#sent_as::without_payload(&self.service, #path #undo)
             }
         },

@@ -29,10 +29,11 @@ pub(crate) struct Branch {
 pub(crate) enum Pair {
     /// There is none: the role has no pairs.
     Alone,
-    /// This is the first one. The second one names it.
-    First,
-    /// This is the first one, and there is no second one: nothing is to be undone.
-    NothingToUndo,
+    /// This is the first one. The second ones name it.
+    First {
+        /// The roles of the second ones that it does not need: nothing is to be undone, or another error was reported.
+        without: Vec<&'static Role>,
+    },
     /// This is the second one, with the path of the first one; `None` if that has a mistake.
     Second(Option<Path>),
 }
@@ -64,6 +65,8 @@ pub(crate) enum Call {
         database: Type,
         extractors: Vec<Extractor>,
         payload: Option<Type>,
+        /// Whether its last argument is what its first half has returned.
+        takes_kept: bool,
         /// The return type.
         result: Type,
     },
@@ -90,6 +93,10 @@ pub(crate) struct Extractor {
 pub(crate) struct Known {
     pub(crate) database: Option<Type>,
     pub(crate) payload: Option<Type>,
+    /// What a first function returns, if it is not `()`.
+    pub(crate) value: Option<Type>,
+    /// What a second function gets of its first one.
+    pub(crate) kept: Option<Type>,
 }
 
 /// The attributes of a function that are copied to everything made from it.

@@ -88,14 +88,6 @@ pub(crate) fn role_of(attr: &Attribute) -> Option<&'static Role> {
     Role::of_attribute(&attr.path().segments.last()?.ident.to_string())
 }
 
-/// The pattern of the role that it gives, if that pattern is not built.
-pub(crate) fn other_pattern_of(attr: &Attribute) -> Option<&'static str> {
-    match attr.path().segments.last()?.ident.to_string().as_str() {
-        "tcc_try" | "tcc_confirm" | "tcc_cancel" => Some("a TCC"),
-        _ => None,
-    }
-}
-
 /// Separates the attributes that give a role from the others.
 pub(crate) fn split_roles(attrs: Vec<Attribute>) -> (Vec<Attribute>, Vec<Attribute>) {
     attrs.into_iter().partition(|attr| role_of(attr).is_some())

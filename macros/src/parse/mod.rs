@@ -8,10 +8,10 @@ mod module;
 mod options;
 mod types;
 
-pub(crate) use carried::{carried, is_builtin, is_marker, mentions_role, other_pattern_of, role_of, split_roles, take};
+pub(crate) use carried::{carried, is_builtin, is_marker, mentions_role, role_of, split_roles, take};
 pub(crate) use function::{Body, Function};
 pub(crate) use item::{head, kind};
 pub(crate) use krate::krate;
 pub(crate) use module::{Item, Module, Use, content, items};
 pub(crate) use options::{Accepted, Options, Takes, did_you_mean};
-pub(crate) use types::{database_of, is_transaction, is_transaction_of_none, referenced};
+pub(crate) use types::{database_of, is_transaction, is_transaction_of_none, is_unit, kept_of, referenced, success_of};

@@ -1,6 +1,6 @@
 //! Recognizes a transaction by the tokens of a type.
 
-use syn::{PathArguments, PathSegment, Type, TypePath};
+use syn::{GenericArgument, PathArguments, PathSegment, Type, TypePath};
 
 /// Whether it is `Tx<D>`, by reference or not.
 pub(crate) fn is_transaction(ty: &Type) -> bool {
@@ -27,4 +27,30 @@ fn transaction(ty: &Type) -> Option<&PathSegment> {
         Type::Path(TypePath { qself: None, path, .. }) => path.segments.last().filter(|segment| segment.ident == "Tx"),
         _ => None,
     }
+}
+
+/// The arguments after the name, `<T>` in `Kept<T>`; `None` if the type is another one.
+pub(crate) fn kept_of(ty: &Type) -> Option<&PathArguments> {
+    match ty {
+        Type::Path(TypePath { qself: None, path, .. }) => {
+            path.segments.last().filter(|segment| segment.ident == "Kept").map(|segment| &segment.arguments)
+        }
+        _ => None,
+    }
+}
+
+/// The first argument of a type that is called `Result`.
+pub(crate) fn success_of(ty: &Type) -> Option<&Type> {
+    let Type::Path(TypePath { path, .. }) = ty else { return None };
+    let last = path.segments.last().filter(|segment| segment.ident == "Result")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+}
+
+/// Whether it is `()`.
+pub(crate) fn is_unit(ty: &Type) -> bool {
+    matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
 }

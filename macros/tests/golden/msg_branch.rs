@@ -44,11 +44,14 @@ const _: () = {
                 + ::branchwire::ExtractsAll<Self::Extractors>,
         {
             let __branch = ::branchwire::__private::BranchFn {
-                run: |__tx, (), __payload| ::std::boxed::Box::pin(
+                run: |__tx, (), __payload, ()| ::std::boxed::Box::pin(
                     trans_in(__tx, __payload),
                 ),
                 payload: <TransferIn as ::branchwire::Payload>::from_json,
+                kept: ::branchwire::__private::no_payload,
+                takes_kept: false,
                 outcome: <Result<(), Retry> as ::branchwire::MustSucceed>::into_outcome,
+                value: ::core::option::Option::None,
             };
             ::branchwire::__private::serve_branch(
                 __router,

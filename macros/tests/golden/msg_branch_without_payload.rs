@@ -36,9 +36,12 @@ const _: () = {
                 + ::branchwire::ExtractsAll<Self::Extractors>,
         {
             let __branch = ::branchwire::__private::BranchFn {
-                run: |__tx, (), ()| ::std::boxed::Box::pin(wake(__tx)),
+                run: |__tx, (), (), ()| ::std::boxed::Box::pin(wake(__tx)),
                 payload: ::branchwire::__private::no_payload,
+                kept: ::branchwire::__private::no_payload,
+                takes_kept: false,
                 outcome: <Result<(), Retry> as ::branchwire::MustSucceed>::into_outcome,
+                value: ::core::option::Option::None,
             };
             ::branchwire::__private::serve_branch(
                 __router,

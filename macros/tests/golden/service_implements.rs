@@ -46,14 +46,17 @@ pub mod notary {
                     + ::branchwire::ExtractsAll<Self::Extractors>,
             {
                 let __branch = ::branchwire::__private::BranchFn {
-                    run: |__tx, (), __payload| ::std::boxed::Box::pin(
+                    run: |__tx, (), __payload, ()| ::std::boxed::Box::pin(
                         transferred(__tx, __payload),
                     ),
                     payload: <Notice as ::branchwire::Payload>::from_json,
+                    kept: ::branchwire::__private::no_payload,
+                    takes_kept: false,
                     outcome: <Result<
                         (),
                         Retry,
                     > as ::branchwire::MustSucceed>::into_outcome,
+                    value: ::core::option::Option::None,
                 };
                 ::branchwire::__private::serve_branch(
                     __router,
@@ -184,7 +187,7 @@ pub mod notary {
 impl contracts::notary::Contract for notary::__BranchwireHost {
     fn transferred(
         _: <<notary::transferred as ::branchwire::Branch>::Address as ::branchwire::Address>::Payload,
-    ) -> <<notary::transferred as ::branchwire::Branch>::Address as ::branchwire::Address>::Addressed {
+    ) {
         ::core::unreachable!()
     }
 }
@@ -192,3 +195,11 @@ impl ::branchwire::__private::HostsContract for notary::__BranchwireHost {
     const ROUTES: &'static [::branchwire::Route] = <Self as contracts::notary::Contract>::__ROUTES;
     const BASE: &'static ::core::primitive::str = <Self as contracts::notary::Contract>::__BASE;
 }
+const _: () = {
+    const _: () = ::core::assert!(
+        ::branchwire::__private::has_role(< notary::__BranchwireHost as
+        ::branchwire::__private::HostsContract > ::ROUTES, "transferred",
+        ::branchwire::Role::MsgBranch),
+        "`transferred` is a message's branch here, and has another role in its contract"
+    );
+};

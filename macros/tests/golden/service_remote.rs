@@ -106,8 +106,8 @@ pub mod notary {
         #[doc(hidden)]
         const __BASE: &'static ::core::primitive::str = "/api/notary";
         /// Hosts `transferred`.
-        fn transferred(_: Notice) -> ::branchwire::MsgBranch;
+        fn transferred(_: Notice);
         /// Hosts `seal`.
-        fn seal(_: ()) -> ::branchwire::MsgBranch;
+        fn seal(_: ());
     }
 }

@@ -48,14 +48,17 @@ pub mod hotel {
                     + ::branchwire::ExtractsAll<Self::Extractors>,
             {
                 let __branch = ::branchwire::__private::BranchFn {
-                    run: |__tx, (), __payload| ::std::boxed::Box::pin(
+                    run: |__tx, (), __payload, ()| ::std::boxed::Box::pin(
                         book(__tx, __payload),
                     ),
                     payload: <Book as ::branchwire::Payload>::from_json,
+                    kept: ::branchwire::__private::no_payload,
+                    takes_kept: false,
                     outcome: <Result<
                         (),
                         BranchError,
                     > as ::branchwire::MayRefuse>::into_outcome,
+                    value: ::core::option::Option::None,
                 };
                 ::branchwire::__private::serve_branch(
                     __router,
@@ -67,6 +70,7 @@ pub mod hotel {
         impl ::branchwire::SagaAction for book {
             type Database = Hotel;
             type Payload = Book;
+            type Value = ();
             const SERVICE: &'static ::core::primitive::str = "hotel";
         }
         const _: () = <book as ::branchwire::Compensated>::HOLDS;
@@ -109,14 +113,17 @@ pub mod hotel {
                     + ::branchwire::ExtractsAll<Self::Extractors>,
             {
                 let __branch = ::branchwire::__private::BranchFn {
-                    run: |__tx, (), __payload| ::std::boxed::Box::pin(
+                    run: |__tx, (), __payload, ()| ::std::boxed::Box::pin(
                         cancel(__tx, __payload),
                     ),
                     payload: <Book as ::branchwire::Payload>::from_json,
+                    kept: ::branchwire::__private::no_payload,
+                    takes_kept: false,
                     outcome: <Result<
                         (),
                         Retry,
                     > as ::branchwire::MustSucceed>::into_outcome,
+                    value: ::core::option::Option::None,
                 };
                 ::branchwire::__private::serve_branch(
                     __router,
@@ -125,15 +132,15 @@ pub mod hotel {
                 )
             }
         }
-        type __Action = book;
-        impl ::branchwire::Compensated for __Action {
+        type __First = book;
+        impl ::branchwire::Compensated for __First {
             type By = cancel;
         }
         const _: () = <Book as ::branchwire::SamePayload<
-            <__Action as ::branchwire::SagaAction>::Payload,
+            <__First as ::branchwire::SagaAction>::Payload,
         >>::HOLDS;
         const _: () = <Hotel as ::branchwire::SameDatabase<
-            <__Action as ::branchwire::SagaAction>::Database,
+            <__First as ::branchwire::SagaAction>::Database,
         >>::HOLDS;
     };
     /// Is the hotel open?
@@ -179,12 +186,15 @@ pub mod hotel {
                     + ::branchwire::ExtractsAll<Self::Extractors>,
             {
                 let __branch = ::branchwire::__private::BranchFn {
-                    run: |__tx, (), ()| ::std::boxed::Box::pin(is_open(__tx)),
+                    run: |__tx, (), (), ()| ::std::boxed::Box::pin(is_open(__tx)),
                     payload: ::branchwire::__private::no_payload,
+                    kept: ::branchwire::__private::no_payload,
+                    takes_kept: false,
                     outcome: <Result<
                         (),
                         BranchError,
                     > as ::branchwire::MayRefuse>::into_outcome,
+                    value: ::core::option::Option::None,
                 };
                 ::branchwire::__private::serve_branch(
                     __router,
@@ -196,6 +206,7 @@ pub mod hotel {
         impl ::branchwire::SagaAction for is_open {
             type Database = Hotel;
             type Payload = ();
+            type Value = ();
             const SERVICE: &'static ::core::primitive::str = "hotel";
         }
         impl ::branchwire::Compensated for is_open {

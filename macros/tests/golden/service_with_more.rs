@@ -42,12 +42,15 @@ pub mod bank_b {
                     + ::kit::transactions::ExtractsAll<Self::Extractors>,
             {
                 let __branch = ::kit::transactions::__private::BranchFn {
-                    run: |__tx, (), ()| ::std::boxed::Box::pin(bonus(__tx)),
+                    run: |__tx, (), (), ()| ::std::boxed::Box::pin(bonus(__tx)),
                     payload: ::kit::transactions::__private::no_payload,
+                    kept: ::kit::transactions::__private::no_payload,
+                    takes_kept: false,
                     outcome: <Result<
                         (),
                         Retry,
                     > as ::kit::transactions::MustSucceed>::into_outcome,
+                    value: ::core::option::Option::None,
                 };
                 ::kit::transactions::__private::serve_branch(
                     __router,
