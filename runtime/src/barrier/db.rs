@@ -4,7 +4,7 @@ use std::future::Future;
 
 use super::dialect::BarrierDialect;
 use super::row::BarrierRow;
-use crate::database::{CommitError, Database, Driver, EndedEarly, Fault, Isolation, Tx, Wait};
+use crate::database::{CommitError, Database, Driver, EndedEarly, Fault, First, Isolation, Tx, Wait, begin};
 
 /// What the barrier, and the local transaction of a message, need of a database.
 ///
@@ -49,6 +49,12 @@ pub trait BarrierTx: Send {
     /// The database's own; roll back.
     fn insert(&mut self, row: BarrierRow<'_>) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
 
+    /// The reason in the row of this key, as this transaction sees it.
+    ///
+    /// # Errors
+    /// The database's own; roll back.
+    fn reason(&mut self, row: BarrierRow<'_>) -> impl Future<Output = Result<Option<String>, sqlx::Error>> + Send;
+
     /// Commits.
     ///
     /// # Errors
@@ -65,20 +71,23 @@ pub trait BarrierTx: Send {
     fn fault(&self) -> Option<Fault>;
 }
 
+impl<DB: BarrierDialect> First<DB> for BarrierRow<'_> {
+    fn begin(
+        self,
+        conn: &mut DB::Connection,
+        isolation: Isolation,
+        wait: Wait,
+        cached: bool,
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
+        DB::begin_with(conn, isolation, wait, self, cached)
+    }
+}
+
 impl<D: Database<Driver: BarrierDialect>> BarrierDb for D {
     type Tx = Tx<D>;
 
     async fn begin_with(&self, wait: Wait, row: BarrierRow<'_>) -> Result<(Tx<D>, bool), sqlx::Error> {
-        let isolation = match wait {
-            Wait::Default => D::ISOLATION,
-            // Query-prepared is right at this level: its insert must see what others commit meanwhile.
-            Wait::Bounded => Isolation::ReadCommitted,
-        };
-        let mut tx = Tx::open(self, wait).await?;
-        let cached = tx.caches_statements();
-        let is_new = D::Driver::begin_with(tx.conn(), isolation, wait, row, cached).await;
-        let is_new = tx.note(is_new)?;
-        Ok((tx, is_new))
+        begin(self, wait, row).await
     }
 
     async fn durable_reason(&self, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
@@ -101,6 +110,12 @@ impl<D: Database<Driver: BarrierDialect>> BarrierTx for Tx<D> {
         let cached = self.caches_statements();
         let is_new = D::Driver::insert(self.conn(), row, cached).await;
         self.note(is_new)
+    }
+
+    async fn reason(&mut self, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
+        let cached = self.caches_statements();
+        let reason = D::Driver::reason(self.conn(), row, cached).await;
+        self.note(reason)
     }
 
     async fn commit(self) -> Result<(), CommitError> {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use super::outbox::OutboxRows;
 use super::row::BarrierRow;
 use crate::database::{Driver, Isolation, Wait, WeakSetting};
 use crate::protocol::BarrierTable;
@@ -25,7 +26,7 @@ pub struct Batch<P> {
     message = "Branchwire has no barrier for `{Self}`",
     note = "barriers exist for SQLite, PostgreSQL and MySQL: features `sqlite`, `postgres` and `mysql` of `branchwire`"
 )]
-pub trait BarrierDialect: Driver {
+pub trait BarrierDialect: Driver + OutboxRows {
     /// Begins a transaction with its first barrier row, in as few round trips as this database can; whether the row is
     /// new.
     #[doc(hidden)]
@@ -58,6 +59,31 @@ pub trait BarrierDialect: Driver {
         cached: bool,
     ) -> impl Future<Output = Result<Option<String>, sqlx::Error>> + Send;
 
+    /// The reason in the row of this key, as this transaction sees it. `cached`: see [`Driver::caches_statements`].
+    #[doc(hidden)]
+    fn reason(
+        conn: &mut Self::Connection,
+        row: BarrierRow<'_>,
+        cached: bool,
+    ) -> impl Future<Output = Result<Option<String>, sqlx::Error>> + Send;
+
+    /// Stores what the first half of a pair has returned, in its transaction. `cached`: see [`Driver::caches_statements`].
+    #[doc(hidden)]
+    fn keep(
+        conn: &mut Self::Connection,
+        row: BarrierRow<'_>,
+        data: &[u8],
+        cached: bool,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// What the first half of a pair has returned. Runs in a transaction. `cached`: see [`Driver::caches_statements`].
+    #[doc(hidden)]
+    fn kept(
+        conn: &mut Self::Connection,
+        row: BarrierRow<'_>,
+        cached: bool,
+    ) -> impl Future<Output = Result<Option<Vec<u8>>, sqlx::Error>> + Send;
+
     /// Gives the row of this key another reason, if it has this one; whether it had. Runs outside a transaction.
     #[doc(hidden)]
     fn change_reason(
@@ -66,7 +92,7 @@ pub trait BarrierDialect: Driver {
         to: &str,
     ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
 
-    /// Creates the barrier table, if it does not exist.
+    /// Creates the barrier table and the one of kept values, if they do not exist.
     #[doc(hidden)]
     fn create_table(conn: &mut Self::Connection) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 

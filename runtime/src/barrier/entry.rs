@@ -15,6 +15,8 @@ pub enum Entry {
     /// The call would undo another one that never happened, and now never will: commit, and report success without running
     /// the business.
     NothingToUndo,
+    /// The call would confirm what was never tried, or was cancelled: never report success.
+    NothingToConfirm,
 }
 
 /// Begins the transaction of a branch, with its barrier rows.
@@ -25,7 +27,7 @@ pub enum Entry {
 /// # Errors
 /// The database's own; nothing is left open.
 pub async fn enter<B: BarrierDb>(db: &B, key: &BarrierKey) -> Result<(B::Tx, Entry), sqlx::Error> {
-    let (tx, is_new, origin_is_new) = match key.op.origin() {
+    let (mut tx, is_new, origin_is_new) = match key.op.origin() {
         None => {
             let (tx, is_new) = db.begin_with(Wait::Default, key.row()).await?;
             (tx, is_new, false)
@@ -39,10 +41,18 @@ pub async fn enter<B: BarrierDb>(db: &B, key: &BarrierKey) -> Result<(B::Tx, Ent
     };
     let entry = match (is_new, origin_is_new) {
         (false, _) => Entry::Repeat,
+        (true, _) if !was_tried(&mut tx, key).await? => Entry::NothingToConfirm,
         (true, true) => Entry::NothingToUndo,
         (true, false) => Entry::Run,
     };
     Ok((tx, entry))
+}
+
+/// Whether the call has no first half that must be applied, or its first half is applied.
+async fn was_tried<T: BarrierTx>(tx: &mut T, key: &BarrierKey) -> Result<bool, sqlx::Error> {
+    let Some(first) = key.op.completes() else { return Ok(true) };
+    let reason = tx.reason(key.row_of(first.as_str(), first.as_str())).await?;
+    Ok(reason.as_deref() == Some(first.as_str()))
 }
 
 /// What a call is for which the barrier said [`Entry::Repeat`].
@@ -50,7 +60,10 @@ pub async fn enter<B: BarrierDb>(db: &B, key: &BarrierKey) -> Result<(B::Tx, Ent
 pub enum Repeated {
     /// The first call was applied: report success.
     Applied,
-    /// The call that undoes this one came first: this one is not applied, and never will be. Refuse it.
+    /// The call that undoes this one has come: this one is not applied, or not any more, and never will be. Refuse it.
+    ///
+    /// A coordinator that has ended the transaction calls no branch again. But one that has forgotten it takes the same gid as
+    /// new, and must not report as done what was undone.
     Late,
 }
 
@@ -77,11 +90,14 @@ pub async fn leave_repeat<B: BarrierDb>(tx: B::Tx, db: &B, key: &BarrierKey) -> 
     // Nothing ran in it but the barrier's own statements.
     let _ = tx.rollback().await;
     match db.durable_reason(key.row()).await.map_err(RepeatError::Database)?.as_deref() {
-        Some(REASON_INCOMPLETE) => Err(RepeatError::Incomplete),
-        Some(reason) if reason == key.op.as_str() => Ok(Repeated::Applied),
-        Some(_) => Ok(Repeated::Late),
-        None => Err(RepeatError::Database(sqlx::Error::RowNotFound)),
+        Some(REASON_INCOMPLETE) => return Err(RepeatError::Incomplete),
+        Some(reason) if reason == key.op.as_str() => {}
+        Some(_) => return Ok(Repeated::Late),
+        None => return Err(RepeatError::Database(sqlx::Error::RowNotFound)),
     }
+    let Some(undo) = key.undone_by() else { return Ok(Repeated::Applied) };
+    let undone = db.durable_reason(key.row_of(undo.as_str(), undo.as_str())).await.map_err(RepeatError::Database)?;
+    Ok(if undone.is_some() { Repeated::Late } else { Repeated::Applied })
 }
 
 /// Marks a call whose business ended its transaction early: a part of its work may be missing, and a repeated call is then

@@ -12,8 +12,13 @@
 pub(crate) mod db;
 mod dialect;
 pub(crate) mod entry;
+pub(crate) mod kept;
 #[cfg(feature = "mysql")]
 mod mysql;
+#[cfg(feature = "postgres")]
+mod named;
+pub(crate) mod outbox;
+pub(crate) mod outbox_db;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub(crate) mod query_prepared;
@@ -26,9 +31,11 @@ mod sweep;
 pub(crate) use db::{BarrierDb, BarrierTx};
 pub use dialect::BarrierDialect;
 pub(crate) use entry::{Entry, RepeatError, Repeated, enter, leave_repeat, mark_incomplete};
+pub use kept::KEPT_BYTES_MAX;
 pub(crate) use query_prepared::decided;
 pub use query_prepared::{AskBarrier, QUERY_PREPARED_TIMEOUT, QueryPreparedError, query_prepared};
 pub(crate) use row::BarrierKey;
+pub(crate) use set_up::set_up_outbox;
 pub use set_up::{SetUpError, set_up};
 pub use sweep::{SWEEP_AGE_MIN, SweepError, Sweeper, sweep};
 

@@ -65,7 +65,7 @@ impl BarrierDialect for MySql {
     async fn durable_reason(
         conn: &mut MySqlConnection,
         row: BarrierRow<'_>,
-        _: bool,
+        cached: bool,
     ) -> Result<Option<String>, sqlx::Error> {
         // One statement with autocommit: it takes its only lock at once, and returns when it is durable.
         sqlx::query(
@@ -78,6 +78,10 @@ impl BarrierDialect for MySql {
         .bind(row.barrier_id)
         .execute(&mut *conn)
         .await?;
+        Self::reason(conn, row, cached).await
+    }
+
+    async fn reason(conn: &mut MySqlConnection, row: BarrierRow<'_>, _: bool) -> Result<Option<String>, sqlx::Error> {
         let found = sqlx::query(
             "SELECT gid, branch_id, op, reason FROM dtm_barrier.barrier \
              WHERE gid = ? AND branch_id = ? AND op = ? AND barrier_id = ?",
@@ -92,6 +96,24 @@ impl BarrierDialect for MySql {
             Some(found) if is_same(&found, row)? => Ok(Some(found.try_get("reason")?)),
             _ => Ok(None),
         }
+    }
+
+    async fn keep(conn: &mut MySqlConnection, row: BarrierRow<'_>, data: &[u8], _: bool) -> Result<(), sqlx::Error> {
+        sqlx::query("INSERT INTO dtm_barrier.branchwire_kept (gid, branch_id, data) VALUES (?, ?, ?)")
+            .bind(row.gid)
+            .bind(row.branch_id)
+            .bind(data)
+            .execute(conn)
+            .await
+            .map(drop)
+    }
+
+    async fn kept(conn: &mut MySqlConnection, row: BarrierRow<'_>, _: bool) -> Result<Option<Vec<u8>>, sqlx::Error> {
+        sqlx::query_scalar("SELECT data FROM dtm_barrier.branchwire_kept WHERE gid = ? AND branch_id = ?")
+            .bind(row.gid)
+            .bind(row.branch_id)
+            .fetch_optional(conn)
+            .await
     }
 
     async fn change_reason(conn: &mut MySqlConnection, row: BarrierRow<'_>, to: &str) -> Result<bool, sqlx::Error> {
@@ -161,6 +183,19 @@ impl BarrierDialect for MySql {
         older_than_s: i64,
         _: bool,
     ) -> Result<u64, sqlx::Error> {
+        // First what was kept: the barrier rows say what is old. DTM's table may have another collation than ours.
+        sqlx::query(concat!(
+            "DELETE kept FROM dtm_barrier.branchwire_kept AS kept JOIN dtm_barrier.barrier AS barrier ",
+            "ON kept.gid = CONVERT(barrier.gid USING utf8mb4) COLLATE utf8mb4_bin ",
+            "AND kept.branch_id = CONVERT(barrier.branch_id USING utf8mb4) COLLATE utf8mb4_bin ",
+            "WHERE id > ? AND id <= ? AND ",
+            is_old!()
+        ))
+        .bind(after)
+        .bind(to)
+        .bind(older_than_s)
+        .execute(&mut *conn)
+        .await?;
         sqlx::query(concat!("DELETE FROM dtm_barrier.barrier WHERE id > ? AND id <= ? AND ", is_old!()))
             .bind(after)
             .bind(to)

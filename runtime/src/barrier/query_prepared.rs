@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::db::{BarrierDb, BarrierTx};
 use super::row::{BarrierKey, REASON_ROLLBACK};
-use crate::database::{CommitError, EndedEarly, Fault, Wait};
+use crate::database::{CommitError, Fault, Wait};
 use crate::outcome::{Prepared, Retry};
 use crate::protocol::{Gid, Op};
 
@@ -38,11 +38,20 @@ pub enum QueryPreparedError {
 /// # Errors
 /// [`QueryPreparedError`]: ask again later.
 pub async fn query_prepared<B: BarrierDb>(db: &B, gid: &Gid) -> Result<Prepared, QueryPreparedError> {
+    let key = BarrierKey::local(gid.clone());
+    in_time::<B, _>(|| ask(db, &key)).await
+}
+
+/// Asks until there is an answer, a few times, within [`QUERY_PREPARED_TIMEOUT`].
+pub(super) async fn in_time<B: BarrierDb, F>(mut ask: impl FnMut() -> F) -> Result<Prepared, QueryPreparedError>
+where
+    F: Future<Output = Result<Prepared, sqlx::Error>>,
+{
     let started = Instant::now();
     let answer = async {
         let mut attempts = 1..ATTEMPTS_MAX;
         loop {
-            match ask(db, &BarrierKey::local(gid.clone())).await {
+            match ask().await {
                 // In a deadlock the database ends one transaction at once, perhaps this one: retry. A conflict that comes
                 // late is a lock timeout: the local transaction is still open.
                 Err(error)
@@ -66,13 +75,7 @@ async fn ask<B: BarrierDb>(db: &B, key: &BarrierKey) -> Result<Prepared, sqlx::E
     let row = key.row_of(key.op.as_str(), REASON_ROLLBACK);
     let (tx, is_new) = db.begin_with(Wait::Bounded, row).await?;
     if is_new {
-        return match tx.commit().await {
-            Ok(()) => Ok(Prepared::RolledBack),
-            Err(
-                CommitError::Refused(error) | CommitError::Unknown(error) | CommitError::EndedEarly(EndedEarly(error)),
-            ) => Err(error),
-            Err(CommitError::Failed(_)) => unreachable!("none of the barrier's own statements failed"),
-        };
+        return tx.commit().await.map(|()| Prepared::RolledBack).map_err(CommitError::of_our_own);
     }
     // Nothing ran in it but the barrier's own insert.
     let _ = tx.rollback().await;

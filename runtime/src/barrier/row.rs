@@ -30,6 +30,15 @@ impl BarrierKey {
         Self { gid, branch_id: BranchId::local(), op: Op::Msg, trans_type: TransType::Msg }
     }
 
+    /// The op that undoes this call, if its pattern has one.
+    pub(super) fn undone_by(&self) -> Option<Op> {
+        match (self.trans_type, &self.op) {
+            (TransType::Saga, Op::Action) => Some(Op::Compensate),
+            (TransType::Tcc, Op::Try) => Some(Op::Cancel),
+            _ => None,
+        }
+    }
+
     /// The row of this call.
     pub(super) fn row(&self) -> BarrierRow<'_> {
         self.row_of(self.op.as_str(), self.op.as_str())
@@ -63,4 +72,10 @@ pub struct BarrierRow<'a> {
     pub barrier_id: &'a str,
     /// The op that has inserted the row: the row's own, or the one that undoes it. Not part of the key.
     pub reason: &'a str,
+}
+
+/// Whether a name stands for itself between the quotes of a text of SQL, whatever the settings of the session are.
+#[cfg(feature = "postgres")]
+pub(super) fn is_plain(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte))
 }

@@ -1,12 +1,17 @@
-//! The start of a service: the barrier table, the rights on it, the settings of its database.
+//! The start of a service: the tables, the rights on them, the settings of its database.
 
 use std::error::Error;
 use std::fmt;
 
+use sqlx::pool::PoolConnection;
+
 use super::db::BarrierDb;
 use super::dialect::BarrierDialect;
+use super::kept::{keep, kept};
+use super::outbox::OutboxRows;
+use super::outbox_db::probe as probe_outbox;
 use super::row::{BarrierKey, REASON_ROLLBACK};
-use crate::database::{Database, Driver, Fault, Wait, WeakSetting};
+use crate::database::{Database, Driver, Fault, Wait, WeakSetting, look_alike_reason};
 use crate::protocol::Gid;
 
 /// Why a database is not ready for branches. The text says what to do; `Debug` writes it as well, with the causes, since
@@ -16,7 +21,7 @@ use crate::protocol::Gid;
 pub enum SetUpError {
     /// The table does not exist, and the user may not create it.
     #[error(
-        "the barrier table does not exist, and this user may not create it: let an administrator run what \
+        "the barrier table or the outbox table does not exist, and this user may not create it: let an administrator run what \
          `branchwire schema barrier --database {database} --user <user>` prints"
     )]
     MayNotCreate {
@@ -29,7 +34,7 @@ pub enum SetUpError {
     },
     /// The user may not use the table.
     #[error(
-        "the user's rights on the barrier table are not enough: {grant} \
+        "the user's rights on the barrier table or the outbox table are not enough: {grant} \
          (`branchwire schema barrier --database {database} --user <user>` prints this)"
     )]
     NoRight {
@@ -61,7 +66,9 @@ pub enum SetUpError {
     #[error("the database cannot be reached: check its address, and that it runs")]
     Unreachable(#[source] sqlx::Error),
     /// Any other error of the database; the table may have other columns than DTM's.
-    #[error("the barrier table cannot be used: compare its columns with those that `branchwire schema barrier` prints")]
+    #[error(
+        "the barrier table or the outbox table cannot be used: compare its columns with those that `branchwire schema barrier` prints"
+    )]
     Unusable(#[source] sqlx::Error),
 }
 
@@ -83,6 +90,11 @@ impl fmt::Debug for SetUpError {
 
 impl SetUpError {
     fn of<DB: BarrierDialect>(error: sqlx::Error) -> Self {
+        Self::about::<DB>(DB::TABLE.grant, error)
+    }
+
+    /// The same, about the table on which this gives the rights.
+    fn about<DB: BarrierDialect>(grant: &'static str, error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(cause) = &error
             && let Some(advice) = DB::unfit(cause.as_ref())
         {
@@ -90,7 +102,7 @@ impl SetUpError {
         }
         match &error {
             sqlx::Error::Database(cause) if DB::is_missing_right(cause.as_ref()) => {
-                Self::NoRight { database: DB::DATABASE, grant: DB::TABLE.grant, source: error }
+                Self::NoRight { database: DB::DATABASE, grant, source: error }
             }
             _ if Fault::of::<DB>(&error) == Fault::Lost => Self::Unreachable(error),
             _ => Self::Unusable(error),
@@ -100,15 +112,18 @@ impl SetUpError {
 
 /// Makes a database ready for branches: call it when a service starts, before the pool is in use.
 ///
-/// It creates the barrier table if it does not exist, changes the settings that a client can change, and uses the table
-/// once as a branch does: it inserts a row and rolls back. It may be called any number of times, by many at once, and by a
-/// user who may not create tables if the table exists.
+/// It creates the barrier table and the table of the [outbox](crate::outbox) if they do not exist, changes the settings that
+/// a client can change, and uses each table once as a branch or a sender does: it inserts a row and rolls back. It may be
+/// called any number of times, by many at once, and by a user who may not create tables if the tables exist.
 ///
 /// The settings that it returns can lose acknowledged commits, most of them only in a power cut. Each is logged as a
 /// warning as well.
 ///
-/// The table is `dtm_barrier.barrier` on PostgreSQL (a schema) and on MySQL (a database), and `dtm_barrier_barrier` on
-/// SQLite. Old rows are removed by [`sweep`](super::sweep()) and [`Sweeper`](super::Sweeper).
+/// The barrier table is `dtm_barrier.barrier` on PostgreSQL (a schema) and on MySQL (a database), and `dtm_barrier_barrier`
+/// on SQLite. Beside it is `branchwire_kept`, for what the first functions of pairs return. The outbox table is
+/// `dtm_barrier.branchwire_outbox` on PostgreSQL, and `branchwire_outbox` on SQLite and in the service's own database on MySQL.
+/// A user who may not create it gets none; [`Outbox::start`](crate::Outbox::start) then says what to do. Old rows are removed
+/// by [`sweep`](super::sweep()) and [`Sweeper`](super::Sweeper).
 ///
 /// On SQLite it sets WAL, which stays with the file, and `synchronous` FULL (on Apple's systems `fullfsync` as well) in each
 /// connection that the pool has or opens later, whatever the pool's options are. For this it waits for each connection, up
@@ -117,8 +132,8 @@ impl SetUpError {
 /// # Errors
 /// [`SetUpError`], whose text says what to do.
 pub async fn set_up<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<Vec<WeakSetting>, SetUpError> {
-    if let Some((name, reason)) = D::Driver::look_alike(db.pool()).await.map_err(SetUpError::of::<D::Driver>)? {
-        return Err(SetUpError::LookAlike { name, reason });
+    if let Some(found) = D::Driver::look_alike(db.pool()).await.map_err(SetUpError::of::<D::Driver>)? {
+        return Err(SetUpError::LookAlike { name: found.name(), reason: look_alike_reason(found) });
     }
     let mut weak = D::Driver::settings(db.pool()).await.map_err(SetUpError::of::<D::Driver>)?;
     match probe(db).await {
@@ -130,6 +145,13 @@ pub async fn set_up<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<Vec<W
         probed => probed,
     }
     .map_err(SetUpError::of::<D::Driver>)?;
+    match set_up_outbox(db).await {
+        // Only a service that starts an outbox needs the table, and `Outbox::start` says so then.
+        Err(error @ (SetUpError::MayNotCreate { .. } | SetUpError::NoRight { .. } | SetUpError::Unfit { .. })) => {
+            tracing::debug!(error = &error as &dyn Error, "this database has no outbox table for this user");
+        }
+        outbox => outbox?,
+    }
     probe_sessions(db).await?;
     let mut conn = db.pool().acquire().await.map_err(SetUpError::of::<D::Driver>)?;
     weak.extend(D::Driver::table_settings(&mut conn).await.map_err(SetUpError::of::<D::Driver>)?);
@@ -139,9 +161,40 @@ pub async fn set_up<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<Vec<W
     Ok(weak)
 }
 
+/// Creates the outbox table if it does not exist, and uses it once as a sender and a relay do.
+///
+/// # Errors
+/// [`SetUpError`], whose text says what to do.
+pub(crate) async fn set_up_outbox<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), SetUpError> {
+    let of = |error| match &error {
+        sqlx::Error::Database(cause) if D::Driver::has_no_place(cause.as_ref()) => {
+            let advice = "the pool's address names no database, and the outbox table is in the service's own: name one";
+            SetUpError::Unfit { advice, source: error }
+        }
+        _ => SetUpError::about::<D::Driver>(D::Driver::TABLE.outbox.grant, error),
+    };
+    match probe_outbox(db).await {
+        Err(sqlx::Error::Database(cause)) if D::Driver::is_missing_table(cause.as_ref()) => {
+            let mut conn = db.pool().acquire().await.map_err(of)?;
+            let created = D::Driver::create_outbox(&mut conn).await;
+            end_creation(conn, created.map_err(of))?;
+            probe_outbox(db).await
+        }
+        probed => probed,
+    }
+    .map_err(of)
+}
+
 async fn create_table<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), SetUpError> {
     let mut conn = db.pool().acquire().await.map_err(SetUpError::of::<D::Driver>)?;
-    let created = D::Driver::create_table(&mut conn).await.map_err(SetUpError::of::<D::Driver>);
+    let created = D::Driver::create_table(&mut conn).await;
+    end_creation(conn, created.map_err(SetUpError::of::<D::Driver>))
+}
+
+fn end_creation<DB: BarrierDialect>(
+    mut conn: PoolConnection<DB>,
+    created: Result<(), SetUpError>,
+) -> Result<(), SetUpError> {
     if created.is_err() {
         // A transaction of the creation may still be open in it.
         conn.close_on_drop();
@@ -157,7 +210,9 @@ async fn probe<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), sqlx::
     let key = BarrierKey::local(Gid::random());
     let row = key.row_of(key.op.as_str(), REASON_ROLLBACK);
     for wait in [Wait::Default, Wait::Bounded] {
-        let (tx, _) = db.begin_with(wait, row).await?;
+        let (mut tx, _) = db.begin_with(wait, row).await?;
+        keep(&mut tx, &key, b"0").await?;
+        kept(&mut tx, &key).await?;
         // Nothing ran in it but the barrier's own statements.
         let _ = tx.rollback().await;
     }

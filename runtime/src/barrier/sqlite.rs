@@ -60,9 +60,13 @@ impl BarrierDialect for Sqlite {
     async fn durable_reason(
         conn: &mut SqliteConnection,
         row: BarrierRow<'_>,
-        _: bool,
+        cached: bool,
     ) -> Result<Option<String>, sqlx::Error> {
         // With WAL and synchronous=FULL, a commit that can be read is on disk.
+        Self::reason(conn, row, cached).await
+    }
+
+    async fn reason(conn: &mut SqliteConnection, row: BarrierRow<'_>, _: bool) -> Result<Option<String>, sqlx::Error> {
         sqlx::query_scalar(
             "SELECT reason FROM dtm_barrier_barrier WHERE gid = ? AND branch_id = ? AND op = ? AND barrier_id = ?",
         )
@@ -72,6 +76,24 @@ impl BarrierDialect for Sqlite {
         .bind(row.barrier_id.to_owned())
         .fetch_optional(conn)
         .await
+    }
+
+    async fn keep(conn: &mut SqliteConnection, row: BarrierRow<'_>, data: &[u8], _: bool) -> Result<(), sqlx::Error> {
+        sqlx::query("INSERT INTO branchwire_kept (gid, branch_id, data) VALUES (?, ?, ?)")
+            .bind(row.gid.to_owned())
+            .bind(row.branch_id.to_owned())
+            .bind(data.to_vec())
+            .execute(conn)
+            .await
+            .map(drop)
+    }
+
+    async fn kept(conn: &mut SqliteConnection, row: BarrierRow<'_>, _: bool) -> Result<Option<Vec<u8>>, sqlx::Error> {
+        sqlx::query_scalar("SELECT data FROM branchwire_kept WHERE gid = ? AND branch_id = ?")
+            .bind(row.gid.to_owned())
+            .bind(row.branch_id.to_owned())
+            .fetch_optional(conn)
+            .await
     }
 
     async fn change_reason(conn: &mut SqliteConnection, row: BarrierRow<'_>, to: &str) -> Result<bool, sqlx::Error> {
@@ -124,6 +146,18 @@ impl BarrierDialect for Sqlite {
         older_than_s: i64,
         _: bool,
     ) -> Result<u64, sqlx::Error> {
+        // First what was kept: the barrier rows say what is old.
+        sqlx::query(concat!(
+            "DELETE FROM branchwire_kept WHERE (gid, branch_id) IN ",
+            "(SELECT gid, branch_id FROM dtm_barrier_barrier WHERE gid > ? AND gid <= ? AND ",
+            is_old!(),
+            ")"
+        ))
+        .bind(after.to_owned())
+        .bind(to.to_owned())
+        .bind(older_than_s)
+        .execute(&mut *conn)
+        .await?;
         sqlx::query(concat!("DELETE FROM dtm_barrier_barrier WHERE gid > ? AND gid <= ? AND ", is_old!()))
             .bind(after.to_owned())
             .bind(to.to_owned())

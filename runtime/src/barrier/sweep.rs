@@ -8,7 +8,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::dialect::{BarrierDialect, Batch};
-use crate::database::{CommitError, Database, Driver, EndedEarly, Fault, Tx, Wait};
+use super::outbox::OutboxRows;
+use super::outbox_db::remove_messages;
+use crate::database::{CommitError, Database, Driver, Fault, Nothing, Wait, begin};
 
 /// The least age at which a row may be removed: 8 days.
 ///
@@ -58,7 +60,8 @@ impl SweepError {
     }
 }
 
-/// Removes barrier rows that are older than this; how many. The clock is the database's.
+/// Removes barrier rows that are older than this, and outbox rows that were sent longer ago; how many. The clock is the
+/// database's.
 ///
 /// Without its row a call is new: it runs its business again. So a row must outlive every call for which it stands.
 /// Whatever its reason is (also `rollback` and `incomplete`), it is needed for as long as
@@ -98,7 +101,7 @@ async fn walk<D: Database<Driver: BarrierDialect>>(
     loop {
         let started = Instant::now();
         match batch(db, &after, older_than_s, rows).await {
-            Ok(None) => return Ok(removed),
+            Ok(None) => break,
             Ok(Some((to, count))) => {
                 after = to;
                 removed += count;
@@ -107,6 +110,31 @@ async fn walk<D: Database<Driver: BarrierDialect>>(
             // A lock or the time was not enough for so many.
             Err(error) if Fault::of::<D::Driver>(&error) == Fault::Conflict && rows > BATCH_MIN => rows /= 2,
             Err(error) => return Err(SweepError::of::<D::Driver>(error)),
+        }
+        tokio::select! {
+            () = sleep(started.elapsed()) => {}
+            _ = stop.changed() => return Ok(removed),
+        }
+    }
+    // The outbox rows last: a gid must not be new here while this database's barrier rows still know it.
+    loop {
+        let started = Instant::now();
+        let count = match remove_messages(db, older_than_s, BATCH).await {
+            Err(sqlx::Error::Database(cause))
+                if D::Driver::has_no_place(cause.as_ref()) || D::Driver::is_missing_table(cause.as_ref()) =>
+            {
+                0
+            }
+            // A service that never has an outbox needs no right on its table.
+            Err(sqlx::Error::Database(cause)) if D::Driver::is_missing_right(cause.as_ref()) => {
+                tracing::info!(grant = D::Driver::TABLE.outbox.grant_removal, "the user may not remove outbox rows");
+                0
+            }
+            count => count.map_err(SweepError::of::<D::Driver>)?,
+        };
+        removed += count;
+        if count == 0 {
+            return Ok(removed);
         }
         tokio::select! {
             () = sleep(started.elapsed()) => {}
@@ -130,20 +158,12 @@ async fn batch<D: Database<Driver: BarrierDialect>>(
     if !has_old {
         return Ok(Some((to, 0)));
     }
-    let mut tx = Tx::open(db, Wait::Bounded).await?;
-    // Right at this level, whatever the database's own is: rows are removed by themselves.
-    let begun = D::Driver::run(tx.conn(), D::Driver::begin(D::ISOLATION, Wait::Bounded)).await;
-    tx.note(begun)?;
+    let (mut tx, _) = begin(db, Wait::Bounded, Nothing).await?;
     let cached = tx.caches_statements();
     let removed = D::Driver::remove(tx.conn(), after, &to, older_than_s, cached).await;
     let removed = tx.note(removed)?;
-    match tx.commit().await {
-        Ok(()) => Ok(Some((to, removed))),
-        Err(CommitError::Refused(error) | CommitError::Unknown(error) | CommitError::EndedEarly(EndedEarly(error))) => {
-            Err(error)
-        }
-        Err(CommitError::Failed(_)) => unreachable!("no statement of the sweep failed"),
-    }
+    tx.commit().await.map_err(CommitError::of_our_own)?;
+    Ok(Some((to, removed)))
 }
 
 /// A task that [sweeps](sweep()) a database now and then. Dropped, it ends after its batch.

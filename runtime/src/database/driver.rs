@@ -7,6 +7,7 @@ use sqlx::error::DatabaseError;
 
 use super::fault::Fault;
 use super::statement::Syntax;
+use crate::protocol::LookAlike;
 
 /// The isolation level of a transaction.
 ///
@@ -113,6 +114,11 @@ pub trait Driver: sqlx::Database + Sized {
     /// What an error of the database means.
     fn fault(error: &(dyn DatabaseError + 'static)) -> Fault;
 
+    /// Whether an error is the last word of a server that has closed the connection.
+    fn has_closed(_: &(dyn DatabaseError + 'static)) -> bool {
+        false
+    }
+
     /// Whether an error at the end of a transaction says that this transaction is no longer open.
     fn has_ended(error: &(dyn DatabaseError + 'static)) -> bool;
 
@@ -131,10 +137,8 @@ pub trait Driver: sqlx::Database + Sized {
     /// Whether an error says that the user lacks a right.
     fn is_missing_right(error: &(dyn DatabaseError + 'static)) -> bool;
 
-    /// The name of another database that speaks this one's protocol, and what does not work there; `None` if it is this one.
-    fn look_alike(
-        _: &Pool<Self>,
-    ) -> impl Future<Output = Result<Option<(&'static str, &'static str)>, sqlx::Error>> + Send {
+    /// Another database that speaks this one's protocol; `None` if it is this one.
+    fn look_alike(_: &Pool<Self>) -> impl Future<Output = Result<Option<LookAlike>, sqlx::Error>> + Send {
         async { Ok(None) }
     }
 

@@ -18,3 +18,23 @@ impl Fault {
         matches!(self, Self::Conflict | Self::Lost)
     }
 }
+
+/// The first error of a transaction, after which it can only be rolled back: what it means, and the database's own text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct StatementError {
+    fault: Fault,
+    text: String,
+}
+
+impl StatementError {
+    #[doc(hidden)]
+    pub fn new(fault: Fault, text: impl Into<String>) -> Self {
+        Self { fault, text: text.into() }
+    }
+
+    /// What it means for the transaction.
+    pub const fn fault(&self) -> Fault {
+        self.fault
+    }
+}

@@ -3,9 +3,9 @@
 //! What differs between databases is in one file each, behind [`Driver`]. Nothing here knows of the barrier.
 
 mod abandoned;
+mod begin;
 mod driver;
 mod fault;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 mod look_alike;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
@@ -19,9 +19,11 @@ mod tx;
 use axum::extract::FromRef;
 use sqlx::Pool;
 
+pub(crate) use begin::{First, Nothing, begin};
 pub(crate) use driver::Driver;
 pub use driver::{Isolation, Wait, WeakSetting};
-pub use fault::Fault;
+pub use fault::{Fault, StatementError};
+pub(crate) use look_alike::reason as look_alike_reason;
 #[cfg(feature = "unstable-simulation")]
 pub use tx::commit_error;
 pub use tx::{CommitError, EndedEarly, Tx};

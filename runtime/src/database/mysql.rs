@@ -6,8 +6,8 @@ use sqlx::{MySql, MySqlConnection, Pool};
 
 use super::driver::{Driver, Isolation, READ_ONLY, Wait, WeakSetting};
 use super::fault::Fault;
-use super::look_alike;
 use super::statement::{Feature, Reading, Syntax};
+use crate::protocol::LookAlike;
 
 impl Driver for MySql {
     type Queue = ();
@@ -85,6 +85,11 @@ impl Driver for MySql {
         }
     }
 
+    fn has_closed(error: &(dyn DatabaseError + 'static)) -> bool {
+        // ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED (MariaDB), ER_CLIENT_INTERACTION_TIMEOUT
+        matches!(number(error), 1053 | 1927 | 4031)
+    }
+
     fn has_ended(error: &(dyn DatabaseError + 'static)) -> bool {
         // The savepoint does not exist.
         number(error) == 1305
@@ -120,10 +125,10 @@ impl Driver for MySql {
         matches!(number(error), 1044 | 1142 | 1143 | 1227)
     }
 
-    async fn look_alike(pool: &Pool<Self>) -> Result<Option<(&'static str, &'static str)>, sqlx::Error> {
+    async fn look_alike(pool: &Pool<Self>) -> Result<Option<LookAlike>, sqlx::Error> {
         let (version, comment): (String, String) =
             sqlx::query_as("SELECT @@version, @@version_comment").fetch_one(pool).await?;
-        Ok(look_alike::recognize(&[&version, &comment, pool.connect_options().get_host()]))
+        Ok(LookAlike::recognize(&[&version, &comment, pool.connect_options().get_host()]))
     }
 
     async fn settings(pool: &Pool<Self>) -> Result<Vec<WeakSetting>, sqlx::Error> {

@@ -8,9 +8,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Po
 
 use super::driver::{Driver, Isolation, READ_ONLY, Wait, WeakSetting};
 use super::fault::Fault;
-use super::look_alike;
 use super::statement::{Feature, Reading, Syntax};
-use crate::protocol::Gid;
+use crate::protocol::{Gid, LookAlike};
 
 /// The advice for a pooler in transaction mode.
 const POOLED: &str = "a pooler between this service and PostgreSQL gives each transaction another session, where \
@@ -117,6 +116,11 @@ impl Driver for Postgres {
         }
     }
 
+    fn has_closed(error: &(dyn DatabaseError + 'static)) -> bool {
+        // admin_shutdown, crash_shutdown, idle_session_timeout, connection exception
+        error.code().is_some_and(|code| matches!(&*code, "57P01" | "57P02" | "57P05") || code.starts_with("08"))
+    }
+
     fn has_ended(error: &(dyn DatabaseError + 'static)) -> bool {
         // no_active_sql_transaction
         error.code().as_deref() == Some("25P01")
@@ -159,11 +163,11 @@ impl Driver for Postgres {
         error.code().as_deref() == Some("42501")
     }
 
-    async fn look_alike(pool: &Pool<Self>) -> Result<Option<(&'static str, &'static str)>, sqlx::Error> {
+    async fn look_alike(pool: &Pool<Self>) -> Result<Option<LookAlike>, sqlx::Error> {
         // As one plain query, which every pooler passes on whole.
         let row = sqlx::raw_sql("SELECT version()").fetch_one(pool).await?;
         let version: String = row.try_get(0)?;
-        Ok(look_alike::recognize(&[&version, pool.connect_options().get_host()]))
+        Ok(LookAlike::recognize(&[&version, pool.connect_options().get_host()]))
     }
 
     async fn settings(pool: &Pool<Self>) -> Result<Vec<WeakSetting>, sqlx::Error> {

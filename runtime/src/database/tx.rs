@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Database;
 use super::abandoned::Abandoned;
 use super::driver::{Driver, Wait};
-use super::fault::Fault;
+use super::fault::{Fault, StatementError};
 use super::statement;
 
 /// How long a rollback may take. After that the connection is closed.
@@ -58,7 +58,7 @@ pub struct Tx<D: Database> {
     /// There until the drop.
     conn: Option<PoolConnection<D::Driver>>,
     /// The first error; the transaction can then only be rolled back.
-    fault: Option<Fault>,
+    failed: Option<StatementError>,
     /// Whether the results of several statements were not read to the end: an error of a later one would go unseen.
     unread: bool,
     /// Whether the database may still have the transaction open.
@@ -76,7 +76,7 @@ pub enum CommitError {
     /// A statement failed earlier and the business ignored its error, or the business sent several statements in one text
     /// and did not read all their results. Everything was rolled back.
     #[error("a statement of the transaction failed and its error was ignored: rolled back")]
-    Failed(Fault),
+    Failed(#[source] StatementError),
     /// The database refused to commit. Everything was rolled back.
     #[error("the database refused to commit: rolled back")]
     Refused(#[source] sqlx::Error),
@@ -87,6 +87,17 @@ pub enum CommitError {
     /// A statement of the business had ended the transaction before. See [`EndedEarly`].
     #[error(transparent)]
     EndedEarly(EndedEarly),
+}
+
+impl CommitError {
+    /// The database's error, at the commit of a transaction in which nothing ran but our own statements, and none of them has
+    /// failed.
+    pub(crate) fn of_our_own(self) -> sqlx::Error {
+        match self {
+            Self::Refused(error) | Self::Unknown(error) | Self::EndedEarly(EndedEarly(error)) => error,
+            Self::Failed(_) => unreachable!("none of our own statements failed"),
+        }
+    }
 }
 
 /// A statement of the business ended the transaction: on MySQL a procedure with `COMMIT`, or one that changes the schema.
@@ -109,25 +120,13 @@ pub fn commit_error<DB: Driver>(error: sqlx::Error) -> CommitError {
 }
 
 impl<D: Database> Tx<D> {
-    /// Begins a transaction with the isolation level of the database.
-    ///
-    /// # Errors
-    /// The database's own; nothing is left open. If no turn or connection came within the pool's `acquire_timeout`, the
-    /// error says so.
-    pub async fn begin(db: &D) -> Result<Self, sqlx::Error> {
-        let mut tx = Self::open(db, Wait::Default).await?;
-        let begun = D::Driver::run(tx.conn(), D::Driver::begin(D::ISOLATION, Wait::Default)).await;
-        tx.note(begun)?;
-        Ok(tx)
-    }
-
     /// Takes a connection on which the caller then runs [`Driver::begin`].
     ///
     /// If that fails, [`note`](Self::note) the error and drop the transaction: the drop leaves nothing open.
     ///
     /// # Errors
     /// No turn or no connection was available within the pool's `acquire_timeout`.
-    pub(crate) async fn open(db: &D, wait: Wait) -> Result<Self, sqlx::Error> {
+    pub(super) async fn open(db: &D, wait: Wait) -> Result<Self, sqlx::Error> {
         let pool = db.pool();
         let limit = pool.options().get_acquire_timeout();
         let deadline = Instant::now() + limit;
@@ -136,7 +135,7 @@ impl<D: Database> Tx<D> {
         let caches_statements = D::Driver::caches_statements(pool);
         Ok(Self {
             conn: Some(conn),
-            fault: None,
+            failed: None,
             unread: false,
             open: true,
             wait,
@@ -150,9 +149,9 @@ impl<D: Database> Tx<D> {
     /// # Errors
     /// [`CommitError`]; only with [`CommitError::Unknown`] and [`CommitError::EndedEarly`] may it have taken effect.
     pub async fn commit(mut self) -> Result<(), CommitError> {
-        if let Some(fault) = self.fault() {
+        if let Some(first) = self.first_error() {
             return Err(match self.rollback().await {
-                Ok(()) => CommitError::Failed(fault),
+                Ok(()) => CommitError::Failed(first),
                 Err(early) => CommitError::EndedEarly(early),
             });
         }
@@ -165,7 +164,7 @@ impl<D: Database> Tx<D> {
         let error = commit_error::<D::Driver>(error);
         if matches!(error, CommitError::Unknown(_)) {
             // The connection may still be at work on the commit.
-            self.fault = Some(Fault::Lost);
+            self.is_lost("the commit had no clear answer");
         }
         Err(error)
     }
@@ -192,14 +191,25 @@ impl<D: Database> Tx<D> {
                     return Err(EndedEarly(error));
                 }
             }
-            Err(_elapsed) => self.fault = Some(Fault::Lost),
+            Err(_elapsed) => self.is_lost("the rollback had no answer"),
         }
         Ok(())
     }
 
-    /// The first error of the transaction; it can then only be rolled back.
+    /// What the first error of the transaction means; it can then only be rolled back.
     pub fn fault(&self) -> Option<Fault> {
-        self.fault.or(self.unread.then_some(Fault::Statement))
+        self.failed.as_ref().map(StatementError::fault).or(self.unread.then_some(Fault::Statement))
+    }
+
+    fn first_error(&self) -> Option<StatementError> {
+        let unread =
+            || StatementError::new(Fault::Statement, "not all results of several statements in one text were read");
+        self.failed.clone().or_else(|| self.unread.then(unread))
+    }
+
+    /// The connection is not used any more: the drop closes it.
+    fn is_lost(&mut self, why: &str) {
+        self.failed = Some(StatementError::new(Fault::Lost, why));
     }
 
     /// The connection below, for the barrier's own statements.
@@ -214,7 +224,7 @@ impl<D: Database> Tx<D> {
 
     /// Remembers an error: the transaction can then only be rolled back.
     pub(crate) fn note<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        note::<D::Driver, T>(&mut self.fault, result)
+        note::<D::Driver, T>(&mut self.failed, result)
     }
 
     /// Checks the SQL of a query.
@@ -229,7 +239,7 @@ impl<D: Database> Tx<D> {
     }
 
     fn admit_sql(&mut self, sql: SqlStr) -> Result<(SqlStr, bool), sqlx::Error> {
-        if self.fault.is_some() {
+        if self.failed.is_some() {
             // The database may have rolled back by itself; it would then commit this statement alone.
             return Err(sqlx::Error::Configuration(
                 "an earlier statement of this transaction failed: it can only be rolled back; return that error".into(),
@@ -248,10 +258,10 @@ impl<D: Database> Tx<D> {
     }
 }
 
-fn note<DB: Driver, T>(fault: &mut Option<Fault>, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+fn note<DB: Driver, T>(failed: &mut Option<StatementError>, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
     if let Err(error) = &result {
         // Keep the first error: later ones are often only its consequence.
-        fault.get_or_insert_with(|| Fault::of::<DB>(error));
+        failed.get_or_insert_with(|| StatementError::new(Fault::of::<DB>(error), error.to_string()));
     }
     result
 }
@@ -261,7 +271,7 @@ impl<D: Database> Drop for Tx<D> {
         if self.open
             && let Some(conn) = self.conn.take()
         {
-            let is_usable = self.fault != Some(Fault::Lost);
+            let is_usable = self.failed.as_ref().map(StatementError::fault) != Some(Fault::Lost);
             Abandoned::new(conn, self.queue.take()).roll_back(self.wait, is_usable);
         }
     }
@@ -278,7 +288,7 @@ fn no_turn(limit: Duration) -> sqlx::Error {
 
 impl<D: Database> fmt::Debug for Tx<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tx").field("fault", &self.fault).finish_non_exhaustive()
+        f.debug_struct("Tx").field("failed", &self.failed).finish_non_exhaustive()
     }
 }
 
@@ -329,10 +339,10 @@ where
         match self.admit(query) {
             Err(error) => futures_util::stream::once(std::future::ready(Err(error))).boxed(),
             Ok(query) => {
-                let Tx { conn, fault, unread, .. } = self;
+                let Tx { conn, failed, unread, .. } = self;
                 let conn = conn.as_mut().expect("there until the drop");
                 let was_unread = std::mem::replace(unread, *unread || query.is_several);
-                let results = (**conn).fetch_many(query).map(move |result| note::<D::Driver, _>(fault, result));
+                let results = (**conn).fetch_many(query).map(move |result| note::<D::Driver, _>(failed, result));
                 let end = futures_util::stream::poll_fn(move |_| {
                     *unread = was_unread;
                     Poll::Ready(None)
