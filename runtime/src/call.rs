@@ -93,6 +93,11 @@ pub async fn apply<B: BarrierDb>(db: &B, key: &BarrierKey, business: Business<B:
     match entry {
         Entry::Run => {}
         Entry::NothingToUndo => return commit(tx, db, key).await,
+        Entry::NothingToConfirm => {
+            let _ = tx.rollback().await;
+            let why = "alarm: this confirm has no try that is applied, so it is not carried out; somebody has to look";
+            return Err(AttemptError::Permanent(Retry::new(why)));
+        }
         Entry::Repeat => {
             return match barrier::leave_repeat(tx, db, key).await {
                 Ok(Repeated::Applied) => Ok(Reply::Success),
@@ -134,7 +139,7 @@ async fn commit<B: BarrierDb>(tx: B::Tx, db: &B, key: &BarrierKey) -> Result<Rep
         Err(error) => error,
     };
     let fault = match &error {
-        CommitError::Failed(fault) => *fault,
+        CommitError::Failed(first) => first.fault(),
         CommitError::Refused(source) => B::fault(source),
         // The next attempt learns from the barrier row whether it has committed.
         CommitError::Unknown(_) | CommitError::EndedEarly(_) => Fault::Lost,

@@ -44,7 +44,10 @@
 //! ```
 //!
 //! # Where to find what
+//! - [`patterns`]: which pattern fits, what others see meanwhile, how a compensation is written.
 //! - [`msg`]: the two-phase message, with or without a local transaction; what its outcomes mean.
+//! - [`outbox`]: the message without prepare: a row in the local transaction, and a relay.
+//! - [`tcc`](mod@tcc): reservations that are all confirmed, or all cancelled.
 //! - [`saga`]: steps that may refuse, each with a compensation.
 //! - [`service`], [`msg_branch`], [`saga_action`], [`saga_compensate`], [`query_prepared`]: the attributes; contracts that one
 //!   crate declares and another hosts.
@@ -59,6 +62,14 @@
 )]
 #![cfg_attr(feature = "openapi", doc = "- [`openapi`](mod@openapi): services described by OpenAPI.")]
 #![cfg_attr(not(feature = "openapi"), doc = "- `openapi` (feature `openapi`): services described by OpenAPI.")]
+#![cfg_attr(
+    feature = "otel",
+    doc = "- [`traces`]: one trace through all branches, also after a crash, by OpenTelemetry."
+)]
+#![cfg_attr(
+    not(feature = "otel"),
+    doc = "- `traces` (feature `otel`): one trace through all branches, also after a crash, by OpenTelemetry."
+)]
 //! - [`client`]: the coordinator's HTTP API. [`protocol`]: its words.
 //! - [`wiring`]: a diagram and a table of services.
 //! - The crate `branchwire-coordinator` has the coordinator, as the program `branchwire` and as a library; with its
@@ -71,7 +82,7 @@
 //! # Features
 //! `sqlite` (default), `postgres`, `mysql`: the databases that a barrier can live in. `tls`: https addresses of
 //! coordinators, and TLS for sqlx's connections. `auth`: calls are signed, and only signed ones run. `openapi`: services
-//! described by OpenAPI. `service`: what hosts and sends; each database brings it along, and without it a crate of
+//! described by OpenAPI. `otel`: transactions carry the caller's trace, and branches continue it. `service`: what hosts and sends; each database brings it along, and without it a crate of
 //! contracts compiles without axum, reqwest and sqlx. `unstable-simulation`: the algorithms for simulated databases; it
 //! changes without notice.
 
@@ -104,25 +115,41 @@ pub mod guide {
 mod literals;
 #[cfg(feature = "openapi")]
 pub mod openapi;
+#[cfg(feature = "service")]
+pub mod outbox;
 mod outcome;
 mod paths;
+#[cfg(feature = "service")]
+pub mod patterns {
+    #![doc = include_str!("../docs/patterns.md")]
+}
 #[cfg(feature = "service")]
 mod pattern;
 #[cfg(feature = "service")]
 mod serve;
+#[cfg(feature = "otel")]
+mod trace;
+#[cfg(feature = "otel")]
+pub mod traces {
+    #![doc = include_str!("../docs/traces.md")]
+}
 pub mod wiring;
 
 pub use branch::{
-    Branch, Compensation, MsgAddress, MsgBranch, PAYLOAD_BYTES_MAX, PayloadError, QueryPrepared, Role, Route,
-    SagaAddress, SagaStep, at,
+    Branch, Cancellation, Compensation, Confirmation, Kept, MsgAddress, MsgBranch, PAYLOAD_BYTES_MAX, PayloadError,
+    QueryPrepared, Role, Route, SagaAddress, SagaStep, TccAddress, TccBranch, at,
 };
-pub use branchwire_macros::{Database, msg_branch, query_prepared, saga_action, saga_compensate, service};
+pub use branchwire_macros::{
+    Database, msg_branch, query_prepared, saga_action, saga_compensate, service, tcc_cancel, tcc_confirm, tcc_try,
+};
 pub use branchwire_protocol as protocol;
 pub use branchwire_protocol::{Gid, InvalidUrl, ServiceUrl};
 #[cfg(feature = "service")]
 pub use client::Client;
 #[cfg(feature = "service")]
-pub use database::{CommitError, Database, EndedEarly, Fault, Isolation, Tx};
+pub use database::{CommitError, Database, EndedEarly, Fault, Isolation, StatementError, Tx};
+#[cfg(feature = "service")]
+pub use outbox::Outbox;
 pub use outcome::{BranchError, OrRefuse, OrRetry, Prepared, Reply, Retry};
 #[cfg(feature = "service")]
 pub use pattern::NotStarted;
@@ -133,6 +160,8 @@ pub use pattern::msg::{Done, NotDone};
 #[cfg(feature = "service")]
 pub use pattern::saga::{self, SagaDone, SagaNotDone};
 #[cfg(feature = "service")]
+pub use pattern::tcc::{self, Tcc, TccDone, TccNotDone};
+#[cfg(feature = "service")]
 pub use serve::{BranchContext, BranchRouter};
 
 // Generated code names them here.
@@ -142,12 +171,17 @@ pub use bounds::*;
 /// The traits that stand in the compiler's messages: bounds of what is in this crate. A program rarely names them, and
 /// its types meet them by a derive or by their form.
 pub mod bounds {
-    pub use crate::branch::{Address, Compensated, Payload, SagaAction, SameDatabase, SamePayload, SendPayload};
+    pub use crate::branch::{
+        Address, Cancelled, Compensated, Confirmed, Payload, SagaAction, SameDatabase, SameKept, SamePayload,
+        SendPayload, Stored, TccTry,
+    };
     #[cfg(feature = "service")]
     pub use crate::database::{DatabasePool, Holds};
     pub use crate::outcome::{Decides, MayRefuse, MustSucceed};
     #[cfg(feature = "service")]
-    pub use crate::pattern::BusinessError;
+    pub use crate::pattern::tcc::{Decision, TccBranches};
+    #[cfg(feature = "service")]
+    pub use crate::pattern::{BusinessError, LocalBusiness};
     #[cfg(feature = "service")]
     pub use crate::serve::{Extracts, ExtractsAll, Hosted};
 }
@@ -160,12 +194,12 @@ pub use {axum, sqlx};
 pub mod prelude {
     #[cfg(feature = "service")]
     pub use crate::{
-        BranchContext, BranchRouter, Client, CommitError, Database, Done, NotDone, NotStarted, SagaDone, SagaNotDone,
-        Tx, client::Outcome,
+        BranchContext, BranchRouter, Client, CommitError, Database, Done, NotDone, NotStarted, Outbox, SagaDone,
+        SagaNotDone, Tcc, TccDone, TccNotDone, Tx, client::Outcome,
     };
     pub use crate::{
-        BranchError, Gid, OrRefuse, OrRetry, Prepared, QueryPrepared, Retry, msg_branch, query_prepared, saga_action,
-        saga_compensate,
+        BranchError, Gid, Kept, OrRefuse, OrRetry, Prepared, QueryPrepared, Retry, msg_branch, query_prepared,
+        saga_action, saga_compensate, tcc_cancel, tcc_confirm, tcc_try,
     };
 }
 
@@ -174,10 +208,14 @@ pub mod prelude {
 pub mod simulation {
     pub use crate::barrier::db::{BarrierDb, BarrierTx};
     pub use crate::barrier::entry::{Entry, RepeatError, Repeated, enter, leave_repeat};
+    pub use crate::barrier::outbox::{Claim, Claimed, Counts, OutboxRecord, OutboxRow, OutboxState, PutBack};
+    pub use crate::barrier::outbox_db::OutboxDb;
     pub use crate::barrier::row::{BarrierKey, BarrierRow};
     pub use crate::call::{ATTEMPTS_MAX, AttemptError, Business, apply};
     pub use crate::database::{Wait, commit_error};
+    pub use crate::outbox::start as start_outbox;
     pub use crate::pattern::msg::{do_and_submit, do_and_submit_with_retries};
+    pub use crate::pattern::outbox::{saga_send_with, send_with};
 }
 
 /// The names that generated code uses. Not for use by hand: it changes without notice.
@@ -187,7 +225,7 @@ pub mod __private {
 
     pub use crate::branch::{NotSo, NothingToUndo, Probe, ReadBack};
     pub use crate::literals::{checked_gid, checked_url, url_mistake};
-    pub use crate::paths::{HostsContract, Text, join, path_in, paths_mistake, slots};
+    pub use crate::paths::{HostsContract, Text, has_role, join, path_in, paths_mistake, slots};
     pub use crate::{__branchwire_check_paths as check_paths, __branchwire_join_path as join_path};
 
     #[cfg(feature = "service")]

@@ -158,18 +158,23 @@ impl MustSucceed for Result<(), Retry> {
     }
 }
 
-/// The result of a function that may refuse: `Result<(), BranchError>`.
+/// The result of a function that may refuse: `Result<T, BranchError>`.
 #[diagnostic::on_unimplemented(
-    message = "an action of a saga may refuse: return `Result<(), BranchError>`",
-    label = "expected `Result<(), BranchError>`, found `{Self}`",
+    message = "an action or a try may refuse: return `Result<T, BranchError>`",
+    label = "expected `Result<T, BranchError>`, found `{Self}`",
     note = "`?` makes a retry of any standard error, `.or_refuse(\"why\")?` refuses"
 )]
 pub trait MayRefuse: Sized {
     #[doc(hidden)]
-    fn into_outcome(self) -> Result<(), BranchError>;
+    type Returned;
+
+    #[doc(hidden)]
+    fn into_outcome(self) -> Result<Self::Returned, BranchError>;
 }
 
-impl MayRefuse for Result<(), BranchError> {
+impl<T> MayRefuse for Result<T, BranchError> {
+    type Returned = T;
+
     fn into_outcome(self) -> Self {
         self
     }

@@ -1,6 +1,6 @@
 //! The paths of services, compared and joined at compile time.
 
-use crate::Route;
+use crate::{Role, Route};
 
 /// Refuses two branches with one path, at compile time.
 #[doc(hidden)]
@@ -110,6 +110,20 @@ pub const fn path_in(contract: &'static [Route], name: &str) -> &'static str {
         route += 1;
     }
     ""
+}
+
+/// Whether a contract gives this role to the branch of this name.
+///
+/// True for a name that is not in the contract: rustc reports that at the branch.
+pub const fn has_role(contract: &'static [Route], name: &str, role: Role) -> bool {
+    let mut route = 0;
+    while route < contract.len() {
+        if same(contract[route].name, name) {
+            return contract[route].role as u8 == role as u8;
+        }
+        route += 1;
+    }
+    true
 }
 
 /// Joins a base path and a path below it; both are ASCII.

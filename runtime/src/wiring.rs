@@ -3,29 +3,36 @@
 //! ```
 //! # use branchwire::prelude::*;
 //! # #[derive(Clone, Database)]
-//! # pub struct BankB(sqlx::SqlitePool);
+//! # pub struct Hotel(sqlx::SqlitePool);
 //! # #[derive(serde::Serialize, serde::Deserialize)]
-//! # pub struct TransferIn { pub user_id: i64, pub amount: i64 }
-//! # #[branchwire::service("/api/bank-b")]
-//! # pub mod bank_b {
+//! # pub struct Stay { pub room: i64 }
+//! # #[branchwire::service("/api/hotel")]
+//! # pub mod hotel {
 //! #     use super::*;
-//! #     /// Credits an account.
-//! #     #[msg_branch]
-//! #     pub async fn trans_in(tx: &mut Tx<BankB>, req: TransferIn) -> Result<(), Retry> {
+//! #     /// Takes a room.
+//! #     #[saga_action]
+//! #     pub async fn book(tx: &mut Tx<Hotel>, req: Stay) -> Result<(), BranchError> {
+//! #         Ok(())
+//! #     }
+//! #     /// Gives it back.
+//! #     #[saga_compensate(of = book)]
+//! #     pub async fn cancel(tx: &mut Tx<Hotel>, req: Stay) -> Result<(), Retry> {
 //! #         Ok(())
 //! #     }
 //! # }
 //! # fn main() {
-//! let services = [("bank_b", bank_b::ROUTES)];
+//! let services = [("hotel", hotel::ROUTES)];
 //! assert_eq!(
 //!     branchwire::wiring::table(&services),
 //!     "\
 //! | service | branch | the coordinator calls | with | in | |
 //! |---|---|---|---|---|---|
-//! | bank_b | `trans_in`, branch of a message | `POST /api/bank-b/trans-in` | `TransferIn` | `BankB` | Credits an account. |
+//! | hotel | `book`, action of a saga | `POST /api/hotel/book` | `Stay` | `Hotel` | Takes a room. |
+//! | hotel | `cancel`, compensation of `book` | `POST /api/hotel/cancel` | `Stay` | `Hotel` | Gives it back. |
 //! "
 //! );
-//! println!("{}", branchwire::wiring::mermaid(&services));
+//! let chart = branchwire::wiring::mermaid(&services);
+//! assert!(chart.contains("hotel.book -. compensation .-> hotel.cancel"));
 //! # }
 //! ```
 //!
@@ -33,11 +40,12 @@
 //!
 //! | service | branch | the coordinator calls | with | in | |
 //! |---|---|---|---|---|---|
-//! | bank_b | `trans_in`, branch of a message | `POST /api/bank-b/trans-in` | `TransferIn` | `BankB` | Credits an account. |
+//! | hotel | `book`, action of a saga | `POST /api/hotel/book` | `Stay` | `Hotel` | Takes a room. |
+//! | hotel | `cancel`, compensation of `book` | `POST /api/hotel/cancel` | `Stay` | `Hotel` | Gives it back. |
 
 use std::fmt::Write;
 
-use crate::branch::Route;
+use crate::branch::{Role, Route};
 
 /// A Markdown table of the routes of these services, each given with its name.
 ///
@@ -46,12 +54,14 @@ pub fn table(services: &[(&str, &[Route])]) -> String {
     let mut table =
         "| service | branch | the coordinator calls | with | in | |\n|---|---|---|---|---|---|\n".to_owned();
     for (service, route) in each(services) {
-        let Route { name, path, payload, database, doc, .. } = route;
-        let (method, role) = (method(route), route.role.noun());
+        let Route { name, path, payload, database, of, doc, .. } = route;
+        let method = method(route);
+        let part = if of.is_empty() { route.role.noun().to_owned() } else { format!("{} of `{of}`", half(route)) };
+        let caller = if is_called_by_client(route) { ", which the client calls" } else { "" };
         line(
             &mut table,
             format_args!(
-                "| {service} | `{name}`, {role} | `{method} {path}` | {} | {} | {} |",
+                "| {service} | `{name}`, {part}{caller} | `{method} {path}` | {} | {} | {} |",
                 code(payload),
                 code(database),
                 doc.replace('|', "\\|"),
@@ -62,7 +72,7 @@ pub fn table(services: &[(&str, &[Route])]) -> String {
 }
 
 /// A Mermaid flowchart of these services, each given with its name: the coordinator, its calls of branches, their
-/// databases.
+/// databases. A dotted arrow leads from the first function of a pair to each second one.
 pub fn mermaid(services: &[(&str, &[Route])]) -> String {
     let mut chart = "flowchart LR\n    coordinator([coordinator])\n".to_owned();
     for (service, routes) in services {
@@ -75,13 +85,17 @@ pub fn mermaid(services: &[(&str, &[Route])]) -> String {
     for (service, route @ Route { name, payload, database, .. }) in each(services) {
         let label = if route.role.is_question() { "committed?" } else { payload };
         let arrow = if label.is_empty() { "-->".to_owned() } else { format!("-- \"{}\" -->", escaped(label)) };
-        line(&mut chart, format_args!("    coordinator {arrow} {service}.{name}"));
+        let caller = if is_called_by_client(route) { "client([client])" } else { "coordinator" };
+        line(&mut chart, format_args!("    {caller} {arrow} {service}.{name}"));
         if !database.is_empty() {
             line(
                 &mut chart,
                 format_args!("    {service}.{name} --> {service}.db.{}[(\"{}\")]", word(database), escaped(database)),
             );
         }
+    }
+    for (service, route @ Route { name, of, .. }) in each(services).filter(|(_, route)| !route.of.is_empty()) {
+        line(&mut chart, format_args!("    {service}.{of} -. {} .-> {service}.{name}", half(route)));
     }
     chart
 }
@@ -94,6 +108,17 @@ fn each<'a>(services: &'a [(&'a str, &'a [Route])]) -> impl Iterator<Item = (&'a
 fn method(route: &Route) -> &'static str {
     // A coordinator calls a branch without a payload by GET.
     if route.role.is_question() || route.payload.is_empty() { "GET" } else { "POST" }
+}
+
+/// The client of a TCC calls the tries itself.
+fn is_called_by_client(route: &Route) -> bool {
+    route.role == Role::TccTry
+}
+
+/// The short noun of a pair's second function: "compensation".
+fn half(route: &Route) -> &'static str {
+    let noun = route.role.noun();
+    noun.split_once(' ').map_or(noun, |(half, _of_what)| half)
 }
 
 fn code(word: &str) -> String {
@@ -118,7 +143,6 @@ fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::branch::Role;
 
     const BANK_A: &[Route] = &[Route {
         name: "transfer_prepared",
@@ -154,6 +178,32 @@ mod tests {
 | bank_b | `wake`, branch of a message | `GET /wake` |  |  |  |
 "
         );
+    }
+
+    #[test]
+    fn a_second_function_stands_beside_the_first_one_of_its_pair() {
+        let route = |name, path, role, of| Route { name, path, role, payload: "i64", database: "", of, doc: "" };
+        let seats = [
+            route("reserve", "/reserve", Role::TccTry, ""),
+            route("take", "/take", Role::TccConfirm, "reserve"),
+            route("release", "/release", Role::TccCancel, "reserve"),
+        ];
+        let table = table(&[("seats", &seats)]);
+        for line in [
+            "| seats | `reserve`, try of a TCC, which the client calls | `POST /reserve` |",
+            "| seats | `release`, cancel of `reserve` | `POST /release` |",
+        ] {
+            assert!(table.contains(line), "{table}");
+        }
+        let chart = mermaid(&[("seats", &seats)]);
+        for line in [
+            "    client([client]) -- \"i64\" --> seats.reserve\n",
+            "    coordinator -- \"i64\" --> seats.take\n",
+            "    seats.reserve -. confirm .-> seats.take\n",
+            "    seats.reserve -. cancel .-> seats.release\n",
+        ] {
+            assert!(chart.contains(line), "{chart}");
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Verify {
             refusal.reply()
         };
         // Checked before the body is read: a caller without a key must not make the service read it.
-        let claims = self.claims(&parts.headers, now_s()).map_err(refused)?;
+        let claims = self.claims(uri, &parts.headers, now_s()).map_err(refused)?;
         let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await.map_err(|rejection| {
             tracing::warn!(
                 error = &rejection as &dyn std::error::Error,

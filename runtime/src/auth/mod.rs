@@ -1,11 +1,13 @@
 #![doc = include_str!("../../docs/auth.md")]
 
+mod check;
 mod layer;
 mod verify;
 
 pub use branchwire_protocol::signature::{
     CALL_HEADER, CannotSign, HEADER_CHARS_MAX, InvalidKeys, Keys, MESSAGE_HEADER,
 };
+pub use check::{CheckError, check};
 pub use layer::Verified;
 pub use verify::{CLOCK_SKEW_S, NotVerified, Verify};
 

@@ -1,6 +1,8 @@
 //! Verifies that a call was signed with a known key.
 
-use branchwire_protocol::signature::canonical::{Address, Parts, Promise, Which, canonical_host, read_query, sha256};
+use branchwire_protocol::signature::canonical::{
+    Address, Parts, Promise, Which, canonical_host, read_query, sha256, take_parameter,
+};
 use branchwire_protocol::signature::header::{CALL_TAG_BYTES, Header, MESSAGE_TAG_BYTES};
 use branchwire_protocol::signature::{CALL_HEADER, Key, Keys, MESSAGE_HEADER};
 use http::{HeaderMap, Uri, header};
@@ -144,8 +146,14 @@ impl Verify {
         self
     }
 
-    /// The signatures in the headers that are well formed, in time and of a known key. Does not need the body.
-    pub(super) fn claims<'a>(&'a self, headers: &'a HeaderMap, now_s: u64) -> Result<Vec<Claim<'a>>, NotVerified> {
+    /// The signatures that are well formed, in time and of a known key: of the headers, and that of a TCC's branch in the
+    /// query. Does not need the body.
+    pub(super) fn claims<'a>(
+        &'a self,
+        uri: &'a Uri,
+        headers: &'a HeaderMap,
+        now_s: u64,
+    ) -> Result<Vec<Claim<'a>>, NotVerified> {
         let kinds = [
             (self.calls, Promise::Call, CALL_HEADER, CALL_TAG_BYTES),
             (self.messages, Promise::Message, MESSAGE_HEADER, MESSAGE_TAG_BYTES),
@@ -164,6 +172,17 @@ impl Verify {
                 Err(refused) => refusal = refused,
             }
         }
+        let (values, _) = take_parameter(uri.query().unwrap_or_default(), MESSAGE_HEADER);
+        if self.messages && !values.is_empty() {
+            let header = match values[..] {
+                [value] => Header::read(value, MESSAGE_TAG_BYTES),
+                _ => None,
+            };
+            match header.ok_or(NotVerified::Malformed).and_then(|header| self.claim(Promise::Message, header, now_s)) {
+                Ok(claim) => claims.push(Claim { is_in_query: true, ..claim }),
+                Err(refused) => refusal = refused,
+            }
+        }
         if claims.is_empty() { Err(refusal) } else { Ok(claims) }
     }
 
@@ -178,7 +197,7 @@ impl Verify {
         if too_old || time_s.saturating_sub(now_s) > self.clock_skew_s {
             return Err(NotVerified::Stale { time_s, now_s });
         }
-        Ok(Claim { promise, key, time_s, tags: header.tags })
+        Ok(Claim { promise, is_in_query: false, key, time_s, tags: header.tags })
     }
 
     /// Checks that one of the claims is for this call.
@@ -203,7 +222,9 @@ impl Verify {
         let mut holds = Choice::from(0);
         for claim in claims {
             for host in hosts {
-                let address = Address { host: host.into(), path: uri.path(), query: query.clone() };
+                // A signature in the query was made before it was there.
+                let query = if claim.is_in_query { take_parameter(&query, MESSAGE_HEADER).1 } else { query.clone() };
+                let address = Address { host: host.into(), path: uri.path(), query };
                 let parts = Parts { call: call.clone(), address: Some(address), body_sha256 };
                 holds |= claim.is_for(&parts, claim.promise);
             }
@@ -222,6 +243,7 @@ impl Verify {
 /// A signature that is well formed, in time and of a known key; not yet compared with the call.
 pub(super) struct Claim<'a> {
     promise: Promise,
+    is_in_query: bool,
     key: &'a Key,
     time_s: u64,
     tags: Vec<Vec<u8>>,
@@ -242,7 +264,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::protocol::{Step, Transaction};
+    use crate::protocol::{Step, TccRegistration, Transaction};
 
     const NOW_S: u64 = 1_764_000_000;
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -287,8 +309,8 @@ mod tests {
             let host = self.scheme_and_host.split_once("://").unwrap().1;
             headers.insert(header::HOST, HeaderValue::from_str(host).unwrap());
             headers.insert(HeaderName::try_from(header).unwrap(), HeaderValue::from_str(value).unwrap());
-            let claims = verify.claims(&headers, now_s)?;
             let uri = url[url::Position::BeforePath..].parse().unwrap();
+            let claims = verify.claims(&uri, &headers, now_s)?;
             verify.hold(&claims, &uri, &headers, &self.body)
         }
 
@@ -498,8 +520,62 @@ mod tests {
         let value = HeaderValue::from_str(&Call::new().signed(&keys())).unwrap();
         let mut headers = HeaderMap::new();
         headers.append(CALL_HEADER, value.clone());
-        assert!(Verify::calls(keys()).claims(&headers, NOW_S).is_ok());
+        let uri = Uri::from_static("/api/in");
+        assert!(Verify::calls(keys()).claims(&uri, &headers, NOW_S).is_ok());
         headers.append(CALL_HEADER, value);
-        assert_eq!(Verify::calls(keys()).claims(&headers, NOW_S).err(), Some(NotVerified::Malformed));
+        assert_eq!(Verify::calls(keys()).claims(&uri, &headers, NOW_S).err(), Some(NotVerified::Malformed));
+    }
+
+    /// Checks a call at a registered address, to which a server adds the four parameters as a DTM server does.
+    fn check_registered(verify: &Verify, url: &str, which: &str, body: &str, now_s: u64) -> Result<(), NotVerified> {
+        let uri: Uri = format!("{}&{which}", url.strip_prefix("http://bank-b:8080").unwrap()).parse().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("bank-b:8080"));
+        let claims = verify.claims(&uri, &headers, now_s)?;
+        verify.hold(&claims, &uri, &headers, body.as_bytes())
+    }
+
+    #[test]
+    fn a_confirm_and_a_cancel_are_accepted_by_the_signature_in_their_address() {
+        let mut branch = TccRegistration {
+            gid: "g-1".to_owned(),
+            trans_type: "tcc".to_owned(),
+            branch_id: "01".to_owned(),
+            data: "30".to_owned(),
+            confirm: "http://bank-b:8080/api/confirm?shard=3".to_owned(),
+            cancel: "http://bank-b:8080/api/cancel".to_owned(),
+        };
+        keys().sign_branch(&mut branch, NOW_S).unwrap();
+        let (confirm, cancel) = (branch.confirm.as_str(), branch.cancel.as_str());
+        let (as_confirm, as_cancel) =
+            ("branch_id=01&gid=g-1&op=confirm&trans_type=tcc", "branch_id=01&gid=g-1&op=cancel&trans_type=tcc");
+        let later = NOW_S + 86_400;
+        let messages = Verify::messages(keys());
+        for verify in [messages.clone(), messages.clone().host("bank-b:8080"), Verify::calls(keys()).or_messages()] {
+            assert_eq!(check_registered(&verify, confirm, as_confirm, "30", later), Ok(()));
+            assert_eq!(check_registered(&verify, cancel, as_cancel, "30", later), Ok(()));
+        }
+        for (url, which, body) in [
+            (confirm, as_cancel, "30"),
+            (cancel, as_confirm, "30"),
+            (confirm, as_confirm, "31"),
+            (confirm, "branch_id=02&gid=g-1&op=confirm&trans_type=tcc", "30"),
+            (confirm, "branch_id=01&gid=g-2&op=confirm&trans_type=tcc", "30"),
+            (&*confirm.replace("shard=3", "shard=4"), as_confirm, "30"),
+            (&*confirm.replace("/api/confirm", "/api/refund"), as_confirm, "30"),
+        ] {
+            assert_eq!(check_registered(&messages, url, which, body, NOW_S), Err(NotVerified::Forged), "{url} {which}");
+        }
+        // Twice, and cut.
+        let value = confirm.split_once("branchwire-message-signature").unwrap().1;
+        let twice = format!("{confirm}&branchwire-message-signature{value}");
+        for url in [twice.as_str(), &confirm[..confirm.len() - 1]] {
+            assert_eq!(check_registered(&messages, url, as_confirm, "30", NOW_S), Err(NotVerified::Malformed), "{url}");
+        }
+        // It is the client's word, not the coordinator's; and only for so long as the service says.
+        let calls = check_registered(&Verify::calls(keys()), confirm, as_confirm, "30", NOW_S);
+        assert_eq!(calls, Err(NotVerified::Unsigned));
+        let stale = check_registered(&messages.message_age_max_s(60), confirm, as_confirm, "30", later);
+        assert_eq!(stale, Err(NotVerified::Stale { time_s: NOW_S, now_s: later }));
     }
 }

@@ -7,15 +7,22 @@ mod payload;
 mod probe;
 mod role;
 mod saga;
+mod tcc;
 
 use crate::protocol::{InvalidUrl, ServiceUrl};
 
 pub use address::{Address, MsgAddress, MsgBranch, QueryPrepared};
-pub use pair::{Compensated, NothingToUndo, SagaAction, SameDatabase, SamePayload};
+pub use pair::{
+    Cancelled, Compensated, Confirmed, Kept, NothingToUndo, SagaAction, SameDatabase, SameKept, SamePayload, Stored,
+    TccTry,
+};
 pub use payload::{PAYLOAD_BYTES_MAX, Payload, PayloadError, ReadBack, SendPayload};
 pub use probe::{NotSo, Probe};
 pub use role::{Role, Route};
 pub use saga::{Compensation, SagaAddress, SagaStep};
+#[cfg(feature = "service")]
+pub(crate) use tcc::TccParts;
+pub use tcc::{Cancellation, Confirmation, TccAddress, TccBranch};
 
 /// An annotated function, as a type: the attribute generates a type with the function's name.
 ///

@@ -1,10 +1,19 @@
-//! Functions that belong together: an action and its compensation.
+//! Functions that belong together: an action and its compensation; a try, its confirm and its cancel.
 //!
 //! The traits are on the type of the first one, so the pair works before and after it, and in another module. Each fact is
 //! a constant, which generated code reads by its path at the user's token: rustc then reports one error there.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::{Branch, Compensation, Role, Route};
 use crate::protocol::ServiceUrl;
+
+/// What the first function of a pair has returned: the last argument of a second one, `Kept(room): Kept<RoomId>`.
+///
+/// It was stored in the transaction of the first one. A second one that does not need it leaves the argument out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept<R>(pub R);
 
 /// A saga's action.
 #[diagnostic::on_unimplemented(
@@ -17,6 +26,25 @@ pub trait SagaAction: 'static {
     type Database;
     /// Its payload; `()` without one.
     type Payload;
+    /// What it returns.
+    type Value;
+    /// The module of its service; empty outside of one.
+    const SERVICE: &'static str;
+}
+
+/// A TCC's try.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a try of a TCC",
+    label = "only a `#[tcc_try]` is confirmed and cancelled",
+    note = "`of` names the function of the try: `#[tcc_confirm(of = reserve)]`"
+)]
+pub trait TccTry: 'static {
+    /// Its database.
+    type Database;
+    /// Its payload; `()` without one.
+    type Payload;
+    /// What it returns.
+    type Value;
     /// The module of its service; empty outside of one.
     const SERVICE: &'static str;
 }
@@ -34,9 +62,75 @@ pub trait Compensated {
     type By: Branch;
 }
 
+/// A try that has a confirm.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no confirm",
+    label = "a try of a TCC needs one",
+    note = "write `#[tcc_confirm(of = {Self})]` on the function that makes its reservation final"
+)]
+pub trait Confirmed {
+    /// Proves it.
+    const HOLDS: () = ();
+    /// Its confirm.
+    type By: Branch;
+}
+
+/// A try that has a cancel.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no cancel",
+    label = "a try of a TCC needs one",
+    note = "write `#[tcc_cancel(of = {Self})]` on the function that gives up its reservation"
+)]
+pub trait Cancelled {
+    /// Proves it.
+    const HOLDS: () = ();
+    /// Its cancel.
+    type By: Branch;
+}
+
+/// A value that the first function of a pair may return: it is stored, sent to the caller and given to the second one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be kept: it is written as JSON and read again",
+    label = "cannot be kept",
+    note = "`#[derive(serde::Serialize, serde::Deserialize)]` on it"
+)]
+pub trait Stored: Send + Sized + 'static {
+    /// Proves it.
+    const HOLDS: () = ();
+
+    #[doc(hidden)]
+    fn read(json: &[u8]) -> Result<Self, serde_json::Error>;
+
+    #[doc(hidden)]
+    fn write(&self) -> Result<Vec<u8>, serde_json::Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + 'static> Stored for T {
+    fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+
+    fn write(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+}
+
+/// A second function gets what the first one has returned.
+#[diagnostic::on_unimplemented(
+    message = "a second half gets what the first half returned: `{Of}`",
+    label = "expected `Kept<{Of}>`, found `Kept<{Self}>`"
+)]
+pub trait SameKept<Of> {
+    /// Proves it.
+    const HOLDS: () = ();
+}
+
+impl<T> SameKept<T> for T {}
+
 /// A second function takes the payload of the first.
 #[diagnostic::on_unimplemented(
-    message = "a compensation takes the payload of its action: `{Of}`",
+    message = "a second half takes the payload of the first: `{Of}`",
     label = "expected `{Of}`, found `{Self}`"
 )]
 pub trait SamePayload<Of> {
@@ -48,7 +142,7 @@ impl<T> SamePayload<T> for T {}
 
 /// A second function works in the database of the first.
 #[diagnostic::on_unimplemented(
-    message = "a compensation works in the database of its action: `{Of}`",
+    message = "both halves work in one database: `{Of}`",
     label = "expected `{Of}`, found `{Self}`"
 )]
 pub trait SameDatabase<Of> {
@@ -58,7 +152,7 @@ pub trait SameDatabase<Of> {
 
 impl<T> SameDatabase<T> for T {}
 
-/// The compensation of an action that has nothing to undo.
+/// The second function of one that needs none: an action that has nothing to undo.
 #[derive(Debug)]
 pub enum NothingToUndo {}
 

@@ -12,6 +12,12 @@ pub enum Role {
     SagaAction,
     /// `#[saga_compensate]`: undoes a saga's action; it must succeed in the end.
     SagaCompensate,
+    /// `#[tcc_try]`: reserves; it may refuse.
+    TccTry,
+    /// `#[tcc_confirm]`: makes a reservation final; it must succeed in the end.
+    TccConfirm,
+    /// `#[tcc_cancel]`: gives up a reservation; it must succeed in the end.
+    TccCancel,
     /// `#[query_prepared]`: answers whether a message's local transaction has committed.
     QueryPrepared,
 }
@@ -29,12 +35,32 @@ static MSG_BRANCH: Row =
     Row { noun: "branch of a message", ops: &[Op::Action], is_question: false, may_refuse: false, hands_back: false };
 
 static SAGA_ACTION: Row =
-    Row { noun: "action of a saga", ops: &[Op::Action], is_question: false, may_refuse: true, hands_back: false };
+    Row { noun: "action of a saga", ops: &[Op::Action], is_question: false, may_refuse: true, hands_back: true };
 
 // A workflow's word for it is `rollback`.
 static SAGA_COMPENSATE: Row = Row {
     noun: "compensation of a saga",
     ops: &[Op::Compensate, Op::Rollback],
+    is_question: false,
+    may_refuse: false,
+    hands_back: false,
+};
+
+// A workflow's words for the three are `action`, `commit` and `rollback`.
+static TCC_TRY: Row =
+    Row { noun: "try of a TCC", ops: &[Op::Try, Op::Action], is_question: false, may_refuse: true, hands_back: true };
+
+static TCC_CONFIRM: Row = Row {
+    noun: "confirm of a TCC",
+    ops: &[Op::Confirm, Op::Commit],
+    is_question: false,
+    may_refuse: false,
+    hands_back: false,
+};
+
+static TCC_CANCEL: Row = Row {
+    noun: "cancel of a TCC",
+    ops: &[Op::Cancel, Op::Rollback],
     is_question: false,
     may_refuse: false,
     hands_back: false,
@@ -49,6 +75,9 @@ impl Role {
             Self::MsgBranch => &MSG_BRANCH,
             Self::SagaAction => &SAGA_ACTION,
             Self::SagaCompensate => &SAGA_COMPENSATE,
+            Self::TccTry => &TCC_TRY,
+            Self::TccConfirm => &TCC_CONFIRM,
+            Self::TccCancel => &TCC_CANCEL,
             Self::QueryPrepared => &QUERY_PREPARED,
         }
     }
@@ -93,7 +122,7 @@ pub struct Route {
     pub payload: &'static str,
     /// The database's type as written, empty without one.
     pub database: &'static str,
-    /// The name of the action, if it is a compensation; else empty.
+    /// The name of the first function of its pair, if it is a second one (a compensation, a confirm, a cancel); else empty.
     pub of: &'static str,
     /// The first line of the function's docs.
     pub doc: &'static str,

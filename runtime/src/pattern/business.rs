@@ -1,9 +1,21 @@
-//! The errors of a business, as the source of our errors.
+//! What a caller gives to run in its local transaction, and its errors as the source of ours.
 
 use std::error::Error;
 use std::fmt;
 
-use crate::{BranchError, Retry};
+use crate::{BranchError, Database, Retry, Tx};
+
+/// The business of a message: an async closure `async |tx: &mut Tx<D>| ..`, or an async function, that returns a `Result`.
+///
+/// Each of them is one already. The bound has a name because rustc says less of a closure that does not meet a named one.
+#[diagnostic::on_unimplemented(
+    message = "the business of a message is an async closure: `async |tx: &mut Tx<{D}>| ..`",
+    label = "not an async closure"
+)]
+pub trait LocalBusiness<D: Database, T, E>: AsyncFnOnce(&mut Tx<D>) -> Result<T, E> {}
+
+#[diagnostic::do_not_recommend]
+impl<D: Database, T, E, F: AsyncFnOnce(&mut Tx<D>) -> Result<T, E>> LocalBusiness<D, T, E> for F {}
 
 /// An error that a business may return, and that can be the [`source`](Error::source) of our error: any standard error,
 /// [`Retry`] and [`BranchError`].

@@ -5,10 +5,12 @@
 mod business;
 pub mod msg;
 mod options;
+pub(crate) mod outbox;
 pub mod saga;
+pub mod tcc;
 mod used;
 
-pub use self::business::BusinessError;
+pub use self::business::{BusinessError, LocalBusiness};
 
 use crate::PayloadError;
 use crate::client::ClientError;

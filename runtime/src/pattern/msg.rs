@@ -4,6 +4,7 @@
 //! systems. First the message is prepared; then the local transaction commits a barrier row. If the process dies before
 //! it has submitted, the coordinator asks query-prepared, which looks for that row.
 
+pub(super) mod attempt;
 mod local;
 mod outcome;
 
@@ -13,7 +14,8 @@ use std::time::Duration;
 use self::local::Local;
 pub use self::outcome::{Done, NotDone};
 pub use super::NotStarted;
-use super::options::{Options, shared_options, whole_seconds};
+use super::business::LocalBusiness;
+use super::options::{Options, Ready, shared_options, whole_seconds};
 use crate::barrier::{BarrierDb, BarrierDialect};
 use crate::branch::{MsgBranch, QueryPrepared};
 use crate::client::{Client, Submit};
@@ -107,7 +109,7 @@ impl Msg {
     /// [`NotDone`]: this call has changed nothing. If the coordinator does not respond, its status is queried; if that
     /// is no help either, the result is [`Done::Unknown`].
     pub async fn submit(self) -> Result<Done<()>, NotDone<std::convert::Infallible>> {
-        let (client, gid, transaction) = self.into_transaction(String::new()).map_err(NotDone::NotStarted)?;
+        let Ready { client, gid, transaction } = self.into_transaction(String::new()).map_err(NotDone::NotStarted)?;
         match client.submit_or_query(&transaction).await {
             Submit::Acknowledged { finished } => Ok(Done::Submitted { gid, value: (), finished }),
             Submit::Repeated => Ok(Done::Repeated { gid, finished: true }),
@@ -180,8 +182,8 @@ impl Msg {
     /// ```
     ///
     /// `business` is an async closure, `async |tx| ..`. **Not** `|tx| async move { .. }`: such a closure lends `tx` to its future
-    /// for too short a time, and rustc reports that in several errors (``implementation of `AsyncFnOnce` is not general
-    /// enough``, ``lifetime may not live long enough``), none of which names the remedy. If rustc cannot infer the error's
+    /// for too short a time. rustc says so at the call and at its `.await`, ``implementation of `AsyncFnOnce` is not general
+    /// enough``, and does not name the remedy. If rustc cannot infer the error's
     /// type (`type annotations needed`), call a function that has one, or end with `Ok::<_, DebitError>(value)`.
     ///
     /// # Errors
@@ -194,7 +196,7 @@ impl Msg {
     ) -> Result<Done<T>, NotDone<E>>
     where
         D: Database<Driver: BarrierDialect>,
-        F: AsyncFnOnce(&mut Tx<D>) -> Result<T, E>,
+        F: LocalBusiness<D, T, E>,
     {
         do_and_submit(self, query_prepared.url, db, business).await
     }
@@ -235,27 +237,22 @@ impl Msg {
     }
 
     /// The message in the coordinator's form.
-    fn into_transaction(self, query_prepared: String) -> Result<(Client, Gid, Transaction), NotStarted> {
-        let Self { client, branches, delay_s, options: Options { gid, wire: options } } = self;
-        let gid = gid.unwrap_or_else(Gid::random);
+    pub(super) fn into_transaction(self, query_prepared: String) -> Result<Ready, NotStarted> {
+        let Self { client, branches, delay_s, options } = self;
         let (mut steps, mut payloads) = (Vec::new(), Vec::new());
         for (number, branch) in (1..).zip(branches) {
             steps.push(Step { action: branch.action.clone(), ..Step::default() });
             let payload = branch.into_payload(client.payload_limit());
             payloads.push(payload.map_err(|source| NotStarted::Payload { number, source })?);
         }
-        let mut transaction = Transaction {
-            gid: gid.to_string(),
-            trans_type: TransType::Msg.to_string(),
+        let parts = Transaction {
             steps: Some(steps),
             payloads: Some(payloads),
             query_prepared,
             custom_data: if delay_s == 0 { String::new() } else { format!("{{\"delay\":{delay_s}}}") },
-            options,
             ..Transaction::default()
         };
-        client.seal(&mut transaction).map_err(NotStarted::Unsignable)?;
-        Ok((client, gid, transaction))
+        options.ready(client, TransType::Msg, parts)
     }
 }
 
@@ -304,7 +301,7 @@ where
         Ok(mut local) => loop {
             // Not by reference: rustc cannot tell that the future of a borrowed async closure is `Send`.
             let attempt = local.attempt(business.clone()).await;
-            if !local.repeats(&attempt).await {
+            if !local.patience.repeats(&attempt).await {
                 break local.finish(attempt).await;
             }
         },

@@ -2,13 +2,46 @@
 
 use std::time::Duration;
 
-use crate::protocol::{Gid, TransactionOptions};
+use super::NotStarted;
+use crate::client::Client;
+use crate::protocol::{Gid, TransType, Transaction, TransactionOptions};
 
 /// The settings of one global transaction.
 #[derive(Debug, Default)]
 pub(super) struct Options {
     pub(super) gid: Option<Gid>,
     pub(super) wire: TransactionOptions,
+}
+
+/// A transaction in the coordinator's form, as it is sent.
+pub(super) struct Ready {
+    pub(super) client: Client,
+    pub(super) gid: Gid,
+    pub(super) transaction: Transaction,
+}
+
+impl Options {
+    /// Adds these settings and what all patterns have to `parts`, and [completes](complete) it.
+    pub(super) fn ready(self, client: Client, of: TransType, parts: Transaction) -> Result<Ready, NotStarted> {
+        let Self { gid, wire: options } = self;
+        let gid = gid.unwrap_or_else(Gid::random);
+        let mut transaction = Transaction { gid: gid.to_string(), trans_type: of.to_string(), options, ..parts };
+        complete(&client, &mut transaction)?;
+        Ok(Ready { client, gid, transaction })
+    }
+}
+
+/// Completes a transaction before it is sent: with the caller's trace (feature `otel`), and with signatures if this client
+/// signs.
+///
+/// # Errors
+/// [`NotStarted::Unsignable`].
+fn complete(client: &Client, transaction: &mut Transaction) -> Result<(), NotStarted> {
+    #[cfg(feature = "otel")]
+    if crate::trace::put_into(transaction, client) {
+        return Ok(());
+    }
+    client.seal(transaction).map_err(NotStarted::Unsignable)
 }
 
 /// The methods of a builder with a field `options`, the same for each pattern.
@@ -46,6 +79,9 @@ macro_rules! shared_options {
         }
 
         /// A header that the coordinator sends with every call.
+        ///
+        /// A coordinator stores all headers of a transaction in 1,024 characters, with its other options. With the feature
+        /// `otel` the caller's trace is among them, if there is room and neither `traceparent` nor `tracestate` is set here.
         pub fn branch_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
             self.options.wire.branch_headers.get_or_insert_default().insert(name.into(), value.into());
             self

@@ -4,18 +4,45 @@
 //! applied so far: a saga has no isolation. DTM's word is saga. The attributes, with an example:
 //! [`saga_action`](macro@crate::saga_action).
 //!
-//! A compensation must succeed in the end, and may come long after its action. So write it as a change that can be applied
-//! at any time (add back what was taken), and not as a return to an old value. It is not called for an action that has
-//! refused and left nothing, or its barrier finds that there is nothing to undo.
+//! ```
+//! # use branchwire::prelude::*;
+//! # #[derive(Clone, Database)] pub struct Db(sqlx::SqlitePool);
+//! # macro_rules! service { ($base:literal $name:ident $action:ident) => {
+//! #     #[branchwire::service($base)] pub mod $name { use super::*;
+//! #         #[saga_action] pub async fn $action(_: &mut Tx<Db>, _: i64) -> Result<(), BranchError> { Ok(()) }
+//! #         #[saga_compensate(of = $action)] pub async fn undo(_: &mut Tx<Db>, _: i64) -> Result<(), Retry> { Ok(()) } } } }
+//! # service!("/hotel" hotel book);
+//! # service!("/airline" airline book);
+//! # service!("/bank" bank charge);
+//! # #[branchwire::service("/mail")] pub mod mail { use super::*;
+//! #     #[msg_branch] pub async fn send_voucher(_: &mut Tx<Db>, _: i64) -> Result<(), Retry> { Ok(()) } }
+//! # async fn example(client: Client, hotel: hotel::Remote, airline: airline::Remote, bank: bank::Remote, mail: mail::Remote,
+//! #     (room, seat, price, guest): (i64, i64, i64, i64)) -> Result<&'static str, SagaNotDone> {
+//! let done = client
+//!     .saga(hotel.book(&room))
+//!     .and(airline.book(&seat)) // at once with it
+//!     .then(bank.charge(&price)) // after both
+//!     .finally(mail.send_voucher(&guest)) // after all: it cannot refuse
+//!     .run()
+//!     .await?; // an error: nothing remains applied, or it is being undone
+//! Ok(match done {
+//!     SagaDone::Succeeded { .. } => "booked",
+//!     // `client.outcome(&gid)` waits for the end.
+//!     SagaDone::Running { .. } | SagaDone::Unknown { .. } => "not decided yet",
+//! })
+//! # }
+//! # fn main() {}
+//! ```
 //!
-//! | all must succeed | may refuse, and can be undone | may refuse, and must not be seen before all have succeeded |
-//! |---|---|---|
-//! | [message](super::msg) | saga | not built yet (TCC, XA) |
+//! A compensation must succeed in the end, and may come long after its action. So write it as a change that can be applied
+//! at any time (add back what was taken), and not as a return to an old value. It does not run for an action that was not
+//! applied: its barrier knows that. More of that, what others see meanwhile, semantic locks, and which pattern fits:
+//! [`patterns`](crate::patterns).
 
 use std::time::Duration;
 
 use super::NotStarted;
-use super::options::{Options, shared_options, whole_seconds};
+use super::options::{Options, Ready, shared_options, whole_seconds};
 use crate::branch::{MsgBranch, SagaStep};
 use crate::client::{Client, ClientError};
 use crate::protocol::{Gid, Standing, Status, Step, TOPIC_PREFIX, TransType, Transaction};
@@ -119,16 +146,16 @@ pub enum SagaNotDone {
 
 impl Client {
     /// A saga that begins with this step; others run [at once with it](Saga::and) or [after it](Saga::then).
-    pub fn saga(&self, first: SagaStep) -> Saga {
-        Saga::new(self, vec![vec![first]])
+    pub fn saga<R>(&self, first: SagaStep<R>) -> Saga {
+        Saga::new(self, vec![vec![first.untyped()]])
     }
 
     /// A saga of a computed list of steps, one after another.
     ///
     /// # Errors
     /// [`NoSteps`] if there are none.
-    pub fn saga_all(&self, steps: impl IntoIterator<Item = SagaStep>) -> Result<Saga, NoSteps> {
-        let stages: Vec<_> = steps.into_iter().map(|step| vec![step]).collect();
+    pub fn saga_all<R>(&self, steps: impl IntoIterator<Item = SagaStep<R>>) -> Result<Saga, NoSteps> {
+        let stages: Vec<_> = steps.into_iter().map(|step| vec![step.untyped()]).collect();
         if stages.is_empty() { Err(NoSteps) } else { Ok(Saga::new(self, stages)) }
     }
 }
@@ -139,27 +166,28 @@ impl Saga {
     }
 
     /// Adds a step to the present stage: it runs at once with the one before it.
-    pub fn and(self, step: SagaStep) -> Self {
+    pub fn and<R>(self, step: SagaStep<R>) -> Self {
         self.and_all([step])
     }
 
     /// [Adds](Self::and) each of these to the present stage; an [`Option`] is one or none.
-    pub fn and_all(mut self, steps: impl IntoIterator<Item = SagaStep>) -> Self {
+    pub fn and_all<R>(mut self, steps: impl IntoIterator<Item = SagaStep<R>>) -> Self {
+        let steps = steps.into_iter().map(SagaStep::untyped);
         match self.stages.last_mut() {
             Some(stage) => stage.extend(steps),
-            None => self.stages.extend([steps.into_iter().collect()]),
+            None => self.stages.extend([steps.collect()]),
         }
         self
     }
 
     /// Adds a stage of one step: it runs after all steps before it have succeeded.
-    pub fn then(self, step: SagaStep) -> Self {
+    pub fn then<R>(self, step: SagaStep<R>) -> Self {
         self.then_each([step])
     }
 
     /// [Adds](Self::then) a stage for each of these, one after another; an [`Option`] is one or none.
-    pub fn then_each(mut self, steps: impl IntoIterator<Item = SagaStep>) -> Self {
-        self.stages.extend(steps.into_iter().map(|step| vec![step]));
+    pub fn then_each<R>(mut self, steps: impl IntoIterator<Item = SagaStep<R>>) -> Self {
+        self.stages.extend(steps.into_iter().map(|step| vec![step.untyped()]));
         self
     }
 
@@ -204,11 +232,12 @@ impl Saga {
     /// # Errors
     /// [`SagaNotDone`]: nothing of the saga remains applied, or it is being undone.
     pub async fn submit(self) -> Result<SagaDone, SagaNotDone> {
-        let (client, gid, transaction) = self.into_transaction().map_err(SagaNotDone::NotStarted)?;
+        let Ready { client, gid, transaction } = self.into_transaction().map_err(SagaNotDone::NotStarted)?;
         let error = match client.submit(&transaction).await {
             Ok(()) if transaction.options.wait_result => return Ok(SagaDone::Succeeded { gid }),
             Ok(()) | Err(ClientError::Ongoing) => return Ok(SagaDone::Running { gid }),
-            Err(error) if error.nothing_happened() => {
+            Err(ClientError::OtherTransaction { .. }) => return Err(SagaNotDone::OtherTransaction { gid }),
+            Err(error @ ClientError::NotSent(_)) => {
                 return Err(SagaNotDone::NotStarted(NotStarted::Coordinator(error)));
             }
             Err(error) => error,
@@ -217,9 +246,8 @@ impl Saga {
     }
 
     /// The saga in the coordinator's form.
-    fn into_transaction(self) -> Result<(Client, Gid, Transaction), NotStarted> {
-        let Self { client, stages, finally, options: Options { gid, wire: mut options } } = self;
-        let gid = gid.unwrap_or_else(Gid::random);
+    pub(super) fn into_transaction(self) -> Result<Ready, NotStarted> {
+        let Self { client, stages, finally, mut options } = self;
         let limit = client.payload_limit();
         let (mut steps, mut payloads) = (Vec::new(), Vec::new());
         let sizes = stages.iter().map(Vec::len).chain([finally.len()]).filter(|size| *size > 0);
@@ -240,18 +268,9 @@ impl Saga {
         if custom_data.len() > CUSTOM_DATA_CHARS_MAX {
             return Err(NotStarted::TooManyAtOnce);
         }
-        options.concurrent = !custom_data.is_empty();
-        let mut transaction = Transaction {
-            gid: gid.to_string(),
-            trans_type: TransType::Saga.to_string(),
-            steps: Some(steps),
-            payloads: Some(payloads),
-            custom_data,
-            options,
-            ..Transaction::default()
-        };
-        client.seal(&mut transaction).map_err(NotStarted::Unsignable)?;
-        Ok((client, gid, transaction))
+        options.wire.concurrent = !custom_data.is_empty();
+        let parts = Transaction { steps: Some(steps), payloads: Some(payloads), custom_data, ..Transaction::default() };
+        options.ready(client, TransType::Saga, parts)
     }
 }
 
@@ -273,7 +292,8 @@ fn order(stages: &[usize]) -> String {
     serde_json::json!({ "concurrent": true, "orders": orders }).to_string()
 }
 
-/// What became of a saga whose submit ended with this error: its status at the coordinator decides.
+/// What became of a saga whose submit ended with this error: its status at the coordinator decides. Also after a clear no: a
+/// proxy may have repeated the request, and the no is then that of the second coordinator.
 async fn standing(
     client: &Client,
     gid: Gid,
@@ -286,6 +306,9 @@ async fn standing(
             return Err(SagaNotDone::OtherTransaction { gid });
         }
         Ok(answer) => answer.transaction,
+        Err(_) if error.nothing_happened() => {
+            return Err(SagaNotDone::NotStarted(NotStarted::Coordinator(error)));
+        }
         Err(asked) => {
             tracing::warn!(%gid, error = &error as &dyn std::error::Error, asked = &asked as &dyn std::error::Error,
                 "it is not known whether the saga was submitted");

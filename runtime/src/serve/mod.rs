@@ -10,6 +10,8 @@ mod hosted;
 mod query_prepared;
 mod reply;
 mod request;
+#[cfg(not(feature = "otel"))]
+mod span;
 
 pub use branch::{BranchFn, no_payload, serve_branch};
 pub use context::BranchContext;
@@ -17,4 +19,9 @@ pub use extract::{Extracts, ExtractsAll};
 pub use hosted::{Absent, BranchRouter, Hosted, NoDatabase};
 pub use query_prepared::{QueryPreparedFn, serve_query_prepared};
 #[cfg(feature = "auth")]
-pub(crate) use request::SignatureHolds;
+pub(crate) use request::{Look, SignatureHolds};
+
+#[cfg(not(feature = "otel"))]
+use self::span::CallSpan;
+#[cfg(feature = "otel")]
+use crate::trace::CallSpan;

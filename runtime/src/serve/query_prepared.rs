@@ -4,10 +4,11 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::routing::{MethodFilter, on};
 use futures_core::future::BoxFuture;
-use tracing::Instrument;
+use tracing::field::Empty;
 
+use super::CallSpan;
 use super::context::BranchContext;
-use super::request::{bad_call, report_nesting, report_unverified};
+use super::request::{bad_call, is_look, report_nesting, report_unverified};
 use crate::branch::Route;
 use crate::call;
 use crate::database::Holds;
@@ -50,6 +51,9 @@ where
     S: Holds<D>,
 {
     let parts = request.into_parts().0;
+    if is_look(&parts) {
+        return Reply::BadCall;
+    }
     report_nesting(route, &parts);
     report_unverified(route, &parts);
     let (gid, branch_id, op) = match BranchContext::read(&parts) {
@@ -60,7 +64,11 @@ where
         }
         _ => return bad_call(route, &parts),
     };
-    let span = tracing::info_span!("query_prepared", name = route.name, %gid, %branch_id, %op);
+    let span = tracing::info_span!(
+        "query_prepared", name = route.name, %gid, %branch_id, %op, otel.name = Empty, otel.kind = Empty
+    );
+    let span = CallSpan::new(span, route.name, &parts.headers);
     let db = state.database();
-    call::reply_to_query_prepared(async { decision(ask(&db, gid).await) }).instrument(span).await
+    let asked = call::reply_to_query_prepared(async { decision(ask(&db, gid).await) });
+    span.run(asked).await
 }

@@ -1,7 +1,8 @@
 //! The checks of a request that the routes of all roles share.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::MatchedPath;
 use branchwire_protocol::{CALL_HEADER, MESSAGE_HEADER};
@@ -32,6 +33,25 @@ pub(super) fn report_nesting(route: &Route, parts: &Parts) {
             "the router of this branch is nested, so typed addresses do not reach it: merge it instead"
         );
     }
+}
+
+/// Among the extensions of a request: no call, but a look from this process whether it gets as far as the route.
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "auth"), allow(dead_code, reason = "who looks makes it"))]
+pub(crate) struct Look(Arc<AtomicBool>);
+
+#[cfg_attr(not(feature = "auth"), allow(dead_code, reason = "who looks asks it"))]
+impl Look {
+    /// Whether it has come to a route.
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether this is a [`Look`] and no call; it has arrived then.
+pub(super) fn is_look(parts: &Parts) -> bool {
+    let look = parts.extensions.get::<Look>();
+    look.inspect(|look| look.0.store(true, Ordering::Relaxed)).is_some()
 }
 
 /// The mark of a request whose signature holds, among its extensions.

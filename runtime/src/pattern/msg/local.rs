@@ -3,26 +3,17 @@
 //! The questions that are seldom asked are boxed: they would double the size of every sender's future.
 
 use std::error::Error;
-use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
+use super::attempt::{self, Attempt, End, Patience};
 use super::outcome::{Done, NotDone};
 use crate::barrier::{self, BarrierDb, BarrierKey, BarrierTx, Entry};
-use crate::client::{Client, Submit};
+use crate::client::{Client, ClientError, Submit};
 use crate::pattern::NotStarted;
+use crate::pattern::options::Ready;
+
 use crate::pattern::used::{self, Occasion, Used};
 use crate::protocol::{Gid, Transaction};
-use crate::{CommitError, Fault, Prepared};
-
-/// How often a local transaction is tried, if another one is in its way.
-pub(super) const ATTEMPTS_MAX: u32 = 10;
-
-/// After this time it is not tried again.
-const RETRY_WITHIN: Duration = Duration::from_secs(3);
-
-/// The pause after the first attempt; it grows with each.
-const PAUSE: Duration = Duration::from_millis(2);
+use crate::{Fault, Prepared};
 
 /// A message, and the database of its local transaction.
 pub(super) struct Local<'a, B> {
@@ -30,34 +21,7 @@ pub(super) struct Local<'a, B> {
     gid: Gid,
     transaction: Transaction,
     db: &'a B,
-    started: Instant,
-    attempts: u32,
-}
-
-/// What one attempt has led to.
-pub(super) enum Attempt<T, E> {
-    Committed(T),
-    /// There was a barrier row before.
-    RowMet,
-    /// The database did not begin the transaction.
-    NotBegun(sqlx::Error),
-    Ended {
-        end: End<T>,
-        /// What the caller is told if nothing has committed.
-        not_done: NotDone<E>,
-        /// Why nothing of it remains, if the database said so.
-        fault: Option<Fault>,
-    },
-}
-
-/// How the local transaction ended, if a commit is not certain.
-pub(super) enum End<T> {
-    /// Nothing of it remains.
-    RolledBack,
-    /// It is unknown whether it has committed; the business returned this.
-    InDoubt(T),
-    /// A statement of the business ended it, with this error of the database: a part may be committed.
-    Early(String),
+    pub(super) patience: Patience,
 }
 
 impl<'a, B: BarrierDb> Local<'a, B> {
@@ -66,11 +30,12 @@ impl<'a, B: BarrierDb> Local<'a, B> {
     /// # Errors
     /// What the caller is told, if it cannot be prepared or was sent before.
     pub(super) async fn prepare<T, E>(
-        (client, gid, transaction): (Client, Gid, Transaction),
+        Ready { client, gid, transaction }: Ready,
         db: &'a B,
     ) -> Result<Self, Result<Done<T>, NotDone<E>>> {
         match client.prepare(&transaction).await {
-            Ok(()) => Ok(Self { client, gid, transaction, db, started: Instant::now(), attempts: 0 }),
+            Ok(()) => Ok(Self { client, patience: Patience::new(gid.clone()), gid, transaction, db }),
+            Err(ClientError::OtherTransaction { .. }) => Err(Err(NotDone::OtherMessage { gid })),
             Err(error) => {
                 let used = Box::pin(used::look_up(&client, db, &gid, &transaction, Occasion::of(&error))).await;
                 let not_started = Err(NotDone::NotStarted(NotStarted::Coordinator(error)));
@@ -84,45 +49,16 @@ impl<'a, B: BarrierDb> Local<'a, B> {
     where
         F: AsyncFnOnce(&mut B::Tx) -> Result<T, E>,
     {
-        let mut tx = match self.enter().await {
+        let tx = match self.enter().await {
             Ok((tx, Entry::Run)) => tx,
-            Ok((tx, Entry::Repeat | Entry::NothingToUndo)) => {
+            Ok((tx, Entry::Repeat | Entry::NothingToUndo | Entry::NothingToConfirm)) => {
                 // Nothing ran in it but the barrier's own insert.
                 let _ = tx.rollback().await;
                 return Attempt::RowMet;
             }
             Err(error) => return Attempt::NotBegun(error),
         };
-        match business(&mut tx).await {
-            Ok(value) => match tx.commit().await {
-                Ok(()) => Attempt::Committed(value),
-                Err(error) => {
-                    let (end, fault) = match &error {
-                        CommitError::Failed(fault) => (End::RolledBack, Some(*fault)),
-                        CommitError::Refused(source) => (End::RolledBack, Some(B::fault(source))),
-                        CommitError::Unknown(_) => (End::InDoubt(value), None),
-                        CommitError::EndedEarly(_) => (End::Early(error.to_string()), None),
-                    };
-                    // If the barrier row shows no commit, the database's error is the reason.
-                    let error = match error {
-                        CommitError::Unknown(source) => CommitError::Refused(source),
-                        other => other,
-                    };
-                    Attempt::Ended { end, not_done: NotDone::NotCommitted(error), fault }
-                }
-            },
-            Err(error) => {
-                let fault = tx.fault();
-                let not_done = NotDone::RolledBack(error);
-                match tx.rollback().await {
-                    Ok(()) => Attempt::Ended { end: End::RolledBack, not_done, fault },
-                    Err(early) => {
-                        let end = End::Early(format!("{early}: {}", early.0));
-                        Attempt::Ended { end, not_done, fault: None }
-                    }
-                }
-            }
-        }
+        attempt::run::<B, _, _, _>(tx, business).await
     }
 
     /// Begins the transaction. Above READ COMMITTED an insert that meets another one is a conflict, and not a wait.
@@ -130,26 +66,10 @@ impl<'a, B: BarrierDb> Local<'a, B> {
         let key = BarrierKey::local(self.gid.clone());
         loop {
             match barrier::enter(self.db, &key).await {
-                Err(error) if B::fault(&error) == Fault::Conflict && self.may_try_again().await => {}
+                Err(error) if B::fault(&error) == Fault::Conflict && self.patience.may_try_again().await => {}
                 entered => return entered,
             }
         }
-    }
-
-    /// Whether the attempt failed by a conflict with another transaction, and another one is due: it has waited for that.
-    pub(super) async fn repeats<T, E>(&mut self, attempt: &Attempt<T, E>) -> bool {
-        let Attempt::Ended { end: End::RolledBack, fault: Some(Fault::Conflict), .. } = attempt else { return false };
-        self.may_try_again().await
-    }
-
-    async fn may_try_again(&mut self) -> bool {
-        self.attempts += 1;
-        let may = self.attempts < ATTEMPTS_MAX && self.started.elapsed() < RETRY_WITHIN;
-        if may {
-            tracing::info!(gid = %self.gid, attempt = self.attempts, "a conflict: rolled back; trying again");
-            sleep(PAUSE * self.attempts).await;
-        }
-        may
     }
 
     /// Hands the message over, or aborts it, by what the last attempt has led to.

@@ -81,7 +81,7 @@ impl<T> Done<T> {
         }
     }
 
-    pub(super) fn stopped(gid: Gid, value: Option<T>) -> Self {
+    pub(in crate::pattern) fn stopped(gid: Gid, value: Option<T>) -> Self {
         tracing::error!(%gid, "the message has committed, but was ended at the coordinator: its branches are not called");
         Self::Stopped { gid, value }
     }
@@ -96,7 +96,7 @@ impl<T> Done<T> {
 /// | [`NotStarted`](Self::NotStarted) | Yes. A payload that cannot be sent has to change first |
 /// | [`InProgress`](Self::InProgress) | Yes: the result is then that of the other call, which is running now |
 /// | [`GivenUp`](Self::GivenUp) | No: it is used up |
-/// | [`RolledBack`](Self::RolledBack), [`NotCommitted`](Self::NotCommitted) | No: the coordinator ends it as failed |
+/// | [`RolledBack`](Self::RolledBack), [`NotCommitted`](Self::NotCommitted) | No: the coordinator ends it as failed. (Of a message that an [`Outbox`](crate::Outbox) was to send nobody else has heard: after [`Msg::send_with`](super::Msg::send_with) the same gid may be sent again, and if it is used up, the result is `GivenUp`) |
 /// | [`OtherMessage`](Self::OtherMessage) | No: it belongs to another message |
 ///
 /// If the same order may be tried again later, make its gid from the order and the attempt: [`Msg::gid`](super::Msg::gid).
@@ -139,7 +139,10 @@ pub enum NotDone<E> {
 }
 
 impl<E> NotDone<E> {
-    /// Whether the same gid may be tried again. If not, it is used up, and another attempt needs another gid.
+    /// Whether the same gid may be tried again. If not, it is used up, or may be, and another attempt needs another gid.
+    ///
+    /// It does not know how the message was sent, and says no where only an [`Outbox`](crate::Outbox) leaves the gid free: see
+    /// the table above.
     ///
     /// Retry soon: the coordinator gives up a message that was prepared and not submitted after
     /// [`Msg::timeout_to_fail`](super::Msg::timeout_to_fail), and the result is then [`GivenUp`](Self::GivenUp).

@@ -184,7 +184,10 @@ async fn a_statement_whose_error_was_ignored_never_commits() {
             Ok::<_, sqlx::Error>(())
         })
         .await;
-    assert!(matches!(result, Err(NotDone::NotCommitted(CommitError::Failed(_)))), "{result:?}");
+    let error = result.unwrap_err();
+    assert!(matches!(error, NotDone::NotCommitted(CommitError::Failed(_))), "{error:?}");
+    let cause = error.source().and_then(Error::source).expect("the error that was ignored");
+    assert!(cause.to_string().contains("no such table: nowhere"), "{cause}");
     assert_eq!(coordinator.calls(), "prepare abort");
     assert_eq!(bank.balance().await, 1000);
 }
@@ -445,7 +448,7 @@ async fn f11_a_submit_that_got_a_clear_no_is_not_started() {
         let (client, coordinator) = Scripted::client(&[("submit", status, ""), ("query", status, "")]);
         let result = client.msg(branch()).submit().await;
         assert!(matches!(result, Err(NotDone::NotStarted(NotStarted::Coordinator(_)))), "{status}: {result:?}");
-        assert_eq!(coordinator.calls(), "submit");
+        assert_eq!(coordinator.calls(), "submit query", "a proxy may have repeated it");
     }
     for status in [408, 500, 502, 504] {
         let (client, _) = Scripted::client(&[("submit", status, ""), ("query", status, "")]);
