@@ -7,6 +7,10 @@ use branchwire_protocol::{BranchId, Gid, Op, TransType, TransactionOptions, is_s
 use bytes::Bytes;
 
 use super::Time;
+use super::protocol::Protocol;
+
+/// The most branches that a transaction can have.
+pub(crate) const BRANCHES_MAX: usize = 1_000;
 
 /// The longest interval between two calls of one branch, however often the interval was doubled: a day.
 pub(crate) const INTERVAL_MAX: Duration = Duration::from_hours(24);
@@ -34,6 +38,8 @@ pub struct Definition {
     pub gid: Gid,
     /// Its pattern.
     pub trans_type: TransType,
+    /// How its branches are called.
+    pub protocol: Protocol,
     /// When it was first recorded.
     pub created: Time,
     /// The address of query-prepared, which answers whether the local transaction has committed; may be empty.
@@ -56,24 +62,6 @@ pub struct Definition {
     pub ext_data: String,
 }
 
-impl Definition {
-    /// Whether the branches of `sent` are certainly others than these: then it is another transaction under the same gid.
-    ///
-    /// The subscribers of a topic are not compared, since they may have changed.
-    pub(crate) fn is_another(&self, sent: &Self) -> bool {
-        fn named(definition: &Definition) -> impl Iterator<Item = &BranchOp> {
-            definition.branches.iter().filter(|branch| !branch.branch_id.as_str().contains('-'))
-        }
-        let is_same = |one: &BranchOp, other: &BranchOp| {
-            (&one.branch_id, &one.op, &one.url) == (&other.branch_id, &other.op, &other.url)
-                && is_same_payload(&one.payload, &other.payload)
-        };
-        self.trans_type != sent.trans_type
-            || named(self).count() != named(sent).count()
-            || !named(self).zip(named(sent)).all(|(one, other)| is_same(one, other))
-    }
-}
-
 /// One op of one branch, which is one row: two or more may have the same id (an action and its compensation).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BranchOp {
@@ -85,6 +73,14 @@ pub struct BranchOp {
     pub url: String,
     /// The body of its calls.
     pub payload: Bytes,
+}
+
+impl BranchOp {
+    /// Whether it is the same row, as sent again by the same client.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (&self.branch_id, &self.op, &self.url) == (&other.branch_id, &other.op, &other.url)
+            && is_same_payload(&self.payload, &other.payload)
+    }
 }
 
 /// A coordinator's own settings, for options that a transaction does not set.

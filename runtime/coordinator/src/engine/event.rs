@@ -1,6 +1,6 @@
 //! The events of a transaction, and the commands that follow from them.
 
-use branchwire_protocol::{Answer, BranchId, Status, TransType};
+use branchwire_protocol::{Answer, BranchId, Gid, Status, TransType};
 
 use super::{BranchOp, LastAnswer, State, Time};
 
@@ -111,7 +111,8 @@ impl Transition {
 pub enum Command {
     /// Make the new state durable. The commands after this one are performed only once it is.
     Save,
-    /// Hand the new state to the store without waiting. If it is lost, calls are repeated, and nothing worse.
+    /// Hand the new state to the store without waiting, at the latest with the next write. If it is lost, calls are repeated,
+    /// and nothing worse.
     Record,
     /// Tell the client that its request was accepted.
     Accept,
@@ -119,6 +120,9 @@ pub enum Command {
     Ask,
     /// Call this branch.
     Call(usize),
+    /// Read the branches from the store again, since other coordinators may have added some until the decision was durable.
+    /// Then go on with [`Event::Due`], under the lease that was saved with the decision.
+    Read,
     /// Report the end of the run to the waiting clients.
     Report(RunEnd),
 }
@@ -154,9 +158,18 @@ pub enum NotAllowed {
     /// The pattern or the status does not allow an abort.
     #[error("trans type: '{0}' current status '{1}', cannot abort. FAILURE")]
     Abort(TransType, Status),
-    /// The pattern or the status does not allow new branches.
-    #[error("current status '{1}', cannot register a branch of a '{0}'. FAILURE")]
-    Register(TransType, Status),
+    /// Only a prepared transaction gets new branches. The words are DTM's.
+    #[error("no trans with gid: {0} status: prepared found FAILURE")]
+    Register(Gid),
+    /// The pattern has no branches like this one.
+    #[error("a '{0}' has no branches that are registered like this one. FAILURE")]
+    NotOfPattern(TransType),
+    /// The transaction has as many branches as it can have.
+    #[error("the transaction has {0} branches already, and can have no more. FAILURE")]
+    TooMany(usize),
+    /// The branch is called by JSON-RPC, and its data could not be the parameters.
+    #[error("branch '{0}' is called by JSON-RPC, and its data is no JSON object. FAILURE")]
+    NoParameters(BranchId),
     /// The branch is registered already, and differs.
     #[error("branch '{0}' is registered already, with other addresses or data. FAILURE")]
     RegisteredOtherwise(BranchId),

@@ -8,21 +8,27 @@
 //! wants, what an answer means, what a client may request, and what happens to an overdue transaction. The table in
 //! `step` is the same for all patterns.
 
+mod another;
 mod definition;
 mod event;
 pub(crate) mod pattern;
-#[cfg(test)]
-mod reserve_tests;
+mod protocol;
 #[cfg(test)]
 mod saga_tests;
 mod state;
 mod step;
 #[cfg(test)]
+mod tcc_tests;
+#[cfg(test)]
 mod tests;
 mod time;
 
+pub(crate) use another::is_another;
+pub(crate) use definition::BRANCHES_MAX;
 pub use definition::{BranchOp, Defaults, Definition, Timing};
 pub use event::{CallResult, Command, EngineError, Event, NotAllowed, Opening, RunEnd, Transition};
+pub(crate) use protocol::rpc_parameters;
+pub use protocol::{Protocol, UnknownProtocol};
 pub(crate) use state::REASON_CHARS_MAX;
 pub use state::{BranchState, Calls, Direction, Holder, LastAnswer, Run, Setback, State};
 pub use step::{create, step};

@@ -32,6 +32,7 @@ fn saga(predecessors: &[&[usize]], final_steps: &[usize], options: &TransactionO
     Definition {
         gid: Gid::new("g").unwrap(),
         trans_type: TransType::Saga,
+        protocol: Protocol::Http,
         created: START,
         query_prepared: String::new(),
         branches: rows.collect(),
@@ -121,6 +122,16 @@ fn an_abort_turns_a_running_saga_back() {
 }
 
 #[test]
+fn a_late_success_undoes_its_own_step_and_none_that_was_not_called() {
+    let definition = saga(&[&[], &[0], &[1]], &[], &TransactionOptions::default());
+    let abort = Event::Abort { reason: String::new() };
+    let late = play(&definition, [(1, abort), (2, answered(A, Answer::Success))]);
+    assert_eq!(late.commands, [Command::Record, Command::Call(UNDO_A)]);
+    let end = step(&definition, &late.state, answered(UNDO_A, Answer::Success), at(3)).unwrap();
+    assert_eq!((end.state.status, &end.commands[1]), (Status::Failed, &Command::Report(RunEnd::Failed)));
+}
+
+#[test]
 fn a_saga_has_a_timeout_only_if_its_client_has_set_one() {
     let forever = two(&TransactionOptions::default());
     let later = play(&forever, [(1, answered(A, Answer::Ongoing)), due(1_000)]);
@@ -181,7 +192,7 @@ impl World {
                 Command::Save => self.durable = self.state.clone(),
                 Command::Record if record_is_kept => self.durable.branches.clone_from(&self.state.branches),
                 Command::Call(row) => self.calls(*row),
-                Command::Record | Command::Accept | Command::Ask | Command::Report(_) => {}
+                Command::Record | Command::Accept | Command::Ask | Command::Read | Command::Report(_) => {}
             }
         }
         if self.state.status == Status::Succeed {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use branchwire_protocol::{BranchId, Status};
 
-use super::pattern::{self, Next, Overdue, Permission, Request, Verdict};
+use super::pattern::{self, Next, Overdue, Permission, Request, Rows, Verdict};
 use super::{
-    BranchOp, BranchState, CallResult, Command, Definition, Direction, EngineError, Event, NotAllowed, Opening, Run,
-    RunEnd, Setback, State, Time, Transition,
+    BRANCHES_MAX, BranchOp, BranchState, CallResult, Command, Definition, Direction, EngineError, Event, NotAllowed,
+    Opening, Run, RunEnd, Setback, State, Time, Transition,
 };
 
 /// The first transition of a transaction that is not recorded yet.
@@ -49,10 +49,18 @@ pub fn step(definition: &Definition, state: &State, event: Event, now: Time) -> 
             Permission::Acknowledge => accept(state),
             Permission::Refuse => return Err(NotAllowed::Abort(definition.trans_type, status).into()),
         },
-        (Event::RegisterBranch { branch_id, rows }, status) => match allows(Request::RegisterBranch) {
+        (Event::RegisterBranch { rows, .. }, _) if !are_of_pattern(definition, &rows) => {
+            return Err(NotAllowed::NotOfPattern(definition.trans_type).into());
+        }
+        (Event::RegisterBranch { branch_id, rows }, _)
+            if !rows.iter().all(|row| definition.protocol.can_call(&row.url, &row.payload)) =>
+        {
+            return Err(NotAllowed::NoParameters(branch_id).into());
+        }
+        (Event::RegisterBranch { branch_id, rows }, _) => match allows(Request::RegisterBranch) {
             Permission::Act => register(definition, state, &branch_id, rows)?,
             Permission::Acknowledge => accept(state),
-            Permission::Refuse => return Err(NotAllowed::Register(definition.trans_type, status).into()),
+            Permission::Refuse => return Err(NotAllowed::Register(definition.gid.clone()).into()),
         },
 
         (Event::ForceStop, Status::Prepared | Status::Submitted | Status::Aborting) => force_stop(state, now),
@@ -109,11 +117,22 @@ fn register(
 ) -> Result<Transition, NotAllowed> {
     let known: Vec<_> = definition.branches.iter().filter(|branch| branch.branch_id == *branch_id).collect();
     if !known.is_empty() {
-        let same = known.into_iter().eq(rows.iter());
+        let same = known.len() == rows.len() && known.into_iter().zip(&rows).all(|(known, row)| known.is_same(row));
         return if same { Ok(accept(state)) } else { Err(NotAllowed::RegisteredOtherwise(branch_id.clone())) };
+    }
+    if definition.branches.len() >= BRANCHES_MAX * rows.len() {
+        return Err(NotAllowed::TooMany(BRANCHES_MAX));
     }
     state.branches.extend(rows.iter().map(|_| BranchState::new()));
     Ok(Transition { state, appended: rows, commands: vec![Command::Save, Command::Accept] })
+}
+
+/// Whether the pattern has branches with these ops that are registered.
+fn are_of_pattern(definition: &Definition, rows: &[BranchOp]) -> bool {
+    match pattern::of(definition.trans_type).rows() {
+        Rows::Registered(ops) => rows.iter().map(|row| &row.op).eq(&ops),
+        Rows::Steps | Rows::Pairs => false,
+    }
 }
 
 /// Turns the transaction back, and begins the calls to undo; ends it if the pattern has none. The commands in `first`
@@ -142,13 +161,11 @@ fn roll_back(definition: &Definition, mut state: State, reason: &str, first: &[C
 /// Begins the first run after a decision, under a new lease; the caller adds the save. Returns the calls to make after
 /// it; `None` if the pattern does not use this status.
 fn begin(definition: &Definition, state: &mut State, now: Time) -> Option<Vec<Command>> {
-    if pattern::of(definition.trans_type).registers() {
-        // The decision ends the registration of branches. The next run reads all of them from the store.
-        state.wait(now);
-        return Some(Vec::new());
-    }
     state.hold(now.after(definition.timing.lease()));
-    advance(definition, state, now)
+    match pattern::of(definition.trans_type).rows() {
+        Rows::Registered(_) => Some(vec![Command::Read]),
+        Rows::Steps | Rows::Pairs => advance(definition, state, now),
+    }
 }
 
 /// Goes on under the present lease: makes the next calls beside those in flight, waits, or ends the transaction. `None` if
@@ -336,6 +353,7 @@ fn answered(
     };
     let mut turned_by = None;
     match verdict {
+        Verdict::Done if is_late && !pattern.records_late(definition, branch) => {}
         Verdict::Done => {
             state.branches[branch].end(Status::Succeed, now);
             state.interval = definition.timing.retry_interval;
@@ -395,7 +413,7 @@ fn go_on(definition: &Definition, mut state: State, turned: bool, now: Time) -> 
 fn pause(definition: &Definition, mut state: State, setback: Setback, now: Time) -> Transition {
     let end = match setback {
         Setback::NotCalled | Setback::Ongoing | Setback::Refused => RunEnd::Ongoing,
-        Setback::Unknown => RunEnd::Unknown,
+        Setback::Unknown => pattern::of(definition.trans_type).unclear(),
     };
     match setback {
         Setback::NotCalled | Setback::Ongoing => {}

@@ -22,6 +22,7 @@ fn definition(urls: &[&str], concurrent: bool, delay_s: u64) -> Definition {
     Definition {
         gid: Gid::new("g").unwrap(),
         trans_type: TransType::Msg,
+        protocol: Protocol::Http,
         created: START,
         query_prepared: "http://a/prepared".to_owned(),
         branches: branches.collect(),

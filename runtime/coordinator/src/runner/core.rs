@@ -4,19 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use branchwire_protocol::{Gid, Status};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Mutex, Semaphore, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::alerts::{Alert, Alerts, Reason};
+use super::attempts::numbered;
 use super::schedule::Schedule;
 use super::settings::Settings;
 use super::slot::{Ended, Held, Loaded, Slot, Slots};
 use crate::clock::Clock;
 use crate::engine::{
-    Command, Definition, EngineError, Event, Holder, NotAllowed, Opening, RunEnd, State, Time, Transition, create, step,
+    Command, Definition, EngineError, Event, Holder, NotAllowed, Opening, RunEnd, State, Time, Transition, create,
+    is_another, pattern, step,
 };
-use crate::metrics::Metrics;
-use crate::store::{CorruptRow, Journal, JournalError, ResetDue, Row, Store, StoreError, Write, new_owner};
+use crate::facts::Facts;
+use crate::metrics::{Alarm, Metrics};
+use crate::store::{
+    CorruptRow, Journal, JournalError, ResetDue, Row, Store, StoreError, Unfinished, Write, calls, new_owner,
+};
 use crate::transport::Transport;
 
 /// How often a request is tried if other coordinators keep changing its row.
@@ -31,16 +38,19 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) settings: Settings,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) alerts: Alerts,
     pub(super) journal: Journal,
     pub(super) transport: Arc<dyn Transport>,
     /// The name of this coordinator in the rows that it has a lease on; a new one at each start.
-    pub(super) owner: String,
+    pub(crate) owner: String,
     pub(super) slots: Slots,
     pub(crate) schedule: Schedule,
+    /// The last count of what is unfinished.
+    pub(super) counted: Mutex<Option<(Instant, Vec<Unfinished>)>>,
     pub(super) runs: Arc<Semaphore>,
     /// All that acts on slots.
     pub(super) tasks: TaskTracker,
-    pub(super) stopping: CancellationToken,
+    pub(crate) stopping: CancellationToken,
 }
 
 /// Why a request was not carried out.
@@ -70,7 +80,8 @@ pub(crate) enum RequestError {
 pub(super) struct PendingCalls {
     pub(super) slot: Arc<Slot>,
     pub(super) definition: Arc<Definition>,
-    pub(super) commands: Vec<Command>,
+    /// Each with the number of its attempt.
+    pub(super) commands: Vec<(Command, u32)>,
     /// When the lease ends; they are made before that.
     pub(super) lease: Time,
 }
@@ -115,11 +126,13 @@ impl Core {
             store,
             clock,
             metrics,
+            alerts: Alerts::start(settings.alert_url.clone()),
             journal,
             transport,
             owner: new_owner(),
             slots: Slots::new(settings.idle_max),
             schedule: Schedule::new(),
+            counted: Mutex::default(),
             runs: Arc::new(Semaphore::new(settings.runs_max)),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -135,13 +148,17 @@ impl Core {
             tracing::warn!(others, "unfinished transactions of other patterns or protocols are left to a DTM server");
         }
         self.tasks.spawn(self.clone().schedule());
+        if self.store.is_shared() {
+            self.tasks.spawn(self.clone().be_seen());
+        }
         if let Some(retention) = self.settings.retention {
             self.tasks.spawn(self.clone().sweep(retention));
         }
         Ok(())
     }
 
-    /// Makes no more calls, waits at most `grace` for the calls in flight, and records the progress.
+    /// Makes no more calls, waits at most `grace` for the calls in flight, records the progress, and sends the alerts that
+    /// wait.
     pub(crate) async fn stop(&self, grace: Duration) {
         self.stopping.cancel();
         self.tasks.close();
@@ -151,6 +168,8 @@ impl Core {
                 "stopped with calls in flight; they are repeated at the next start"
             );
         }
+        // After the runs, which may have raised some.
+        self.alerts.close().await;
     }
 
     /// `prepare` and `submit`.
@@ -164,11 +183,23 @@ impl Core {
     /// `submit` that waits for the end of the run.
     pub(crate) async fn submit_and_wait(self: &Arc<Self>, definition: Definition) -> Result<Ended, RequestError> {
         let gid = definition.gid.clone();
-        match self.request(gid.clone(), Event::Submit, Known::Definition(Arc::new(definition)), true).await? {
+        let ending = self.request(gid.clone(), Event::Submit, Known::Definition(Arc::new(definition)), true).await?;
+        self.end_of(&gid, ending).await
+    }
+
+    /// `abort` that waits for the end of the run.
+    pub(crate) async fn abort_and_wait(self: &Arc<Self>, gid: Gid, reason: String) -> Result<Ended, RequestError> {
+        let ending = self.request(gid.clone(), Event::Abort { reason }, Known::Nothing, true).await?;
+        self.end_of(&gid, ending).await
+    }
+
+    /// Waits for the end of a run.
+    async fn end_of(&self, gid: &Gid, ending: Ending) -> Result<Ended, RequestError> {
+        match ending {
             Ending::Known(end) => Ok(end),
             // A run that lost its transaction sends no report.
             Ending::Here(end) => Ok(end.await.unwrap_or(RunEnd::Unknown.into())),
-            Ending::Elsewhere => self.ended_elsewhere(&gid).await,
+            Ending::Elsewhere => self.ended_elsewhere(gid).await,
         }
     }
 
@@ -183,7 +214,10 @@ impl Core {
                 // That coordinator is gone.
                 (Status::Prepared | Status::Submitted, Holder::Other(_)) => return Ok(RunEnd::Unknown.into()),
                 // The run has ended, and there may be another one.
-                _ => return Ok(end_so_far(&state)),
+                _ => {
+                    self.store.ensure_durable().await?;
+                    return Ok(end_so_far(&state));
+                }
             }
             tokio::select! {
                 // In a fixed order, so that a simulation can be replayed exactly.
@@ -227,6 +261,7 @@ impl Core {
     /// Runs a transaction that was taken from the store; returns when its run has ended.
     pub(crate) async fn due(self: Arc<Self>, row: Row, until: Time) {
         let gid = row.gid.clone();
+        let (status, trans_type) = (row.status.clone(), row.trans_type.clone());
         let reason = match Gid::new(gid.as_str()) {
             Err(error) => error.to_string(),
             Ok(name) => match self.act(&name, &Event::Due { until }, Known::Row(Box::new(row)), false).await {
@@ -236,7 +271,18 @@ impl Core {
                 Err(error) => return tracing::warn!(gid, %error, "a due transaction was not resumed"),
             },
         };
+        self.metrics.alarms(Alarm::Parked).inc();
         tracing::error!(gid, reason, "a corrupt transaction is parked");
+        self.alerts.raise(|| Alert {
+            gid: gid.clone(),
+            status,
+            retry_count: 0,
+            branch: String::new(),
+            error: reason.clone(),
+            trans_type,
+            op: String::new(),
+            reason: Reason::Parked,
+        });
         if let Err(error) = self.journal.write(Write::Park { gid: gid.clone(), reason }).await {
             tracing::error!(gid, %error, "it could not be parked");
         }
@@ -275,10 +321,16 @@ impl Core {
                 Ok(commands) => {
                     let ending = wait_for(loaded, wait);
                     let definition = loaded.definition.clone();
+                    let commands = numbered(&loaded.state, commands);
                     let lease = loaded.state.due;
                     self.slots.release(&slot, &mut held);
                     drop(held);
                     return Ok((PendingCalls { slot, definition, commands, lease }, ending));
+                }
+                // It is another coordinator's now. With a lease that is not ours, nothing may be called.
+                Err(Failed::Stale) if matches!(event, Event::Due { .. }) => {
+                    self.slots.remove(&slot, &mut held);
+                    return Err(RequestError::Contended);
                 }
                 Err(Failed::Stale) => known = Known::Nothing,
                 Err(Failed::Journal(error)) => {
@@ -306,20 +358,30 @@ impl Core {
             Event::Submit => Some(Opening::Submit),
             _ => None,
         };
-        // Another coordinator has probably prepared it: read it. An attempt to create it would cost a commit.
-        if matches!((&*held, known, opening), (Held::Empty, Known::Definition(_), Some(Opening::Submit)))
+        // Another coordinator has prepared it: read it. An attempt to create it would cost a commit.
+        if let (Held::Empty, Known::Definition(definition), Some(Opening::Submit)) = (&*held, known, opening)
             && self.store.is_shared()
+            && pattern::of(definition.trans_type).is_prepared_first(definition)
             && let Some(row) = self.store.load(gid.as_str()).await?
         {
             *held = self.loaded(&row)?;
         }
-        // Other coordinators may have changed its status or its branches in the meantime.
-        let may_differ = matches!(event, Event::Prepare | Event::RegisterBranch { .. });
+        // Other coordinators may have changed its status in the meantime, and no write would show it. The write of a new
+        // branch does: it is refused if they have, also if they have added the same branch.
+        let may_differ = match (event, &*held) {
+            (Event::Prepare, _) => true,
+            (Event::RegisterBranch { branch_id, .. }, Held::Loaded(loaded)) => {
+                loaded.definition.branches.iter().any(|branch| branch.branch_id == *branch_id)
+            }
+            _ => false,
+        };
         let running = matches!(&*held, Held::Loaded(loaded) if loaded.state.is_running());
         match (&*held, known, opening) {
             (Held::Gone, _, _) => return Ok(None),
             (Held::Empty | Held::Loaded(_), Known::Row(row), _) if !running => *held = self.loaded(row)?,
-            (Held::Loaded(_), _, _) if may_differ && !running => *held = self.load(gid).await?,
+            (Held::Loaded(_), _, _) if may_differ && !running && self.store.is_shared() => {
+                *held = self.load(gid).await?;
+            }
             // Insert first: most gids are new, and the store reports a duplicate.
             (Held::Empty, Known::Definition(definition), Some(opening)) => {
                 let first = create(definition, opening, self.clock.now());
@@ -329,6 +391,9 @@ impl Core {
             (Held::Empty, _, _) => *held = self.load(gid).await?,
             (Held::Loaded(_), _, _) => {}
         }
+        if matches!(event, Event::Abort { .. }) {
+            self.interrupt(gid, held).await?;
+        }
         let Held::Loaded(loaded) = &mut *held else { return Ok(None) };
         if let Event::Due { until } = event
             && !loaded.state.is_running()
@@ -337,13 +402,30 @@ impl Core {
             loaded.state.holder = Holder::Us;
             loaded.state.due = *until;
         }
+        // It would be told that its branches are called, and others are.
+        if sent.is_some_and(|sent| is_another(&loaded.definition, sent)) {
+            return Err(NotAllowed::Another.into());
+        }
         match step(&loaded.definition, &loaded.state, event.clone(), self.clock.now()) {
-            // It would be told that its branches are called, and others are.
-            Ok(_) if sent.is_some_and(|sent| loaded.definition.is_another(sent)) => Err(NotAllowed::Another.into()),
             Ok(next) => Ok(Some(next)),
             Err(EngineError::NotAllowed(refused)) => Err(refused.into()),
             Err(error @ EngineError::Impossible { .. }) => Err(RequestError::Impossible(error)),
         }
+    }
+
+    /// Ends the run of another coordinator before the transaction is turned back, if the way back depends on how far the run
+    /// has got: from then on nothing more is called by it, and the row shows all that was.
+    async fn interrupt(&self, gid: &Gid, held: &mut Held) -> Result<(), RequestError> {
+        for _ in 0..ATTEMPTS {
+            let Held::Loaded(loaded) = &*held else { return Ok(()) };
+            let is_held = loaded.state.status == Status::Submitted && matches!(loaded.state.holder, Holder::Other(_));
+            if !is_held || !pattern::of(loaded.definition.trans_type).saves_progress() {
+                return Ok(());
+            }
+            self.end_lease(loaded).await?;
+            *held = self.load(gid).await?;
+        }
+        Err(RequestError::Contended)
     }
 
     async fn load(&self, gid: &Gid) -> Result<Held, RequestError> {
@@ -353,7 +435,15 @@ impl Core {
 
     fn loaded(&self, row: &Row) -> Result<Held, CorruptRow> {
         let (definition, state) = row.decode(&self.settings.defaults, &self.owner, self.clock.now())?;
-        Ok(Held::Loaded(Box::new(Loaded::new(Arc::new(definition), state, true))))
+        let history = calls::history(&definition);
+        // Nothing else writes this column for our patterns.
+        let was_parked = !row.result.is_empty();
+        Ok(Held::Loaded(Box::new(Loaded { history, was_parked, ..Loaded::new(Arc::new(definition), state, true) })))
+    }
+
+    /// The facts in a row, for operators.
+    pub(crate) fn facts(&self, row: &Row) -> Facts {
+        Facts::of(row, &self.settings.defaults, self.clock.now())
     }
 
     /// Makes transactions due now that are due later than after `timeout`.
@@ -370,13 +460,6 @@ impl Core {
             return Err(StoreError::Unavailable("the coordinator is stopping".to_owned()));
         }
         self.store.probe().await
-    }
-
-    /// The metrics, as text.
-    pub(crate) fn metrics_text(&self) -> Result<String, std::fmt::Error> {
-        self.metrics.in_memory.set(i64::try_from(self.slots.len()).unwrap_or(i64::MAX));
-        self.metrics.writes_waiting.set(i64::try_from(self.journal.waiting()).unwrap_or(i64::MAX));
-        self.metrics.encode()
     }
 
     /// Returns once no run of a transaction is under way here.
@@ -440,7 +523,7 @@ mod tests {
     use futures_util::future::BoxFuture;
 
     use super::*;
-    use crate::engine::Timing;
+    use crate::engine::{Protocol, Timing};
     use crate::store::Take;
     use crate::store::sqlite::SqliteStore;
     use crate::transport::{Call, CallError, Response};
@@ -458,6 +541,7 @@ mod tests {
         Definition {
             gid: gid.clone(),
             trans_type: TransType::Msg,
+            protocol: Protocol::Http,
             created: now,
             query_prepared: "http://bank-a/prepared".to_owned(),
             branches: Vec::new(),

@@ -6,33 +6,77 @@ use branchwire_protocol::{Answer, LOCAL_BRANCH, Op};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::core::{Core, Failed, PendingCalls};
+use super::attempts::numbered;
+use super::core::{Core, Failed, PendingCalls, RequestError};
 use super::slot::{Ended, Held, Loaded};
 use crate::engine::{
     BranchOp, CallResult, Command, Definition, Event, Holder, LastAnswer, REASON_CHARS_MAX, RunEnd, State, Time,
     Transition, step,
 };
-use crate::store::{BranchChange, Change, Write, WriteOutcome, calls};
+use crate::store::ext_data::word;
+use crate::store::history::{Made, SAID_CHARS_MAX};
+use crate::store::{BranchChange, Change, JournalError, Write, WriteOutcome, calls};
+use crate::traces::CallSpan;
 use crate::transport::{Call, CallError, Response};
 
 impl Core {
     /// Performs a transition's commands up to its calls, and then replaces the state. The caller makes the calls.
     pub(super) async fn perform(&self, loaded: &mut Loaded, next: Transition) -> Result<Vec<Command>, Failed> {
+        let calls = self.perform_once(loaded, next).await?;
+        if !calls.contains(&Command::Read) {
+            return Ok(calls);
+        }
+        // The decision is durable, whatever happens to its first run. Without one it is due when the lease ends.
+        match self.read_again(loaded).await {
+            Ok(next) => Ok(self.perform_once(loaded, next).await.unwrap_or_else(|error| {
+                tracing::warn!(gid = loaded.definition.gid.as_str(), ?error, "a decided transaction is run later");
+                Vec::new()
+            })),
+            Err(error) => {
+                tracing::warn!(gid = loaded.definition.gid.as_str(), %error, "a decided transaction is run later");
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Begins the run of a transaction that was just decided, with all branches that were registered before.
+    async fn read_again(&self, loaded: &mut Loaded) -> Result<Transition, RequestError> {
+        let until = loaded.state.due;
+        let gid = &loaded.definition.gid;
+        if self.store.is_shared() {
+            let row = self.store.load(gid.as_str()).await?.ok_or_else(|| RequestError::NotFound(gid.clone()))?;
+            let (definition, state) = row.decode(&self.settings.defaults, &self.owner, self.clock.now())?;
+            if (state.status, &state.holder) != (loaded.state.status, &Holder::Us) {
+                return Err(RequestError::Contended);
+            }
+            (loaded.definition, loaded.state) = (Arc::new(definition), state);
+        }
+        step(&loaded.definition, &loaded.state, Event::Due { until }, self.clock.now())
+            .map_err(RequestError::Impossible)
+    }
+
+    async fn perform_once(&self, loaded: &mut Loaded, next: Transition) -> Result<Vec<Command>, Failed> {
         let Transition { state, appended, commands } = next;
+        let is_followed = commands.iter().any(|command| matches!(command, Command::Call(_)));
         let newly_done = newly_done(&loaded.state, &state);
         loaded.unsaved.extend(&newly_done);
+        if state.status != loaded.state.status {
+            loaded.history.reached(state.status, self.clock.now());
+        }
         let mut calls = Vec::new();
         let mut ends = Vec::new();
         for command in commands {
             match command {
                 Command::Save => self.save(loaded, &state, &appended).await?,
                 Command::Record if self.settings.branch_progress_sync => self.save(loaded, &state, &appended).await?,
+                // The answers of calls that were made at once share a write: that of what follows them.
+                Command::Record if !is_followed => {}
                 Command::Record => {
-                    let change = self.change(loaded, &state, &newly_done);
+                    let change = self.change(loaded, &state, &loaded.unsaved);
                     // If the queue is full this progress is not written; the end of the run writes it again.
                     drop(self.journal.push(Write::Change(change)));
                 }
-                Command::Ask | Command::Call(_) => calls.push(command),
+                Command::Ask | Command::Call(_) | Command::Read => calls.push(command),
                 Command::Report(end) => ends.push(end),
                 // The return of this function is the acknowledgement.
                 Command::Accept => {}
@@ -56,7 +100,8 @@ impl Core {
             let mut change = self.change(loaded, state, &loaded.unsaved);
             change.appended = appended.to_vec();
             // Once a run, and only if a call did not succeed at the first attempt.
-            change.ext_data = if state.is_running() { None } else { calls::ext_data(&loaded.definition, state) };
+            change.ext_data =
+                if state.is_running() { None } else { calls::ext_data(&loaded.definition, state, &loaded.history) };
             Write::Change(change)
         } else {
             let owner = self.owner_of(&state.holder).to_owned();
@@ -67,7 +112,9 @@ impl Core {
                 loaded.stored = true;
                 loaded.unsaved.clear();
                 self.metrics.reached(state.status);
-                if !state.status.is_final() {
+                if state.status.is_final() {
+                    self.over(loaded, state);
+                } else {
                     self.schedule.due_at(state.due);
                 }
                 Ok(())
@@ -85,6 +132,12 @@ impl Core {
             loaded.state = state;
         }
         Ok(())
+    }
+
+    /// Gives back the lease of the coordinator that holds the transaction, unless it has moved on.
+    pub(super) async fn end_lease(&self, loaded: &Loaded) -> Result<(), JournalError> {
+        let state = State { holder: Holder::Nobody, due: self.clock.now(), ..loaded.state.clone() };
+        self.journal.write(Write::Change(self.change(loaded, &state, &[]))).await.map(drop)
     }
 
     fn change(&self, loaded: &Loaded, state: &State, done: &[usize]) -> Change {
@@ -121,15 +174,17 @@ impl Core {
         loop {
             let stopping = self.stopping.is_cancelled();
             if !stopping {
-                calls.extend(commands.drain(..).map(|command| self.call(&definition, command, lease)));
+                let calling =
+                    commands.drain(..).map(|(command, attempt)| self.call(&definition, command, attempt, lease));
+                calls.extend(calling);
             }
-            let event = match calls.next().await {
-                Some(event) => event,
+            let (event, made) = match calls.next().await {
+                Some(ended) => ended,
                 None if commands.is_empty() => return,
                 // The call was delayed, and is now given up.
                 None => {
                     commands.clear();
-                    Event::Stop
+                    (Event::Stop, None)
                 }
             };
             let mut held = slot.lock().await;
@@ -143,9 +198,13 @@ impl Core {
                     return self.slots.remove(&slot, &mut held);
                 }
             };
+            if let Some(made) = made {
+                self.watch(&definition, &next.state, &made);
+                loaded.history.push(made);
+            }
             match self.perform(loaded, next).await {
                 Ok(next) => {
-                    commands.extend(next);
+                    commands.extend(numbered(&loaded.state, next));
                     lease = loaded.state.due;
                 }
                 Err(error) => {
@@ -159,16 +218,24 @@ impl Core {
     }
 
     /// Makes one call, if it gets its turn while the lease has room for it.
-    async fn call(&self, definition: &Arc<Definition>, command: Command, lease: Time) -> Event {
+    async fn call(
+        &self,
+        definition: &Arc<Definition>,
+        command: Command,
+        attempt: u32,
+        lease: Time,
+    ) -> (Event, Option<Made>) {
         let (call, branch) = match command {
             Command::Call(index) => (Call::branch(definition, index), Some(index)),
-            Command::Ask | Command::Save | Command::Record | Command::Accept | Command::Report(_) => {
+            Command::Ask | Command::Read | Command::Save | Command::Record | Command::Accept | Command::Report(_) => {
                 (Call::query_prepared(definition), None)
             }
         };
-        let start = tokio::time::Instant::now();
+        let (at, start) = (self.clock.now(), tokio::time::Instant::now());
+        let mut span = None;
         let response = match call {
             Ok(mut call) => {
+                span = Some(self.settings.traces.call(definition, branch, attempt, &mut call));
                 // Another coordinator may take the transaction when the lease ends, so a late call is not made.
                 let room = self.clock.now().until(lease).saturating_sub(definition.timing.lease_min());
                 call.turn_timeout = call.turn_timeout.min(room);
@@ -176,34 +243,61 @@ impl Core {
             }
             Err(error) => Err(error),
         };
+        let url = branch.map_or(&definition.query_prepared, |index| &definition.branches[index].url);
+        let response = response.map(|response| (response.answer(definition, url), response));
         let result = result_of(&response);
-        if let CallResult::Made(last) = result {
-            self.metrics.call_seconds.observe(start.elapsed().as_secs_f64());
-            self.metrics.calls(last.answer).inc();
+        let made = match result {
+            CallResult::Made(last) => {
+                let took = start.elapsed();
+                self.metrics.called(last.answer, took);
+                Some(Made { branch, at, took, last, said: beginning(&response) })
+            }
+            CallResult::NotMade => None,
+        };
+        if let Some(span) = span {
+            end(span, result);
         }
         log(definition, branch, result, response.as_ref().err());
-        match branch {
+        let event = match branch {
             Some(branch) => Event::Answered { branch, result, said: said(&response) },
             None => Event::Asked(result),
-        }
+        };
+        (event, made)
     }
 }
 
 /// What a branch said with a refusal, as far as a row has room for it.
-fn said(response: &Result<Response, CallError>) -> String {
+fn said(response: &Result<(Answer, Response), CallError>) -> String {
     match response {
-        Ok(response) if response.answer() == Answer::Failure => {
+        Ok((Answer::Failure, response)) => {
             String::from_utf8_lossy(&response.body).chars().filter(|c| *c != '\0').take(REASON_CHARS_MAX).collect()
         }
         Ok(_) | Err(_) => String::new(),
     }
 }
 
-fn result_of(response: &Result<Response, CallError>) -> CallResult {
+/// The beginning of a response, or why there was none: for operators.
+fn beginning(response: &Result<(Answer, Response), CallError>) -> String {
+    // A character has at most four bytes.
+    let text = match response {
+        Ok((_, response)) => String::from_utf8_lossy(&response.body[..response.body.len().min(4 * SAID_CHARS_MAX)]),
+        Err(error) => error.to_string().into(),
+    };
+    text.chars().filter(|c| *c != '\0').take(SAID_CHARS_MAX).collect()
+}
+
+fn result_of(response: &Result<(Answer, Response), CallError>) -> CallResult {
     match response {
-        Ok(response) => CallResult::Made(LastAnswer { answer: response.answer(), http_status: Some(response.status) }),
+        Ok((answer, response)) => CallResult::Made(LastAnswer { answer: *answer, http_status: Some(response.status) }),
         Err(CallError::NoResponse(_)) => CallResult::Made(LastAnswer { answer: Answer::Unknown, http_status: None }),
         Err(CallError::NotMade(_)) => CallResult::NotMade,
+    }
+}
+
+fn end(span: CallSpan, result: CallResult) {
+    match result {
+        CallResult::Made(LastAnswer { answer, http_status }) => span.end(word(answer), http_status),
+        CallResult::NotMade => span.end("not made", None),
     }
 }
 

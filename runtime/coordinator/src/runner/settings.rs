@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use crate::engine::Defaults;
+use crate::traces::Traces;
 
 /// The settings of a runner.
 #[derive(Debug, Clone)]
@@ -20,6 +23,10 @@ pub(crate) struct Settings {
     pub(crate) retention: Option<Duration>,
     /// Whether each branch's progress is durable before the next call.
     pub(crate) branch_progress_sync: bool,
+    /// Where alerts are sent.
+    pub(crate) alert_url: Option<Url>,
+    /// The spans of requests and calls.
+    pub(crate) traces: Traces,
 }
 
 impl Default for Settings {
@@ -32,6 +39,8 @@ impl Default for Settings {
             in_memory_max: 100_000,
             retention: None,
             branch_progress_sync: false,
+            alert_url: None,
+            traces: Traces::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use branchwire_protocol::{Gid, Status};
 use tokio::sync::oneshot;
 
 use crate::engine::{Definition, RunEnd, State, Time};
+use crate::store::history::History;
 
 /// The slot of one transaction. Only the task with its lock may act on the transaction.
 #[derive(Debug)]
@@ -37,6 +38,10 @@ pub(crate) struct Loaded {
     pub(crate) stored: bool,
     /// Branches whose status the store may not have yet.
     pub(crate) unsaved: Vec<usize>,
+    /// Its latest calls, for operators.
+    pub(crate) history: History,
+    /// Whether its row was put aside before as corrupt.
+    pub(crate) was_parked: bool,
     /// The clients that wait for the end of the run.
     pub(crate) waiters: Vec<oneshot::Sender<Ended>>,
 }
@@ -58,7 +63,8 @@ impl From<RunEnd> for Ended {
 impl Loaded {
     /// A transaction that is in the store or, if `stored` is false, is about to be written.
     pub(crate) fn new(definition: Arc<Definition>, state: State, stored: bool) -> Self {
-        Self { definition, state, stored, unsaved: Vec::new(), waiters: Vec::new() }
+        let history = History::default();
+        Self { definition, state, stored, unsaved: Vec::new(), history, was_parked: false, waiters: Vec::new() }
     }
 }
 

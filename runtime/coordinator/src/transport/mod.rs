@@ -4,6 +4,7 @@
 //! `branchwire_protocol`, not here.
 
 mod http;
+mod json_rpc;
 mod limited;
 mod networks;
 mod signing;
@@ -38,7 +39,7 @@ pub trait Transport: std::fmt::Debug + Send + Sync + 'static {
 pub struct Call {
     /// `POST`, or `GET` where there is no payload.
     pub method: ::http::Method,
-    /// The branch's address with gid, `trans_type`, `branch_id` and op in its query.
+    /// The branch's address with gid, `trans_type`, `branch_id` and op in its query; by JSON-RPC they are in the body.
     pub url: Url,
     /// The client's headers.
     pub headers: Vec<(String, String)>,
@@ -60,9 +61,13 @@ pub struct Response {
 }
 
 impl Response {
-    /// What it means.
-    pub fn answer(&self) -> Answer {
-        Answer::read(self.status, &self.body)
+    /// What it means for the call to a branch of this transaction at `url`.
+    pub(crate) fn answer(&self, definition: &Definition, url: &str) -> Answer {
+        if definition.protocol.is_rpc(url) {
+            json_rpc::answer(self.status, &self.body)
+        } else {
+            Answer::read(self.status, &self.body)
+        }
     }
 }
 
@@ -85,10 +90,9 @@ impl Call {
     /// [`CallError`] if its address is invalid.
     pub fn branch(definition: &Definition, index: usize) -> Result<Self, CallError> {
         let branch = &definition.branches[index];
-        let url = address(definition, &branch.url, branch.branch_id.as_str(), &branch.op)?;
         // A branch without a payload is called by GET.
         let method = if branch.payload.is_empty() { ::http::Method::GET } else { ::http::Method::POST };
-        Ok(Self::new(definition, method, url, branch.payload.clone()))
+        Self::new(definition, method, (&branch.url, branch.branch_id.as_str(), &branch.op), branch.payload.clone())
     }
 
     /// The call to query-prepared: has the local transaction committed?
@@ -97,29 +101,40 @@ impl Call {
     /// [`CallError`] if its address is invalid.
     pub fn query_prepared(definition: &Definition) -> Result<Self, CallError> {
         let pattern::Question { method, op, body } = pattern::of(definition.trans_type).question(definition);
-        let url = address(definition, &definition.query_prepared, LOCAL_BRANCH, &op)?;
-        Ok(Self::new(definition, method, url, body))
+        Self::new(definition, method, (&definition.query_prepared, LOCAL_BRANCH, &op), body)
     }
 
-    fn new(definition: &Definition, method: ::http::Method, url: Url, body: Bytes) -> Self {
-        Self {
+    fn new(
+        definition: &Definition,
+        method: ::http::Method,
+        (address, branch_id, op): (&str, &str, &Op),
+        payload: Bytes,
+    ) -> Result<Self, CallError> {
+        let mut url = Url::parse(address)
+            .map_err(|error| CallError::NoResponse(format!("`{address}` is not a valid address: {error}")))?;
+        let (method, body) = if definition.protocol.is_rpc(address) {
+            let named = url.query_pairs().find(|(name, _)| name == "method");
+            let named = named.map(|(_, value)| value.into_owned()).unwrap_or_default();
+            let body = json_rpc::request(definition, &named, branch_id, op, &payload);
+            (
+                ::http::Method::POST,
+                body.ok_or_else(|| CallError::NoResponse("the payload is no JSON object".to_owned()))?,
+            )
+        } else {
+            url.query_pairs_mut()
+                .append_pair("gid", definition.gid.as_str())
+                .append_pair("trans_type", definition.trans_type.as_str())
+                .append_pair("branch_id", branch_id)
+                .append_pair("op", op.as_str());
+            (method, payload)
+        };
+        Ok(Self {
             method,
             url,
             headers: definition.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             body,
             timeout: definition.timing.request_timeout,
             turn_timeout: definition.timing.request_timeout,
-        }
+        })
     }
-}
-
-fn address(definition: &Definition, url: &str, branch_id: &str, op: &Op) -> Result<Url, CallError> {
-    let mut url =
-        Url::parse(url).map_err(|error| CallError::NoResponse(format!("`{url}` is not a valid address: {error}")))?;
-    url.query_pairs_mut()
-        .append_pair("gid", definition.gid.as_str())
-        .append_pair("trans_type", definition.trans_type.as_str())
-        .append_pair("branch_id", branch_id)
-        .append_pair("op", op.as_str());
-    Ok(url)
 }

@@ -6,26 +6,22 @@
 mod msg;
 mod not_built;
 mod questions;
-#[cfg(test)]
-pub(super) mod reserve;
 mod saga;
+mod tcc;
 
 use branchwire_protocol::TransType;
 
-pub(crate) use self::questions::{Next, Overdue, Pattern, Permission, Question, Request, Verdict};
+pub(crate) use self::questions::{Next, Overdue, Pattern, Permission, Question, Request, Rows, Verdict};
 
 /// The patterns that are built. Transactions of the others are refused by the API, and left alone in a shared store.
-pub(crate) const BUILT: &[TransType] = &[TransType::Msg, TransType::Saga];
+pub(crate) const BUILT: &[TransType] = &[TransType::Msg, TransType::Saga, TransType::Tcc];
 
 /// The pattern of this name.
 pub(crate) fn of(trans_type: TransType) -> &'static dyn Pattern {
     match trans_type {
         TransType::Msg => &msg::Msg,
         TransType::Saga => &saga::Saga,
-        #[cfg(test)]
-        TransType::Tcc => &reserve::Reserve,
-        #[cfg(not(test))]
-        TransType::Tcc => &not_built::NotBuilt,
+        TransType::Tcc => &tcc::Tcc,
         TransType::Xa | TransType::Workflow => &not_built::NotBuilt,
     }
 }

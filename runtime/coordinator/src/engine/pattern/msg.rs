@@ -1,10 +1,8 @@
 //! The two-phase message: a local transaction that may fail, then branches that must succeed in the end.
 
 use branchwire_protocol::{Answer, Op, Status};
-use bytes::Bytes;
-use http::Method;
 
-use super::questions::{Next, Overdue, Pattern, Permission, Question, Request, Verdict};
+use super::questions::{Next, Overdue, Pattern, Permission, Request, Rows, Verdict};
 use crate::engine::{Definition, Setback, State, Time};
 
 /// See the module.
@@ -12,6 +10,15 @@ use crate::engine::{Definition, Setback, State, Time};
 pub(super) struct Msg;
 
 impl Pattern for Msg {
+    fn rows(&self) -> Rows {
+        Rows::Steps
+    }
+
+    /// One without query-prepared is submitted at once: by an outbox, or after a commit that may be lost.
+    fn is_prepared_first(&self, definition: &Definition) -> bool {
+        !definition.query_prepared.is_empty()
+    }
+
     fn overdue(&self, definition: &Definition, state: &State) -> Overdue {
         match state.status {
             Status::Prepared => Overdue::Ask(definition.timing.timeout_to_fail),
@@ -60,9 +67,5 @@ impl Pattern for Msg {
                 Status::Prepared | Status::Submitted | Status::Aborting | Status::Succeed | Status::Failed,
             ) => Permission::Refuse,
         }
-    }
-
-    fn question(&self, _: &Definition) -> Question {
-        Question { method: Method::GET, op: Op::Msg, body: Bytes::new() }
     }
 }

@@ -1,10 +1,8 @@
 //! A pattern that is not built: nothing is allowed, and nothing is called.
 
 use branchwire_protocol::{Answer, Op};
-use bytes::Bytes;
-use http::Method;
 
-use super::questions::{Next, Overdue, Pattern, Permission, Question, Request, Verdict};
+use super::questions::{Next, Overdue, Pattern, Permission, Request, Rows, Verdict};
 use crate::engine::{Definition, Setback, State, Time};
 
 /// See the module.
@@ -12,6 +10,10 @@ use crate::engine::{Definition, Setback, State, Time};
 pub(super) struct NotBuilt;
 
 impl Pattern for NotBuilt {
+    fn rows(&self) -> Rows {
+        Rows::Steps
+    }
+
     fn overdue(&self, _: &Definition, _: &State) -> Overdue {
         Overdue::Wait
     }
@@ -26,9 +28,5 @@ impl Pattern for NotBuilt {
 
     fn allows(&self, _: &Definition, _: &State, _: Request) -> Permission {
         Permission::Refuse
-    }
-
-    fn question(&self, _: &Definition) -> Question {
-        Question { method: Method::GET, op: Op::Msg, body: Bytes::new() }
     }
 }

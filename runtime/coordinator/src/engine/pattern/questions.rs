@@ -7,10 +7,18 @@ use branchwire_protocol::{Answer, Op};
 use bytes::Bytes;
 use http::Method;
 
-use crate::engine::{Definition, Setback, State, Time};
+use crate::engine::{Definition, RunEnd, Setback, State, Time};
 
 /// What a pattern decides.
 pub(crate) trait Pattern: fmt::Debug + Sync {
+    /// Where its rows come from.
+    fn rows(&self) -> Rows;
+
+    /// Whether its client prepares it before it submits it. Only a guess that saves a query: nothing depends on it.
+    fn is_prepared_first(&self, _: &Definition) -> bool {
+        false
+    }
+
     /// What happens to a transaction that stays in this state for too long.
     fn overdue(&self, definition: &Definition, state: &State) -> Overdue;
 
@@ -25,22 +33,40 @@ pub(crate) trait Pattern: fmt::Debug + Sync {
     /// Whether a client may ask for this in this state.
     fn allows(&self, definition: &Definition, state: &State, request: Request) -> Permission;
 
-    /// Whether branches may be added to a prepared transaction.
-    ///
-    /// Several coordinators may add branches, so the one that ends the registration may not know them all: it reads the
-    /// branches again before it runs the transaction.
-    fn registers(&self) -> bool {
-        false
-    }
-
     /// Whether a success must be durable before the calls that follow it, because it decides what is undone later. For
     /// other patterns a lost success costs one repeated call.
     fn saves_progress(&self) -> bool {
         false
     }
 
+    /// Whether the success of this call is recorded if it comes after the transaction has turned back.
+    fn records_late(&self, _: &Definition, _branch: usize) -> bool {
+        true
+    }
+
+    /// How a run ends in which a branch gave no clear answer.
+    fn unclear(&self) -> RunEnd {
+        RunEnd::Unknown
+    }
+
     /// The request that query-prepared gets.
-    fn question(&self, definition: &Definition) -> Question;
+    fn question(&self, _: &Definition) -> Question {
+        Question { method: Method::GET, op: Op::Msg, body: Bytes::new() }
+    }
+}
+
+/// Where the rows of a pattern come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// One for each step, or for each subscriber of its topic.
+    Steps,
+    /// Two for each step: its compensation, then its action.
+    Pairs,
+    /// Two for each branch that is registered while the transaction is prepared, with these ops.
+    ///
+    /// Several coordinators may add branches, so the one that ends the registration may not know them all: it reads the
+    /// branches again before it runs the transaction.
+    Registered([Op; 2]),
 }
 
 /// What happens to an overdue transaction. Times count from its creation.

@@ -4,11 +4,9 @@
 //! A step has two rows, as DTM makes them: its compensation, then its action.
 
 use branchwire_protocol::{Answer, Op, Status};
-use bytes::Bytes;
-use http::Method;
 
-use super::questions::{Next, Overdue, Pattern, Permission, Question, Request, Verdict};
-use crate::engine::{Definition, Setback, State, Time};
+use super::questions::{Next, Overdue, Pattern, Permission, Request, Rows, Verdict};
+use crate::engine::{Definition, RunEnd, Setback, State, Time};
 
 /// See the module.
 #[derive(Debug)]
@@ -63,6 +61,10 @@ impl Steps<'_> {
 }
 
 impl Pattern for Saga {
+    fn rows(&self) -> Rows {
+        Rows::Pairs
+    }
+
     /// A saga has a limit only if its client has set one, and none once only final steps are left.
     fn overdue(&self, definition: &Definition, state: &State) -> Overdue {
         match (state.status, definition.timing.timeout_given) {
@@ -145,7 +147,13 @@ impl Pattern for Saga {
         true
     }
 
-    fn question(&self, _: &Definition) -> Question {
-        Question { method: Method::GET, op: Op::Msg, body: Bytes::new() }
+    /// It is undone in any case. But its success would say of the steps after it that they may have been called.
+    fn records_late(&self, definition: &Definition, branch: usize) -> bool {
+        !definition.predecessors.iter().any(|before| before.contains(&(branch / 2)))
+    }
+
+    /// It goes on, or turns back after its retries: nothing is known to have failed.
+    fn unclear(&self) -> RunEnd {
+        RunEnd::Ongoing
     }
 }

@@ -1,5 +1,4 @@
-//! The table with a pattern that does what messages never do: it adds branches, changes direction, and calls branches
-//! to undo.
+//! TCC by example, and what it promises under any events in any order.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,15 +15,16 @@ fn at(seconds: u64) -> Time {
     START.after(Duration::from_secs(seconds))
 }
 
-fn definition(concurrent: bool) -> Definition {
+fn definition() -> Definition {
     let options = TransactionOptions { retry_interval: 1, timeout_to_fail: 5, ..TransactionOptions::default() };
     Definition {
         gid: Gid::new("g").unwrap(),
         trans_type: TransType::Tcc,
+        protocol: Protocol::Http,
         created: START,
         query_prepared: String::new(),
         branches: Vec::new(),
-        concurrent,
+        concurrent: false,
         predecessors: Vec::new(),
         timing: Timing::new(&options, 0, &Defaults::default()),
         headers: BTreeMap::new(),
@@ -58,8 +58,8 @@ struct Played {
 }
 
 impl Played {
-    fn prepared(concurrent: bool) -> Self {
-        let definition = definition(concurrent);
+    fn prepared() -> Self {
+        let definition = definition();
         let Transition { state, commands, .. } = create(&definition, Opening::Prepare, START);
         Self { definition, state, commands }
     }
@@ -87,7 +87,7 @@ fn due(second: u64) -> (u64, Event) {
 
 #[test]
 fn branches_are_added_in_the_order_in_which_they_were_registered() {
-    let played = Played::prepared(false).play([(0, registration("01", "b")), (0, registration("02", "c"))]);
+    let played = Played::prepared().play([(0, registration("01", "b")), (0, registration("02", "c"))]);
     assert_eq!(played.commands, [Command::Save, Command::Accept], "durable before it is acknowledged");
     let rows: Vec<_> = played.definition.branches.iter().map(|row| (row.branch_id.as_str(), row.op.as_str())).collect();
     assert_eq!(rows, [("01", "cancel"), ("01", "confirm"), ("02", "cancel"), ("02", "confirm")]);
@@ -95,7 +95,7 @@ fn branches_are_added_in_the_order_in_which_they_were_registered() {
 
 #[test]
 fn the_same_registration_is_acknowledged_and_another_of_its_id_refused() {
-    let mut played = Played::prepared(false).play([(0, registration("01", "b"))]);
+    let mut played = Played::prepared().play([(0, registration("01", "b"))]);
     assert_eq!(played.on(1, registration("01", "b")), Ok(&[Command::Accept][..]));
     let refused = played.on(1, registration("01", "c")).unwrap_err();
     assert!(matches!(refused, EngineError::NotAllowed(NotAllowed::RegisteredOtherwise(_))), "{refused}");
@@ -103,11 +103,34 @@ fn the_same_registration_is_acknowledged_and_another_of_its_id_refused() {
 }
 
 #[test]
+fn a_branch_of_another_pattern_is_refused() {
+    let mut played = Played::prepared();
+    let branch_id = BranchId::new("01").unwrap();
+    let row = BranchOp { branch_id: branch_id.clone(), op: Op::Commit, url: String::new(), payload: Bytes::new() };
+    let refused = played.on(1, Event::RegisterBranch { rows: vec![row], branch_id }).unwrap_err();
+    assert!(matches!(refused, EngineError::NotAllowed(NotAllowed::NotOfPattern(TransType::Tcc))), "{refused}");
+}
+
+#[test]
+fn a_tcc_has_a_thousand_branches_at_most() {
+    let registrations = (0..1_000).map(|number| (0, registration(&format!("{number:03}"), "b")));
+    let mut played = Played::prepared().play(registrations);
+    assert_eq!(played.on(1, registration("000", "b")), Ok(&[Command::Accept][..]), "a repeat is none more");
+    let refused = played.on(1, registration("1000", "b")).unwrap_err();
+    assert_eq!(refused, EngineError::NotAllowed(NotAllowed::TooMany(1_000)));
+}
+
+#[test]
 fn a_decision_closes_the_registration_and_the_run_starts_with_the_branches_that_the_store_then_has() {
     for event in [Event::Submit, Event::Abort { reason: String::new() }] {
-        let mut played = Played::prepared(false).play([(0, registration("01", "b")), (1, event.clone())]);
+        let mut played = Played::prepared().play([(0, registration("01", "b")), (1, event.clone())]);
+        assert_eq!(played.commands.first(), Some(&Command::Save));
+        assert_eq!(played.commands.last(), Some(&Command::Read), "{event:?}");
         assert!(!played.commands.iter().any(|command| matches!(command, Command::Call(_))), "{event:?}");
-        assert_eq!((played.state.due, &played.state.holder), (at(1), &Holder::Nobody));
+        assert_eq!(
+            (played.state.due, &played.state.holder),
+            (at(1).after(played.definition.timing.lease()), &Holder::Us)
+        );
         let late = played.on(1, registration("02", "c")).unwrap_err();
         assert!(matches!(late, EngineError::NotAllowed(NotAllowed::Register(..))), "{late}");
         played.on(1, due(1).1).unwrap();
@@ -117,13 +140,13 @@ fn a_decision_closes_the_registration_and_the_run_starts_with_the_branches_that_
 }
 
 #[test]
-fn an_overdue_transaction_is_rolled_back_with_the_reason() {
-    let played = Played::prepared(false).play([(0, registration("01", "b"))]);
+fn an_overdue_tcc_is_cancelled_with_the_reason() {
+    let played = Played::prepared().play([(0, registration("01", "b"))]);
     assert_eq!(played.state.due, at(5));
     let early = Played { definition: played.definition.clone(), state: played.state.clone(), commands: Vec::new() };
     assert_eq!(early.play([due(3)]).state.due, at(5), "not before its time, whoever asks for it");
     let played = played.play([due(5)]);
-    assert_eq!(played.commands, [Command::Save, Command::Report(RunEnd::RollingBack)]);
+    assert_eq!(played.commands, [Command::Save, Command::Report(RunEnd::RollingBack), Command::Read]);
     let played = played.play([due(5), (6, answered(0, Answer::Success))]);
     assert_eq!((played.state.status, played.state.ended), (Status::Failed, Some(at(6))));
     assert_eq!(played.commands, [Command::Save, Command::Report(RunEnd::Failed)], "a rollback is no success");
@@ -131,41 +154,59 @@ fn an_overdue_transaction_is_rolled_back_with_the_reason() {
 }
 
 #[test]
-fn the_first_reason_stays() {
-    let abort = |reason: &str| Event::Abort { reason: reason.to_owned() };
-    let played =
-        Played::prepared(false).play([(0, registration("01", "b")), (1, abort("sold out")), (2, abort("other"))]);
-    assert_eq!((&*played.state.rollback_reason, &played.commands[..]), ("sold out", &[Command::Accept][..]));
-    let long = "x".repeat(5_000);
-    let played = Played::prepared(false).play([(1, abort(&long))]);
-    assert_eq!(played.state.rollback_reason.len(), 1_024);
+fn a_submitted_tcc_is_confirmed_however_long_that_takes() {
+    let events = [(0, registration("01", "b")), (1, Event::Submit), due(1), (2, answered(1, Answer::Unknown))];
+    let mut played = Played::prepared().play(events).play([due(1_000)]);
+    assert_eq!(played.commands, [Command::Call(1)]);
+    let abort = played.on(1_000, Event::Abort { reason: String::new() }).unwrap_err();
+    assert!(matches!(abort, EngineError::NotAllowed(NotAllowed::Abort(..))), "{abort}");
 }
 
 #[test]
-fn a_refusal_turns_back_once_all_that_is_in_flight_has_answered() {
+fn a_branch_that_is_slow_or_refuses_does_not_hold_up_the_others() {
     let registrations = [(0, registration("01", "b")), (0, registration("02", "c"))];
-    let played = Played::prepared(true).play(registrations).play([(1, Event::Submit), due(1)]);
+    let played = Played::prepared().play(registrations).play([(1, Event::Submit), due(1)]);
     assert_eq!(played.commands, [Command::Call(1), Command::Call(3)]);
-    let played = played.play([(1, answered(1, Answer::Failure))]);
-    assert_eq!((played.state.status, &played.commands[..]), (Status::Aborting, &[Command::Save][..]));
-    let played = played.play([(2, answered(3, Answer::Unknown))]);
-    let (record, calls) = (Command::Record, [Command::Call(0), Command::Call(2)]);
-    assert_eq!(played.commands, [record, calls[0], calls[1]], "undone only now; the direction is durable already");
-    assert_eq!(played.state.rollback_reason, "url:http://b/confirm return failed:  FAILURE");
-    // On the way back nothing changes the direction.
-    let played = played.play([(3, answered(0, Answer::Failure)), (3, answered(2, Answer::Success))]);
-    assert_eq!(played.commands, [Command::Save, Command::Report(RunEnd::RollingBack)]);
-    let played = played.play([due(5), (5, answered(0, Answer::Success))]);
-    assert_eq!(
-        (played.state.status, &played.commands[..]),
-        (Status::Failed, &[Command::Save, Command::Report(RunEnd::Failed)][..])
-    );
+    let played = played.play([(1, answered(1, Answer::Failure)), (2, answered(3, Answer::Success))]);
+    assert_eq!(played.commands, [Command::Save, Command::Report(RunEnd::Ongoing)], "it is asked again");
+    assert_eq!((played.state.status, played.state.due), (Status::Submitted, at(4)), "the interval has doubled");
+    let played = played.play([due(4), (4, answered(1, Answer::Success))]);
+    assert_eq!(played.commands, [Command::Save, Command::Report(RunEnd::Succeed)]);
+}
+
+#[test]
+fn nested_branches_come_before_the_one_whose_try_registered_them() {
+    let ids = ["01", "02", "0201", "0202", "020101"];
+    let registrations = ids.map(|id| (0, registration(id, "b")));
+    for (decision, op) in [(Event::Submit, 1), (Event::Abort { reason: String::new() }, 0)] {
+        let row = |place: usize| 2 * place + op;
+        let call = |place| Command::Call(row(place));
+        let done = |place| answered(row(place), Answer::Success);
+        let played = Played::prepared().play(registrations.clone()).play([(1, decision), due(1)]);
+        assert_eq!(played.commands, [call(0), call(3), call(4)]);
+        let played = played.play([(1, done(3))]);
+        assert_eq!(played.commands, [Command::Record]);
+        let played = played.play([(1, done(4))]);
+        assert_eq!(played.commands, [Command::Record, call(2)]);
+        let played = played.play([(1, done(2))]);
+        assert_eq!(played.commands, [Command::Record, call(1)]);
+    }
+}
+
+#[test]
+fn the_first_reason_stays() {
+    let abort = |reason: &str| Event::Abort { reason: reason.to_owned() };
+    let played = Played::prepared().play([(0, registration("01", "b")), (1, abort("sold out")), (2, abort("other"))]);
+    assert_eq!((&*played.state.rollback_reason, &played.commands[..]), ("sold out", &[Command::Accept][..]));
+    let long = "x".repeat(5_000);
+    let played = Played::prepared().play([(1, abort(&long))]);
+    assert_eq!(played.state.rollback_reason.len(), 1_024);
 }
 
 #[test]
 fn a_repeated_submit_or_abort_runs_nothing() {
     for event in [Event::Submit, Event::Abort { reason: String::new() }] {
-        let mut played = Played::prepared(false).play([(0, registration("01", "b")), (1, event.clone())]);
+        let mut played = Played::prepared().play([(0, registration("01", "b")), (1, event.clone())]);
         assert_eq!(played.on(2, event), Ok(&[Command::Accept][..]));
     }
 }
@@ -175,10 +216,9 @@ proptest! {
 
     #[test]
     fn any_events_in_any_order_confirm_all_branches_or_cancel_all(
-        concurrent: bool,
         events in proptest::collection::vec((any_event(), 0_u64..4), 0..60),
     ) {
-        let mut played = Played::prepared(concurrent);
+        let mut played = Played::prepared();
         let mut second = 0;
         for (event, wait) in events {
             second += wait;
@@ -222,7 +262,7 @@ fn check(before: &State, played: &Played) {
     match state.status {
         Status::Prepared => assert_eq!(done(Op::Confirm, Status::Succeed) + done(Op::Cancel, Status::Succeed), 0),
         Status::Submitted => assert_eq!(done(Op::Cancel, Status::Succeed), 0),
-        Status::Aborting => {}
+        Status::Aborting => assert_eq!(done(Op::Confirm, Status::Succeed), 0),
         Status::Succeed => assert_eq!(done(Op::Confirm, Status::Succeed), all),
         Status::Failed => assert_eq!(done(Op::Cancel, Status::Succeed), all),
     }
