@@ -47,6 +47,7 @@ impl Failure {
     }
 
     /// The error of a read: a read changes nothing, so it is never in doubt.
+    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), allow(dead_code, reason = "for servers"))]
     pub(super) fn into_unread(self) -> StoreError {
         match self.into_error() {
             StoreError::Data(text) | StoreError::Unavailable(text) | StoreError::Unknown(text) => {

@@ -1,10 +1,10 @@
-//! The calls of a transaction's branches so far, kept in `ext_data` for operators. Only calls that did not succeed at
-//! the first attempt are recorded.
+//! The calls of a transaction's branches so far, kept in `ext_data` for operators. A transaction whose calls all succeed
+//! at the first attempt records nothing.
 //!
-//! DTM ignores keys in that column that it does not know. These records are shown; they also decide when a saga has reached
-//! its retry limit, and nothing else.
+//! These records are shown; the numbers in them also decide when a saga has reached its retry limit, and nothing else.
 
-use super::ext_data::{ExtData, Record, Records};
+use super::ext_data::{ExtData, Record, Records, answer, word};
+use super::history::History;
 use crate::engine::{Calls, Definition, LastAnswer, State, pattern};
 use branchwire_protocol::{Answer, LOCAL_BRANCH, Op};
 
@@ -15,7 +15,7 @@ const EXT_DATA_BYTES_MAX: usize = 65_535;
 const RECORDS_MAX: usize = 200;
 
 /// The value of `ext_data` with these records; `None` if there are none, or the value would be too long.
-pub(crate) fn ext_data(definition: &Definition, state: &State) -> Option<String> {
+pub(crate) fn ext_data(definition: &Definition, state: &State, history: &History) -> Option<String> {
     let mut troubled = state.branches.iter().enumerate().filter(|(_, branch)| had_trouble(branch.calls)).peekable();
     if troubled.peek().is_none() && !had_trouble(state.question) {
         return None;
@@ -30,8 +30,41 @@ pub(crate) fn ext_data(definition: &Definition, state: &State) -> Option<String>
     if had_trouble(state.question) {
         records.extend(Record::new(state.question).map(|record| (question_key(definition), record)));
     }
-    let ext_data = ExtData { calls: records, ..ExtData::parse(&definition.ext_data).unwrap_or_default() };
-    serde_json::to_string(&ext_data).ok().filter(|text| text.len() <= EXT_DATA_BYTES_MAX)
+    let log = history.logged(|branch| op_key(definition, branch));
+    let mut ext_data = ExtData { calls: records, log, ..ExtData::parse(&definition.ext_data).unwrap_or_default() };
+    let text =
+        |ext_data: &ExtData| serde_json::to_string(ext_data).ok().filter(|text| text.len() <= EXT_DATA_BYTES_MAX);
+    text(&ext_data).or_else(|| {
+        // The numbers matter more than the texts.
+        ext_data.log.clear();
+        text(&ext_data)
+    })
+}
+
+/// The calls that `ext_data` has recorded for this transaction.
+pub(crate) fn history(definition: &Definition) -> History {
+    if definition.ext_data.is_empty() {
+        return History::default();
+    }
+    let branches = || definition.branches.iter().enumerate();
+    History::restore(ExtData::parse(&definition.ext_data).unwrap_or_default().log, |of| {
+        if of == question_key(definition) {
+            return Some(None);
+        }
+        branches().find(|(_, row)| key(row.branch_id.as_str(), &row.op) == of).map(|(index, _)| Some(index))
+    })
+}
+
+/// Whether a call did not succeed at its first attempt.
+pub(crate) fn has_trouble(state: &State) -> bool {
+    state.branches.iter().any(|branch| had_trouble(branch.calls)) || had_trouble(state.question)
+}
+
+fn op_key(definition: &Definition, branch: Option<usize>) -> Option<String> {
+    match branch {
+        None => Some(question_key(definition)),
+        Some(index) => definition.branches.get(index).map(|row| key(row.branch_id.as_str(), &row.op)),
+    }
 }
 
 /// Puts the recorded calls into a state that was read from the same row.
@@ -69,19 +102,8 @@ impl Record {
 
     /// An unknown answer is left out: another program may have written the record.
     fn calls(&self) -> Calls {
-        let answers = [Answer::Success, Answer::Failure, Answer::Ongoing, Answer::Unknown];
-        let answer = answers.into_iter().find(|answer| word(*answer) == self.answer);
-        let last = answer.map(|answer| LastAnswer { answer, http_status: self.http_status });
+        let last = answer(&self.answer).map(|answer| LastAnswer { answer, http_status: self.http_status });
         Calls { attempts: self.attempts, unclear: self.unclear, last }
-    }
-}
-
-fn word(answer: Answer) -> &'static str {
-    match answer {
-        Answer::Success => "success",
-        Answer::Failure => "failure",
-        Answer::Ongoing => "ongoing",
-        Answer::Unknown => "unknown",
     }
 }
 
@@ -90,13 +112,14 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use branchwire_protocol::{BranchId, Gid, TransType, TransactionOptions};
+    use branchwire_protocol::{BranchId, Gid, Status, TransType, TransactionOptions};
     use bytes::Bytes;
 
     use super::*;
-    use crate::engine::{BranchOp, CallResult, Defaults, Event, Opening, Time, Timing, create, step};
+    use crate::engine::{BranchOp, CallResult, Defaults, Event, Opening, Protocol, Time, Timing, create, step};
     use crate::store::Row;
     use crate::store::ext_data::without_records;
+    use crate::store::history::Made;
 
     fn definition(ext_data: &str) -> Definition {
         let branch = |id: &str| BranchOp {
@@ -108,6 +131,7 @@ mod tests {
         Definition {
             gid: Gid::new("g").unwrap(),
             trans_type: TransType::Msg,
+            protocol: Protocol::Http,
             created: Time::from_millis(0),
             query_prepared: String::new(),
             branches: vec![branch("01"), branch("02")],
@@ -135,14 +159,14 @@ mod tests {
     fn a_message_without_trouble_records_nothing() {
         let definition = definition("");
         let state = after(&definition, &[(0, Answer::Success, 200), (1, Answer::Success, 200)]);
-        assert_eq!(ext_data(&definition, &state), None);
+        assert_eq!(ext_data(&definition, &state, &History::default()), None);
     }
 
     #[test]
     fn trouble_is_recorded_beside_what_was_there_and_read_back() {
         let definition = definition(r#"{"headers":{"a":"b"}}"#);
         let state = after(&definition, &[(0, Answer::Success, 200), (1, Answer::Unknown, 307)]);
-        let text = ext_data(&definition, &state).unwrap();
+        let text = ext_data(&definition, &state, &History::default()).unwrap();
         assert_eq!(
             text,
             r#"{"headers":{"a":"b"},"calls":{"02/action":{"attempts":1,"unclear":1,"answer":"unknown","http_status":307}}}"#
@@ -152,6 +176,47 @@ mod tests {
         restore(&ExtData::parse(&text).unwrap().calls, &definition, &mut read);
         assert_eq!(read.branches[1].calls, state.branches[1].calls);
         assert_eq!(read.branches[0].calls, Calls::default());
+    }
+
+    #[test]
+    fn the_latest_calls_are_recorded_with_trouble_and_read_back() {
+        let mut definition = definition("");
+        let state = after(&definition, &[(0, Answer::Success, 200), (1, Answer::Unknown, 503)]);
+        let mut history = History::default();
+        for (branch, answer, said) in [(0, Answer::Success, ""), (1, Answer::Unknown, "no \"room\"\u{1}")] {
+            let last = LastAnswer { answer, http_status: Some(200) };
+            let (at, took) = (Time::from_millis(7), Duration::from_millis(30));
+            history.push(Made { branch: Some(branch), at, took, last, said: said.to_owned() });
+        }
+        history.reached(Status::Submitted, Time::from_millis(5));
+        history.reached(Status::Aborting, Time::from_millis(6));
+        definition.ext_data = ext_data(&definition, &state, &history).unwrap();
+        let read = super::history(&definition);
+        assert_eq!(read.calls(), history.calls());
+        assert_eq!((read.submitted, read.turned_back), (Some(Time::from_millis(5)), Some(Time::from_millis(6))));
+        assert_eq!(without_records(&definition.ext_data), "");
+    }
+
+    #[test]
+    fn numbers_are_kept_where_texts_would_be_too_long() {
+        let branch = |number: usize| BranchOp {
+            branch_id: BranchId::new(format!("{number:03}")).unwrap(),
+            op: Op::Action,
+            url: "http://b/in".to_owned(),
+            payload: Bytes::new(),
+        };
+        let definition = Definition { branches: (0..200).map(branch).collect(), concurrent: true, ..definition("") };
+        let answers: Vec<_> = (0..200).map(|branch| (branch, Answer::Unknown, 503)).collect();
+        let state = after(&definition, &answers);
+        let mut history = History::default();
+        for branch in 0..200 {
+            let last = LastAnswer { answer: Answer::Unknown, http_status: Some(503) };
+            let said = "\u{1}".repeat(200);
+            history.push(Made { branch: Some(branch), at: Time::MAX, took: Duration::ZERO, last, said });
+        }
+        let text = ext_data(&definition, &state, &history).expect("the numbers");
+        let parsed = ExtData::parse(&text).unwrap();
+        assert_eq!((parsed.calls.len(), parsed.log.len()), (200, 0));
     }
 
     #[test]

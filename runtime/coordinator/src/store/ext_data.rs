@@ -1,11 +1,14 @@
 //! The column `ext_data`, as text.
+//!
+//! DTM ignores keys in it that it does not know.
 
 use std::collections::BTreeMap;
 
+use branchwire_protocol::Answer;
 use serde::{Deserialize, Serialize};
 
-/// The content of `ext_data`: DTM's own headers, the steps if they cannot be derived from the branches, and the calls
-/// that did not succeed at the first attempt.
+/// The content of `ext_data`: DTM's own headers, the steps if they cannot be derived from the branches, and once a call
+/// did not succeed at the first attempt, the calls.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ExtData {
@@ -18,6 +21,9 @@ pub(crate) struct ExtData {
     /// The calls of branches that did not succeed at the first attempt.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) calls: Records,
+    /// When it was submitted or turned back, and the latest calls, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) log: Vec<Logged>,
 }
 
 impl ExtData {
@@ -44,6 +50,26 @@ pub(crate) struct Record {
     pub(super) http_status: Option<u16>,
 }
 
+/// One call, or the time of a decision.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Logged {
+    /// `branch_id/op`, or the status that was reached.
+    pub(super) of: String,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub(super) at: i64,
+    /// How long it took, in milliseconds.
+    pub(super) ms: u64,
+    /// `success`, `failure`, `ongoing` or `unknown`; empty for a decision.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) answer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) http_status: Option<u16>,
+    /// The beginning of the response, or why there was none; only of an op's last call.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) said: String,
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
@@ -52,8 +78,8 @@ fn is_zero(number: &u32) -> bool {
 /// The `ext_data` of a row without these records, as DTM's own `query` would show it.
 pub(crate) fn without_records(ext_data: &str) -> String {
     match ExtData::parse(ext_data) {
-        Ok(parsed) if !parsed.calls.is_empty() => {
-            let rest = ExtData { calls: Records::new(), ..parsed };
+        Ok(parsed) if !parsed.calls.is_empty() || !parsed.log.is_empty() => {
+            let rest = ExtData { calls: Records::new(), log: Vec::new(), ..parsed };
             if rest.headers.is_empty() && rest.steps.is_empty() {
                 String::new()
             } else {
@@ -61,5 +87,21 @@ pub(crate) fn without_records(ext_data: &str) -> String {
             }
         }
         _ => ext_data.to_owned(),
+    }
+}
+
+/// The answer with this word.
+pub(super) fn answer(word: &str) -> Option<Answer> {
+    let answers = [Answer::Success, Answer::Failure, Answer::Ongoing, Answer::Unknown];
+    answers.into_iter().find(|answer| self::word(*answer) == word)
+}
+
+/// The word for an answer.
+pub(crate) fn word(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Success => "success",
+        Answer::Failure => "failure",
+        Answer::Ongoing => "ongoing",
+        Answer::Unknown => "unknown",
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::error::StoreError;
-use super::query::{Filter, KvPut, KvRow, ResetDue, Sweep, Take, Taken};
+use super::query::{Filter, KvPut, KvRow, Leases, ResetDue, Sweep, Take, Taken, Unfinished};
 use super::row::Row;
 use super::write::{Write, WriteOutcome};
 use crate::engine::Time;
@@ -74,8 +74,24 @@ pub trait Store: Send + Sync + 'static {
     /// A [`StoreError`]; nothing was written, but for [`StoreError::Unknown`].
     fn kv_put<'a>(&'a self, put: &'a KvPut) -> BoxFuture<'a, Result<WriteOutcome, StoreError>>;
 
-    /// How many unfinished transactions are left to a DTM server, because of their pattern or because they are not over
-    /// HTTP.
+    /// How many transactions are unfinished, for each pattern of ours. It looks at no finished one.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if they cannot be counted.
+    fn unfinished(&self, _now: Time) -> BoxFuture<'_, Result<Vec<Unfinished>, StoreError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// The leases on unfinished transactions, for each coordinator that has one.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if they cannot be read.
+    #[cfg_attr(not(feature = "console"), allow(dead_code, reason = "for a page of the console"))]
+    fn leases(&self, _now: Time) -> BoxFuture<'_, Result<Vec<Leases>, StoreError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// How many unfinished transactions are left to a DTM server, because of their pattern or their protocol.
     ///
     /// # Errors
     /// A [`StoreError`] if they cannot be counted.

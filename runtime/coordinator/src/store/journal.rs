@@ -38,7 +38,7 @@ pub enum JournalError {
     /// The journal is closed; this one was not accepted.
     #[error("the store is closed")]
     Closed,
-    /// The store refused it; nothing was written.
+    /// The store did not write it, or has not said whether it did.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -58,9 +58,11 @@ impl Journal {
     /// Makes a write durable; returns its outcome once it is.
     ///
     /// # Errors
-    /// [`JournalError`] if nothing was written.
+    /// [`JournalError`]; nothing was written, but for [`StoreError::Unknown`].
     pub async fn write(&self, write: Write) -> Result<WriteOutcome, JournalError> {
-        self.push(write)?.await.map_err(|_| JournalError::Closed)?.map_err(JournalError::Store)
+        // It was accepted: the task may have died before, during or after the commit.
+        let died = |_| StoreError::Unknown("the task that writes has ended".to_owned());
+        Ok(self.push(write)?.await.map_err(died)??)
     }
 
     /// Puts a write into the queue, without waiting for it.
@@ -145,7 +147,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::engine::{BranchOp, Defaults, Definition, Opening, Time, Timing, create};
+    use crate::engine::{BranchOp, Defaults, Definition, Opening, Protocol, Time, Timing, create};
     use crate::store::sqlite::SqliteStore;
     use crate::store::{BranchChange, Change};
 
@@ -161,6 +163,7 @@ mod tests {
         let definition = Definition {
             gid: Gid::new(gid).unwrap(),
             trans_type: TransType::Msg,
+            protocol: Protocol::Http,
             created: now,
             query_prepared: String::new(),
             branches: branch_ids.iter().map(branch).collect(),
@@ -217,6 +220,33 @@ mod tests {
             assert_eq!(outcome.await.unwrap(), Ok(WriteOutcome::Applied));
         }
         assert_eq!((metrics.writes.get(), metrics.commits.get()), (20, 1));
+    }
+
+    fn parks(number: usize) -> Write {
+        Write::Park { gid: format!("g-{number}"), reason: String::new() }
+    }
+
+    #[tokio::test]
+    async fn what_comes_when_too_many_writes_wait_is_refused_at_once() {
+        let Opened { journal, _directory, .. } = open().await;
+        // On one thread nothing is drained while this pushes.
+        for number in 0..WAITING_MAX {
+            assert!(journal.push(parks(number)).is_ok(), "{number}");
+        }
+        let refused = futures_util::FutureExt::now_or_never(journal.write(parks(WAITING_MAX)));
+        assert_eq!(refused, Some(Err(JournalError::Full)));
+    }
+
+    #[tokio::test]
+    async fn a_write_whose_task_has_died_is_in_doubt_and_one_that_comes_later_is_not_accepted() {
+        let Opened { store, metrics, _directory, .. } = open().await;
+        let (journal, task) = Journal::start(store, metrics, CancellationToken::new());
+        let mut waiting = Box::pin(journal.write(parks(1)));
+        assert!(futures_util::FutureExt::now_or_never(&mut waiting).is_none(), "it is accepted");
+        task.abort();
+        let told = waiting.await;
+        assert!(matches!(told, Err(JournalError::Store(StoreError::Unknown(_)))), "{told:?}");
+        assert_eq!(journal.write(parks(2)).await, Err(JournalError::Closed));
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ pub(crate) mod calls;
 pub(crate) mod custom_data;
 mod error;
 pub(crate) mod ext_data;
+pub(crate) mod history;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod hosts;
 mod interface;
@@ -40,7 +41,10 @@ pub use open::{Options, open};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use ours::{NOT_LEASED, OURS};
 pub(crate) use ours::{is_lease, new_owner};
-pub use query::{Filter, KvPut, KvRow, ResetDue, Sweep, Take, Taken};
+pub(crate) use query::PARKED_AFTER;
+pub use query::{
+    Attention, Filter, KvPut, KvRow, Leases, OVERDUE_AFTER, ResetDue, Sweep, Take, Taken, Unfinished, UnknownAttention,
+};
 pub(crate) use row::join_branches;
 pub use row::{BranchRow, CorruptRow, Row};
 pub use write::{BranchChange, Change, Write, WriteOutcome};

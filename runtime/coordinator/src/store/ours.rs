@@ -3,13 +3,15 @@
 use branchwire_protocol::Gid;
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-use crate::engine::pattern::BUILT;
+use crate::engine::{Protocol, pattern::BUILT};
 
-/// SQL condition for the rows of a shared table that are for us: their pattern is built, and they are over HTTP.
+/// SQL condition for the rows of a shared table that are for us: their pattern is built, and their protocol spoken. It is
+/// asked of unfinished rows: an expression keeps planners from the index of patterns, which has all finished ones.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) static OURS: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
     let patterns: Vec<_> = BUILT.iter().map(|pattern| format!("'{pattern}'")).collect();
-    format!("trans_type IN ({}) AND protocol IN ('', 'http')", patterns.join(", "))
+    let protocols = Protocol::ALL.map(|protocol| format!("'{}'", protocol.as_str()));
+    format!("coalesce(trans_type, '') IN ({}) AND protocol IN ('', {})", patterns.join(", "), protocols.join(", "))
 });
 
 /// SQL condition for the rows on which no coordinator of ours has a lease.

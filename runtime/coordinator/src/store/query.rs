@@ -1,5 +1,8 @@
 //! The parameters and results of a store's other calls.
 
+use std::str::FromStr;
+use std::time::Duration;
+
 use super::row::Row;
 use crate::engine::Time;
 
@@ -38,11 +41,94 @@ pub struct Filter {
     pub created_from: Option<Time>,
     /// Those created at this time or earlier.
     pub created_to: Option<Time>,
+    /// Those that are unfinished, ours, and need this kind of attention at this time.
+    pub attention: Option<(Attention, Time)>,
     /// Those with a smaller id.
     pub position: Option<i64>,
     /// How many at most.
     pub limit: u32,
 }
+
+/// Why an unfinished transaction may need attention; the numbers are in [`Unfinished`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attention {
+    /// None in particular.
+    Unfinished,
+    /// Its row makes no sense, and it is put aside.
+    Parked,
+    /// It should have ended.
+    Overdue,
+    /// A call did not succeed at its first attempt.
+    Retried,
+}
+
+/// A word that names no [`Attention`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownAttention;
+
+impl Attention {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Unfinished, Self::Parked, Self::Overdue, Self::Retried];
+
+    /// Its word.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unfinished => "unfinished",
+            Self::Parked => "parked",
+            Self::Overdue => "overdue",
+            Self::Retried => "retried",
+        }
+    }
+}
+
+impl FromStr for Attention {
+    type Err = UnknownAttention;
+
+    fn from_str(word: &str) -> Result<Self, UnknownAttention> {
+        Self::ALL.into_iter().find(|it| it.as_str() == word).ok_or(UnknownAttention)
+    }
+}
+
+/// How many transactions of one pattern are unfinished.
+#[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Unfinished {
+    /// The pattern, as it is stored.
+    pub trans_type: String,
+    /// All of them.
+    pub total: i64,
+    /// Those that are put aside as corrupt. The other numbers do not count them.
+    pub parked: i64,
+    /// Those that are prepared.
+    pub prepared: i64,
+    /// Those with a call that did not succeed at its first attempt.
+    pub retried: i64,
+    /// Those that should have ended; see [`OVERDUE_AFTER`].
+    pub overdue: i64,
+    /// The age of the oldest, in milliseconds.
+    pub oldest_ms: i64,
+}
+
+/// The leases of one coordinator.
+#[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
+#[cfg_attr(not(feature = "console"), allow(dead_code, reason = "for a page of the console"))]
+pub struct Leases {
+    /// The coordinator's name in the rows.
+    pub owner: String,
+    /// On how many transactions it has one.
+    pub transactions: i64,
+    /// In how many milliseconds the first one ends; negative if it has ended.
+    pub first_ms: i64,
+    /// In how many milliseconds the last one ends.
+    pub last_ms: i64,
+}
+
+/// An unfinished transaction that is older than this is overdue if its calls had to be repeated, if it was not submitted and
+/// nobody can be asked, or if nobody has run it for as long as this since it was due.
+pub const OVERDUE_AFTER: Duration = Duration::from_mins(1);
+
+/// A transaction that is due later than this is parked if its row has a reason: the longest wait is a day, or a client's
+/// delay.
+pub(crate) const PARKED_AFTER: Duration = Duration::from_hours(50 * 365 * 24);
 
 /// The result of [`Store::reset_due`](super::Store::reset_due).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

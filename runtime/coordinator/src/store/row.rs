@@ -10,7 +10,7 @@ use sqlx::FromRow;
 use super::custom_data::CustomData;
 use super::ext_data::ExtData;
 use super::{calls, is_lease};
-use crate::engine::pattern::BUILT;
+use crate::engine::pattern::{self, BUILT, Rows};
 use crate::engine::{BranchOp, BranchState, Calls, Defaults, Definition, Holder, Run, State, Time, Timing};
 
 /// A transaction's row, as text and numbers. It may be corrupt; operators see it all the same.
@@ -74,6 +74,11 @@ fn corrupt<E: ToString>(column: &'static str) -> impl FnOnce(E) -> CorruptRow {
 }
 
 impl Row {
+    /// Whether it says which way the transaction goes, or went.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.status != Status::Prepared.as_str()
+    }
+
     /// The meaning of the row at `now`, for the coordinator with the name `owner`.
     ///
     /// The due time is by the coordinator's clock, even if the store has a clock of its own.
@@ -87,9 +92,10 @@ impl Row {
         if !BUILT.contains(&trans_type) {
             return Err(corrupt("trans_type")(format!("`{trans_type}` is left to a DTM server")));
         }
-        if !matches!(self.protocol.as_str(), "" | "http") {
-            return Err(corrupt("protocol")(format!("`{}` is left to a DTM server", self.protocol)));
-        }
+        let protocol = self
+            .protocol
+            .parse()
+            .map_err(|_| corrupt("protocol")(format!("`{}` is left to a DTM server", self.protocol)))?;
         let ahead = self.now.map_or(0, |store| store.saturating_sub(now.as_millis()));
         let due = Time::from_millis(self.next_cron_time.saturating_sub(ahead));
         let options: TransactionOptions = if self.options.is_empty() {
@@ -102,9 +108,7 @@ impl Row {
         headers.extend(options.branch_headers.clone().unwrap_or_default());
         let (branches, branch_states) =
             self.branches.iter().map(BranchRow::decode).collect::<Result<(Vec<BranchOp>, Vec<_>), _>>()?;
-        if trans_type == TransType::Saga && !is_of_steps(&branches) {
-            return Err(corrupt("op")("the branches of a saga are pairs of a compensation and its action"));
-        }
+        check_ops(trans_type, &branches).map_err(corrupt("op"))?;
         let CustomData { delay_s, predecessors } =
             CustomData::parse(trans_type, &self.custom_data, branches.len() / 2).map_err(corrupt("custom_data"))?;
         let timing = Timing::new(&options, delay_s, defaults);
@@ -129,6 +133,7 @@ impl Row {
         let definition = Definition {
             gid,
             trans_type,
+            protocol,
             created: Time::from_millis(self.create_time),
             query_prepared: self.query_prepared.clone(),
             branches,
@@ -145,12 +150,19 @@ impl Row {
     }
 }
 
-/// Whether the rows are pairs of a compensation and its action.
-fn is_of_steps(branches: &[BranchOp]) -> bool {
-    branches.chunks(2).all(|step| match step {
-        [undo, action] => undo.op == Op::Compensate && action.op == Op::Action && undo.branch_id == action.branch_id,
-        _ => false,
-    })
+/// Checks that the pattern makes such rows: it finds them by their places.
+fn check_ops(trans_type: TransType, branches: &[BranchOp]) -> Result<(), String> {
+    let ops = match pattern::of(trans_type).rows() {
+        Rows::Steps => return Ok(()),
+        Rows::Pairs => [Op::Compensate, Op::Action],
+        Rows::Registered(ops) => ops,
+    };
+    let is_pair = |pair: &[BranchOp]| pair.iter().map(|row| &row.op).eq(&ops) && pair[0].branch_id == pair[1].branch_id;
+    if branches.chunks(2).all(is_pair) {
+        return Ok(());
+    }
+    let [first, second] = ops;
+    Err(format!("the rows of a {trans_type} are pairs of a {first} and its {second}"))
 }
 
 /// Gives each row its branches in the order of their creation. Branches that were created together are ordered by the

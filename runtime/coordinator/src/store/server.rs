@@ -13,7 +13,9 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout};
 
 use super::attempt::{Failure, until_certain};
-use super::{Filter, KvPut, KvRow, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write, WriteOutcome};
+use super::{
+    Filter, KvPut, KvRow, Leases, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Unfinished, Write, WriteOutcome,
+};
 use crate::engine::Time;
 
 /// How many connections read at once.
@@ -92,6 +94,14 @@ pub(super) trait Dialect: Send + Sync + Sized + 'static {
 
     fn list(readers: &Readers<Self>, filter: &Filter) -> impl Future<Output = Result<Vec<Row>, sqlx::Error>> + Send;
 
+    fn unfinished(
+        readers: &Readers<Self>,
+        now: Time,
+    ) -> impl Future<Output = Result<Vec<Unfinished>, sqlx::Error>> + Send;
+
+    #[cfg_attr(not(feature = "console"), allow(dead_code, reason = "for a page of the console"))]
+    fn leases(readers: &Readers<Self>, now: Time) -> impl Future<Output = Result<Vec<Leases>, sqlx::Error>> + Send;
+
     fn load_all(readers: &Readers<Self>, gids: &[String])
     -> impl Future<Output = Result<Vec<Row>, sqlx::Error>> + Send;
 
@@ -148,6 +158,12 @@ fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> impl Future
     timeout(ANSWER_TIMEOUT, work)
 }
 
+/// The turn on what all writers share, after all earlier callers.
+async fn turn_on<T>(writer: &Mutex<T>) -> Result<MutexGuard<'_, T>, Failure> {
+    let too_many = |_| Failure::Unreachable("too many wait for the connection that writes".to_owned());
+    timeout(TURN_TIMEOUT, writer.lock()).await.map_err(too_many)
+}
+
 impl<D: Dialect> ServerStore<D> {
     /// A store whose tables exist. Does not connect yet.
     pub(super) fn new(dialect: D) -> Self {
@@ -164,9 +180,7 @@ impl<D: Dialect> ServerStore<D> {
 
     /// The writing connection, after all earlier callers; connects if there is none.
     async fn turn(&self) -> Result<WriterTurn<'_, D>, Failure> {
-        let Ok(mut slot) = timeout(TURN_TIMEOUT, self.writer.lock()).await else {
-            return Err(Failure::Unreachable("too many wait for the connection that writes".to_owned()));
-        };
+        let mut slot = turn_on(&self.writer).await?;
         let connection = if let Some(connection) = slot.take() {
             connection
         } else {
@@ -311,6 +325,14 @@ impl<D: Dialect> Store for ServerStore<D> {
         .boxed()
     }
 
+    fn unfinished(&self, now: Time) -> BoxFuture<'_, Result<Vec<Unfinished>, StoreError>> {
+        self.read(move |readers| async move { D::unfinished(&readers, now).await }).boxed()
+    }
+
+    fn leases(&self, now: Time) -> BoxFuture<'_, Result<Vec<Leases>, StoreError>> {
+        self.read(move |readers| async move { D::leases(&readers, now).await }).boxed()
+    }
+
     fn left_to_others(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         async move {
             let count = self.read(move |readers| async move { D::left_to_others(&readers).await }).await?;
@@ -380,5 +402,21 @@ impl<D: Dialect> Store for ServerStore<D> {
             }
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_on_the_connection_that_writes_is_waited_for_for_a_bounded_time() {
+        let writer = Mutex::new(());
+        let held = turn_on(&writer).await.expect("it is free");
+        let asked = Instant::now();
+        let told = turn_on(&writer).await.map(drop);
+        assert!(matches!(told, Err(Failure::Unreachable(_))) && asked.elapsed() == TURN_TIMEOUT, "{told:?}");
+        drop(held);
+        assert!(turn_on(&writer).await.is_ok());
     }
 }

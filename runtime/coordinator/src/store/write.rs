@@ -69,7 +69,8 @@ pub struct Change {
     /// The branches that were done. None of them is among `appended`, of this change or another one of its batch.
     pub branches: Vec<BranchChange>,
     /// New branches, appended in this order after the existing ones, with the status `prepared`. An existing one (the
-    /// same branch id and op) stays as it is.
+    /// same branch id and op) stays as it is, and the outcome is [`WriteOutcome::Conflict`]: another coordinator may have
+    /// added it since the transaction was read, with other data.
     pub appended: Vec<BranchOp>,
     /// The new value of `ext_data`; `None` leaves it as it is.
     pub ext_data: Option<String>,
@@ -118,6 +119,6 @@ pub enum WriteOutcome {
     /// The row now is as requested.
     Applied,
     /// The row does not have the expected status and owner (for [`Write::Create`]: it exists already). Nothing has
-    /// changed.
+    /// changed. Or one of the appended branches exists already.
     Conflict,
 }

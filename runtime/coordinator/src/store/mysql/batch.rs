@@ -1,15 +1,13 @@
 //! A batch of writes as one text of many statements with the COMMIT. That is one round trip, and the database holds no
-//! lock while it waits for a coordinator that may have stopped.
+//! lock while it waits for a coordinator that may have stopped; but for a statement that fails, until the ROLLBACK.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use sqlx::MySqlConnection;
 
-use super::insert;
-use super::script::{Script, wait_ms, whole_seconds};
 use super::transaction::Transaction;
-use crate::engine::Time;
-use crate::store::{BranchChange, Change, Write, WriteOutcome};
+use super::{change, error, insert, together};
+use crate::store::{Write, WriteOutcome};
 
 /// Executes the writes; they are committed when it returns. If they are `in_doubt`, that is if an earlier attempt may
 /// have executed them, a row that already has the new values counts as changed.
@@ -19,23 +17,40 @@ pub(super) async fn execute(
     writes: &[Write],
     in_doubt: bool,
 ) -> Result<Vec<WriteOutcome>, sqlx::Error> {
-    let done = execute_all_but(&HashSet::new(), connection, time_zone_s, writes, in_doubt).await;
-    let Err(sqlx::Error::Database(error)) = &done else { return done };
-    if !error.is_unique_violation() {
-        return done;
+    let mut there = HashSet::new();
+    // Mostly all writes hold.
+    let mut is_together = !in_doubt && together::suits(writes);
+    loop {
+        let done = if is_together {
+            let all = together::execute(&there, connection, time_zone_s, writes).await;
+            all.map(|()| writes.iter().map(|write| outcome(!insert::is_there(write, &there))).collect())
+        } else {
+            one_by_one(&there, connection, time_zone_s, writes, in_doubt).await
+        };
+        let Err(sqlx::Error::Database(reason)) = &done else { return done };
+        let is_duplicate = reason.is_unique_violation();
+        let is_refused = is_together && error::number(reason.as_ref()) == together::REFUSED;
+        if !is_duplicate && !is_refused {
+            return done;
+        }
+        sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await?;
+        // Look for existing gids only after a duplicate key: most gids are new. `INSERT IGNORE` would also cut texts
+        // that are too long, and `INSERT ... SELECT` locks the whole table.
+        if is_duplicate && there.is_empty() {
+            there = insert::that_are_there(connection, time_zone_s, writes).await?;
+            if !there.is_empty() {
+                continue;
+            }
+        }
+        if !is_together {
+            return done;
+        }
+        is_together = false;
     }
-    // Look for existing gids only after a duplicate key: most gids are new. `INSERT IGNORE` would also cut texts that
-    // are too long, and `INSERT ... SELECT` locks the whole table.
-    sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await?;
-    let there = insert::that_are_there(connection, time_zone_s, writes).await?;
-    if there.is_empty() {
-        return done;
-    }
-    execute_all_but(&there, connection, time_zone_s, writes, in_doubt).await
 }
 
-/// Executes the writes, except the creation of the gids in `there`.
-async fn execute_all_but(
+/// Executes each change by a statement of its own, and creates all but the gids in `there`.
+async fn one_by_one(
     there: &HashSet<String>,
     connection: &mut MySqlConnection,
     time_zone_s: i32,
@@ -43,119 +58,33 @@ async fn execute_all_but(
     in_doubt: bool,
 ) -> Result<Vec<WriteOutcome>, sqlx::Error> {
     let mut transaction = Transaction::begin(connection, time_zone_s);
-    insert::insert(&mut transaction, writes, there).await?;
+    insert::transactions(&mut transaction, writes, there).await?;
+    insert::branches(&mut transaction, &insert::of_created(writes, there)).await?;
     let mut places = Vec::with_capacity(writes.len());
     for write in writes {
         places.push(transaction.next());
+        let script = &mut transaction.script;
         match write {
             Write::Create { .. } => {}
             Write::Change(change) => {
-                self::change(&mut transaction.script, change, in_doubt);
-                insert::append(&mut transaction.script, change);
+                change::update(script, change, in_doubt);
+                change::of_gids(script, &[change.gid.as_str()]);
+                insert::append(script, change);
             }
-            Write::Park { gid, reason } => park(&mut transaction.script, gid, reason),
+            Write::Park { gid, reason } => change::park(script, gid, reason),
         }
         transaction.send_if_long().await?;
     }
-    change_branches(&mut transaction, writes).await?;
+    change::branches(&mut transaction, writes).await?;
     let changed = transaction.commit().await?;
     let outcomes = writes.iter().zip(places).map(|(write, place)| match write {
-        Write::Create { definition, .. } => !there.contains(definition.gid.as_str()),
-        Write::Change(_) | Write::Park { .. } => changed[place] > 0,
+        Write::Create { .. } => outcome(!insert::is_there(write, there)),
+        Write::Change(change) => outcome(changed[place] > 0 && insert::appended(&changed[place..], change)),
+        Write::Park { .. } => outcome(changed[place] > 0),
     });
-    Ok(outcomes.map(|applied| if applied { WriteOutcome::Applied } else { WriteOutcome::Conflict }).collect())
+    Ok(outcomes.collect())
 }
 
-fn change(script: &mut Script, change: &Change, in_doubt: bool) {
-    let (finish_time, rollback_time) = change.end_times();
-    let seconds = |millis: i64| Time::from_millis(millis).whole_seconds();
-    script
-        .sql("UPDATE trans_global SET next_cron_interval = ")
-        .int(whole_seconds(change.interval_ms))
-        .sql(", next_cron_time = ")
-        .in_millis(wait_ms(change.wait()))
-        .sql(", finish_time = ")
-        .moment(finish_time.map(seconds))
-        .sql(", rollback_time = ")
-        .moment(rollback_time.map(seconds))
-        .sql(", rollback_reason = ")
-        .str(&change.rollback_reason)
-        .sql(", update_time = ")
-        .moment(Some(change.at.whole_seconds()))
-        .sql(", status = ")
-        .str(change.status.as_str())
-        .sql(", owner = ")
-        .str(&change.owner);
-    if let Some(ext_data) = &change.ext_data {
-        script.sql(", ext_data = ").str(ext_data);
-    }
-    script
-        .sql(" WHERE gid = ")
-        .str(change.gid.as_str())
-        .sql(" AND ((status = ")
-        .str(change.from.as_str())
-        .sql(" AND owner = ")
-        .str(&change.from_owner);
-    if change.takes_over() {
-        script.sql(" AND next_cron_time <= NOW()");
-    }
-    script.sql(")");
-    if in_doubt {
-        script.sql(" OR (status = ").str(change.status.as_str()).sql(" AND owner = ").str(&change.owner).sql(")");
-    }
-    script.sql(")").end();
-}
-
-/// How many branches one statement changes.
-const BRANCHES_MAX: usize = 128;
-
-/// Changes the branches of all writes. Branches with equal changes share a statement, which costs the database much
-/// less than one for each. A branch that is done stays done, even if its transaction has changed in the meantime.
-async fn change_branches(transaction: &mut Transaction<'_>, writes: &[Write]) -> Result<(), sqlx::Error> {
-    let mut alike: BTreeMap<(&str, i64), Vec<(&Change, &BranchChange)>> = BTreeMap::new();
-    for write in writes {
-        let Write::Change(change) = write else { continue };
-        for branch in &change.branches {
-            alike.entry((branch.status.as_str(), branch.at.whole_seconds())).or_default().push((change, branch));
-        }
-    }
-    for ((status, at), branches) in alike {
-        for branches in branches.chunks(BRANCHES_MAX) {
-            change_alike(&mut transaction.script, status, at, branches);
-            transaction.send_if_long().await?;
-        }
-    }
-    Ok(())
-}
-
-fn change_alike(script: &mut Script, status: &str, at: i64, branches: &[(&Change, &BranchChange)]) {
-    // Forces the index: for a small table the planner would read all of it, and wait for locks of others.
-    script
-        .sql("UPDATE trans_branch_op FORCE INDEX (gid_uniq) SET status = ")
-        .str(status)
-        .sql(", finish_time = ")
-        .moment(Some(at))
-        .sql(", update_time = ")
-        .moment(Some(at))
-        .sql(" WHERE status = 'prepared' AND (");
-    for (number, (change, branch)) in branches.iter().enumerate() {
-        script
-            .sql(if number == 0 { "(gid = " } else { " OR (gid = " })
-            .str(change.gid.as_str())
-            .sql(" AND branch_id = ")
-            .str(branch.branch_id.as_str())
-            .sql(" AND op = ")
-            .str(branch.op.as_str())
-            .sql(")");
-    }
-    script.sql(")").end();
-}
-
-fn park(script: &mut Script, gid: &str, reason: &str) {
-    script
-        .sql("UPDATE trans_global SET next_cron_time = '9999-12-31 00:00:00', owner = '', result = LEFT(")
-        .str(reason)
-        .sql(", 1024) WHERE gid = ")
-        .str(gid)
-        .end();
+fn outcome(is_applied: bool) -> WriteOutcome {
+    if is_applied { WriteOutcome::Applied } else { WriteOutcome::Conflict }
 }

@@ -12,12 +12,17 @@ use crate::time_zone;
 
 /// The settings of each connection. READ COMMITTED takes no gap locks, which would only make writers wait. In strict
 /// mode a text that is too long is refused, not cut.
+///
+/// The locks of a transaction that a coordinator left open end before those who wait for them give up; MySQL knows only a
+/// timeout of connections. A coordinator that has nothing to do writes every 15 seconds all the same.
 const SETTINGS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-    SET SESSION innodb_lock_wait_timeout = 5, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')";
+    SET SESSION innodb_lock_wait_timeout = 5, wait_timeout = 60, \
+    sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES') /*M!100300 , idle_transaction_timeout = 2 */";
 
 /// The settings to read back. Two of them have another name in MySQL than in MariaDB.
 const READ_BACK: &str = "SHOW SESSION VARIABLES WHERE Variable_name IN ('transaction_isolation', 'tx_isolation', \
-    'transaction_read_only', 'tx_read_only', 'innodb_lock_wait_timeout', 'sql_mode', 'read_only', 'wsrep_on')";
+    'transaction_read_only', 'tx_read_only', 'innodb_lock_wait_timeout', 'wait_timeout', 'sql_mode', 'read_only', \
+    'wsrep_on')";
 
 /// On a Galera cluster a read waits until this node has what the others have committed. Otherwise a transaction that was
 /// acknowledged by way of another node would not be there.
@@ -129,6 +134,7 @@ fn check(settings: &HashMap<String, String>) -> Result<(), String> {
     for (names, wanted) in [
         (&["transaction_isolation", "tx_isolation"][..], "READ-COMMITTED"),
         (&["innodb_lock_wait_timeout"], "5"),
+        (&["wait_timeout"], "60"),
         (&["sql_mode"], "STRICT_ALL_TABLES"),
     ] {
         let is = value(names);
@@ -152,6 +158,7 @@ mod tests {
             ("tx_isolation", "READ-COMMITTED"),
             ("tx_read_only", "OFF"),
             ("innodb_lock_wait_timeout", "5"),
+            ("wait_timeout", "60"),
             ("sql_mode", "STRICT_TRANS_TABLES,STRICT_ALL_TABLES"),
             ("read_only", "OFF"),
         ];
@@ -169,8 +176,12 @@ mod tests {
 
     #[test]
     fn a_setting_that_does_not_hold_is_named() {
-        for (name, value) in [("tx_isolation", "REPEATABLE-READ"), ("innodb_lock_wait_timeout", "50"), ("sql_mode", "")]
-        {
+        for (name, value) in [
+            ("tx_isolation", "REPEATABLE-READ"),
+            ("innodb_lock_wait_timeout", "50"),
+            ("wait_timeout", "28800"),
+            ("sql_mode", ""),
+        ] {
             let refused = check(&settings(&[(name, value)])).unwrap_err();
             assert!(refused.contains(value) && refused.contains("proxy"), "{refused}");
         }

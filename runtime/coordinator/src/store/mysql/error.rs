@@ -1,5 +1,6 @@
 //! What is certain after an error of MySQL or MariaDB.
 
+use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
 
 use crate::store::StoreError;
@@ -12,12 +13,14 @@ pub(super) fn classify(error: &sqlx::Error) -> Failure {
     match error {
         // Nothing was sent.
         sqlx::Error::Encode(_) => Failure::Refused(StoreError::Data(text)),
-        sqlx::Error::Database(error) => {
-            let number = error.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
-            of_number(number, text)
-        }
+        sqlx::Error::Database(error) => of_number(number(error.as_ref()), text),
         _ => Failure::Doubt(text),
     }
+}
+
+/// The server's number of the error.
+pub(super) fn number(error: &(dyn DatabaseError + 'static)) -> u16 {
+    error.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number)
 }
 
 /// Whether the statement was refused because of `binlog_format=STATEMENT`.

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
+use branchwire_protocol::{Gid, Status};
 use sqlx::MySqlConnection;
 
 use super::script::{Script, millis, wait_ms, whole_seconds};
 use super::transaction::{TEXT_BYTES_MAX, Transaction};
-use crate::engine::{BranchOp, BranchState, Definition, State, Time};
+use crate::engine::{BranchOp, Definition, State, Time};
 use crate::store::{Change, Write};
 
 const GLOBAL: &str = "INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, \
@@ -19,36 +20,78 @@ const BRANCH: &str = "INSERT INTO trans_branch_op (gid, branch_id, op, url, data
 const APPENDED: &str = "INSERT INTO trans_branch_op (gid, branch_id, op, url, data, bin_data, status, create_time, \
     update_time) SELECT ";
 
+/// The change of the transaction's row, and the note whether it was changed.
+const STATEMENTS_BEFORE_APPENDED: usize = 2;
+
 /// A transaction to create, its state, and the owner of its lease.
 type Global<'a> = (&'a Definition, &'a State, &'a str);
 
-/// A branch to create, its state, and its transaction.
-type OfGlobal<'a> = (&'a Definition, &'a BranchOp, &'a BranchState);
+/// A branch to create.
+pub(super) struct NewBranch<'a> {
+    gid: &'a Gid,
+    branch: &'a BranchOp,
+    status: Status,
+    at: Time,
+    finished: Option<Time>,
+}
 
-/// Creates the transactions and branches of the writes, except for the gids in `there`.
-pub(super) async fn insert(
+/// Creates the transactions of the writes, except for the gids in `there`.
+pub(super) async fn transactions(
     transaction: &mut Transaction<'_>,
     writes: &[Write],
     there: &HashSet<String>,
 ) -> Result<(), sqlx::Error> {
-    let new: Vec<Global<'_>> = writes.iter().filter_map(|write| to_create(write, there)).collect();
-    let branches: Vec<OfGlobal<'_>> = new.iter().flat_map(branches_of).collect();
-    insert_each(transaction, GLOBAL, &new, global).await?;
-    insert_each(transaction, BRANCH, &branches, branch).await
+    let new: Vec<Global<'_>> = to_create(writes, there).collect();
+    insert_each(transaction, GLOBAL, &new, global).await
 }
 
-fn to_create<'a>(write: &'a Write, there: &HashSet<String>) -> Option<Global<'a>> {
-    match write {
-        Write::Create { definition, state, owner } if !there.contains(definition.gid.as_str()) => {
-            Some((definition, state, owner))
-        }
-        Write::Create { .. } | Write::Change(_) | Write::Park { .. } => None,
+/// Creates branches.
+pub(super) async fn branches(transaction: &mut Transaction<'_>, branches: &[NewBranch<'_>]) -> Result<(), sqlx::Error> {
+    insert_each(transaction, BRANCH, branches, branch).await
+}
+
+/// Whether the write is the creation of a gid in `there`.
+pub(super) fn is_there(write: &Write, there: &HashSet<String>) -> bool {
+    matches!(write, Write::Create { definition, .. } if there.contains(definition.gid.as_str()))
+}
+
+fn to_create<'a>(writes: &'a [Write], there: &HashSet<String>) -> impl Iterator<Item = Global<'a>> {
+    writes.iter().filter(move |write| !is_there(write, there)).filter_map(|write| match write {
+        Write::Create { definition, state, owner } => Some((definition.as_ref(), state, owner.as_str())),
+        Write::Change(_) | Write::Park { .. } => None,
+    })
+}
+
+/// The branches of the transactions to create.
+pub(super) fn of_created<'a>(writes: &'a [Write], there: &HashSet<String>) -> Vec<NewBranch<'a>> {
+    let mut branches = Vec::new();
+    for (definition, state, _) in to_create(writes, there) {
+        let pairs = definition.branches.iter().zip(&state.branches);
+        branches.extend(pairs.map(|(branch, state)| NewBranch {
+            gid: &definition.gid,
+            branch,
+            status: state.status,
+            at: definition.created,
+            finished: state.finished,
+        }));
     }
+    branches
 }
 
-fn branches_of<'a>((definition, state, _): &Global<'a>) -> Vec<OfGlobal<'a>> {
-    let pairs = definition.branches.iter().zip(&state.branches);
-    pairs.map(|(branch, state)| (*definition, branch, state)).collect()
+/// The branches that the changes append.
+pub(super) fn of_changed(writes: &[Write]) -> Vec<NewBranch<'_>> {
+    let mut branches = Vec::new();
+    for write in writes {
+        let Write::Change(change) = write else { continue };
+        branches.extend(change.appended.iter().map(|branch| NewBranch {
+            gid: &change.gid,
+            branch,
+            status: Status::Prepared,
+            at: change.at,
+            finished: None,
+        }));
+    }
+    branches
 }
 
 /// Inserts all rows by one statement, or by several if it would be very long.
@@ -81,7 +124,9 @@ fn global(script: &mut Script, (definition, state, owner): &Global<'_>) {
         .str(state.status.as_str())
         .sql(", ")
         .str(&definition.query_prepared)
-        .sql(", 'http', ")
+        .sql(", ")
+        .str(definition.protocol.as_str())
+        .sql(", ")
         .moment(Some(definition.created.whole_seconds()))
         .sql(", ")
         .moment(Some(definition.created.whole_seconds()))
@@ -102,31 +147,34 @@ fn global(script: &mut Script, (definition, state, owner): &Global<'_>) {
         .sql(", '', '')");
 }
 
-fn branch(script: &mut Script, (definition, branch, state): &OfGlobal<'_>) {
+fn branch(script: &mut Script, new: &NewBranch<'_>) {
     script
         .sql("(")
-        .str(definition.gid.as_str())
+        .str(new.gid.as_str())
         .sql(", ")
-        .str(branch.branch_id.as_str())
+        .str(new.branch.branch_id.as_str())
         .sql(", ")
-        .str(branch.op.as_str())
+        .str(new.branch.op.as_str())
         .sql(", ")
-        .str(&branch.url)
+        .str(&new.branch.url)
         .sql(", '', ")
-        .bytes(&branch.payload)
+        .bytes(&new.branch.payload)
         .sql(", ")
-        .str(state.status.as_str())
+        .str(new.status.as_str())
         .sql(", ")
-        .moment(Some(definition.created.whole_seconds()))
+        .moment(Some(new.at.whole_seconds()))
         .sql(", ")
-        .moment(Some(definition.created.whole_seconds()))
+        .moment(Some(new.at.whole_seconds()))
         .sql(", ")
-        .moment(state.finished.map(Time::whole_seconds))
+        .moment(new.finished.map(Time::whole_seconds))
         .sql(")");
 }
 
-/// Appends the change's branches, if the statement just before changed its row. (An `INSERT ... SELECT` from `DUAL`
-/// locks only the counter of ids, and only while it runs.)
+/// Appends the change's branches, if the statement just before changed its row, and if they do not exist. (An
+/// `INSERT ... SELECT` from `DUAL` locks only the counter of ids, and only while it runs.)
+///
+/// Whoever appends holds the lock on the transaction's row, and each statement sees what was committed before it began:
+/// so no other coordinator can add the same branch in between.
 pub(super) fn append(script: &mut Script, change: &Change) {
     if change.appended.is_empty() {
         return;
@@ -149,9 +197,21 @@ pub(super) fn append(script: &mut Script, change: &Change) {
             .moment(Some(at))
             .sql(", ")
             .moment(Some(at))
-            .sql(" FROM DUAL WHERE @changed > 0 ON DUPLICATE KEY UPDATE trans_branch_op.gid = trans_branch_op.gid")
+            .sql(" FROM DUAL WHERE @changed > 0 AND NOT EXISTS (SELECT 1 FROM trans_branch_op WHERE gid = ")
+            .str(change.gid.as_str())
+            .sql(" AND branch_id = ")
+            .str(branch.branch_id.as_str())
+            .sql(" AND op = ")
+            .str(branch.op.as_str())
+            .sql(")")
             .end();
     }
+}
+
+/// Whether all of the change's branches were appended. `changed` has a number for each statement, from that of the
+/// transaction's row on.
+pub(super) fn appended(changed: &[u64], change: &Change) -> bool {
+    changed.iter().skip(STATEMENTS_BEFORE_APPENDED).take(change.appended.len()).all(|rows| *rows > 0)
 }
 
 /// The gids that the writes would create and that exist. A gid that only compares as equal is not included: it remains

@@ -5,6 +5,7 @@
 //! time of its own process.
 
 mod batch;
+mod change;
 mod connect;
 mod error;
 mod insert;
@@ -12,17 +13,22 @@ mod read;
 mod schema;
 mod script;
 mod statements;
+mod together;
 mod transaction;
 
 use std::time::Duration;
 
+use branchwire_protocol::LookAlike;
 use sqlx::{Connection, MySqlConnection, MySqlPool};
 
 use self::connect::Target;
 use super::attempt::Failure;
 use super::look_alike;
 use super::server::{Dialect, ServerStore};
-use super::{Filter, KvPut, KvRow, OpenError, ResetDue, Row, Store, Sweep, Take, Write, WriteOutcome};
+use super::{
+    Filter, KvPut, KvRow, Leases, OURS, OpenError, ResetDue, Row, Store, Sweep, Take, Unfinished, Write, WriteOutcome,
+};
+use crate::engine::Time;
 
 /// MySQL and MariaDB.
 #[derive(Debug)]
@@ -71,8 +77,8 @@ async fn check_product(connection: &mut MySqlConnection, host: &str) -> Result<(
         .fetch_one(&mut *connection)
         .await
         .map_err(|error| error.to_string())?;
-    if let Some(other) = look_alike::recognize(&[&version, &comment, host]) {
-        return Err(other.refusal());
+    if let Some(other) = LookAlike::recognize(&[&version, &comment, host]) {
+        return Err(look_alike::refusal(other));
     }
     let flush: i64 = sqlx::query_scalar("SELECT CAST(@@global.innodb_flush_log_at_trx_commit AS signed)")
         .persistent(false)
@@ -151,7 +157,15 @@ impl Dialect for MySql {
     }
 
     async fn list(readers: &MySqlPool, filter: &Filter) -> Result<Vec<Row>, sqlx::Error> {
-        read::list(readers, filter).await
+        read::list(readers, filter, &OURS).await
+    }
+
+    async fn unfinished(readers: &MySqlPool, now: Time) -> Result<Vec<Unfinished>, sqlx::Error> {
+        read::unfinished(readers, &OURS, now).await
+    }
+
+    async fn leases(readers: &MySqlPool, now: Time) -> Result<Vec<Leases>, sqlx::Error> {
+        read::leases(readers, now).await
     }
 
     async fn load_all(readers: &MySqlPool, gids: &[String]) -> Result<Vec<Row>, sqlx::Error> {

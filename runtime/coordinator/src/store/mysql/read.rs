@@ -72,6 +72,11 @@ const WORDS: Words = Words {
         ", 0) AS update_time FROM kv",
     ),
     moment: (concat!("TIMESTAMPADD(SECOND, ", zone!(), " + "), ", TIMESTAMP'1970-01-01 00:00:00')", 1000),
+    created_ms: millis!("create_time"),
+    due_ms: millis!("next_cron_time"),
+    now_ms: Some(
+        "CAST(TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000 AS signed)",
+    ),
 };
 
 readings!(MySql);

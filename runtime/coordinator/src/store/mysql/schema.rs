@@ -12,7 +12,18 @@ const FUTURE_S_MAX: i64 = 600;
 const META: &str = "CREATE TABLE IF NOT EXISTS branchwire_meta (k varchar(45) NOT NULL PRIMARY KEY, \
     v varchar(255) NOT NULL) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin";
 
-/// Creates missing tables, and checks our own schema version and the zone of the times.
+/// Makes the index of patterns, while others go on to write.
+const INDEX_OF_PATTERNS: &str =
+    "ALTER TABLE trans_global ADD INDEX trans_global_pattern (trans_type), ALGORITHM = INPLACE, LOCK = NONE";
+
+/// Whether there is one.
+const HAS_INDEX_OF_PATTERNS: &str = "SELECT EXISTS (SELECT 1 FROM information_schema.statistics \
+    WHERE table_schema = DATABASE() AND table_name = 'trans_global' AND index_name = 'trans_global_pattern')";
+
+/// While the index waits for its turn on the table, others wait behind it.
+const MIGRATE_IN_TIME: &str = "SET SESSION lock_wait_timeout = 2";
+
+/// Creates missing tables, checks our own schema version and the zone of the times, and migrates an older version.
 ///
 /// # Errors
 /// A text for people: the tables cannot be created, are of a newer version, or have times of another zone.
@@ -27,7 +38,8 @@ pub(super) async fn prepare(connection: &mut MySqlConnection) -> Result<(), Stri
     .map_err(|error| format!("its tables cannot be looked for: {error}"))?;
     let failed = |error: sqlx::Error| format!("its tables cannot be created: {error}");
     let has = |name: &str| tables.iter().any(|table| table == name);
-    if !["trans_global", "trans_branch_op", "kv"].into_iter().all(has) {
+    let made_before = ["trans_global", "trans_branch_op", "kv"].into_iter().all(has);
+    if !made_before {
         sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *connection).await.map_err(failed)?;
     }
     check_times(connection).await?;
@@ -38,17 +50,43 @@ pub(super) async fn prepare(connection: &mut MySqlConnection) -> Result<(), Stri
         tracing::warn!(%error, "the table `branchwire_meta` cannot be created: the tables' version is not kept");
         return Ok(());
     }
-    meta::check(&version(connection).await.map_err(failed)?)
+    let made = if made_before { meta::FIRST } else { meta::VERSION };
+    if meta::check(&version(connection, made).await.map_err(failed)?)? < meta::VERSION
+        && let Err(error) = migrate(connection).await
+    {
+        tracing::warn!(
+            %error,
+            "the index `trans_global_pattern` cannot be made: with very many transactions a list of one pattern is slow"
+        );
+    }
+    Ok(())
 }
 
-/// The version in `branchwire_meta`; writes ours if there is none.
-async fn version(connection: &mut MySqlConnection) -> Result<String, sqlx::Error> {
+/// Brings version 1 to version 2. Another instance may be at it: then one of the two fails, and goes on without.
+async fn migrate(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    let has_index: i64 =
+        sqlx::query_scalar(HAS_INDEX_OF_PATTERNS).persistent(false).fetch_one(&mut *connection).await?;
+    if has_index == 0 {
+        sqlx::raw_sql(MIGRATE_IN_TIME).execute(&mut *connection).await?;
+        sqlx::raw_sql(INDEX_OF_PATTERNS).execute(&mut *connection).await?;
+    }
+    sqlx::query("UPDATE branchwire_meta SET v = ? WHERE k = 'schema_version' AND v = ?")
+        .bind(meta::VERSION.to_string())
+        .bind(meta::FIRST.to_string())
+        .persistent(false)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// The version in `branchwire_meta`; writes `made` if there is none.
+async fn version(connection: &mut MySqlConnection, made: u32) -> Result<String, sqlx::Error> {
     let read = "SELECT v FROM branchwire_meta WHERE k = 'schema_version'";
     if let Some(found) = sqlx::query_scalar(read).persistent(false).fetch_optional(&mut *connection).await? {
         return Ok(found);
     }
     sqlx::query("INSERT INTO branchwire_meta (k, v) VALUES ('schema_version', ?) ON DUPLICATE KEY UPDATE v = v")
-        .bind(meta::VERSION.to_string())
+        .bind(made.to_string())
         .persistent(false)
         .execute(&mut *connection)
         .await?;

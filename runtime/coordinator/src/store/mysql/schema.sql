@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS trans_global (
     PRIMARY KEY (id),
     UNIQUE KEY gid (gid),
     KEY owner (owner),
-    KEY status_next_cron_time (status, next_cron_time)
+    KEY status_next_cron_time (status, next_cron_time),
+    KEY trans_global_pattern (trans_type)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS trans_branch_op (

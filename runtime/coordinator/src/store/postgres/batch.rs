@@ -17,6 +17,7 @@ columns! {
         trans_type: &'a str = "text",
         status: &'a str = "text",
         query_prepared: &'a str = "text",
+        protocol: &'a str = "text",
         at: f64 = "float8",
         ended: Option<f64> = "float8",
         options: &'a str = "text",
@@ -72,8 +73,8 @@ columns! {
     /// The branches that are done.
     ChangedBranches<'a> {
         gid: &'a str = "text",
-        branch_id: &'a str = "text",
-        op: &'a str = "text",
+        // See `BRANCH_KEY`.
+        key: String = "text",
         status: &'a str = "text",
         at: f64 = "float8",
     }
@@ -99,16 +100,17 @@ struct Batch<'a> {
     ext_data: ExtDataChanges<'a>,
 }
 
-/// The statement for most batches: no branch is appended, and no `ext_data` changes.
+/// The statement for most batches: no branch is appended, no `ext_data` changes, and nothing is parked.
 static PLAIN: LazyLock<String> = LazyLock::new(|| statement(false));
 
-/// The statement for batches that append branches or change `ext_data`.
+/// The statement for all other batches.
 static EXTENDED: LazyLock<String> = LazyLock::new(|| statement(true));
 
 /// Times are whole seconds in DTM's tables. They are rounded up, so that no wait becomes shorter.
 ///
 /// Rows are found by `ANY`, not by a join: for a join the planner may read the whole table while it is small, and keep
-/// that plan when it is large.
+/// that plan when it is large. Then `array_position` finds a row's place in the arrays; a subquery that looks through their
+/// rows would be ten times as slow with a hundred of them. `OFFSET 0` keeps it to one search for all columns.
 ///
 /// The parameters are numbered here in the order in which [`Batch::bind`] binds them.
 fn statement(extended: bool) -> String {
@@ -117,33 +119,54 @@ fn statement(extended: bool) -> String {
     let new_branches = parameters.arrays(NewBranches::COLUMNS);
     let changes = parameters.arrays(Changes::COLUMNS);
     let changed_branches = parameters.arrays(ChangedBranches::COLUMNS);
-    let parked = parameters.arrays(Parked::COLUMNS);
     let in_doubt = parameters.single();
-    let (append, set_ext_data) = if extended {
+    let (append, set_ext_data, and_appended, park, and_parked) = if extended {
         let appended = parameters.arrays(NewBranches::COLUMNS);
         let ext_data = parameters.arrays(ExtDataChanges::COLUMNS);
+        let parked = parameters.arrays(Parked::COLUMNS);
         let append = format!(
             "appended AS (
     {INSERT_BRANCHES}
     FROM {appended} JOIN changed ON changed.gid = b.gid
     ORDER BY b.n
     ON CONFLICT (gid, branch_id, op) DO NOTHING
+    RETURNING gid, branch_id, op
 ), ",
             appended = appended.numbered_rows("b"),
         );
-        let set = format!(
-            ", ext_data = coalesce((SELECT e.ext_data FROM {rows} WHERE e.gid = g.gid), g.ext_data)",
-            rows = ext_data.rows("e", &["gid", "ext_data"]),
+        // Not by looking for the branch before: what others commit while the row of the transaction is waited for is not
+        // in this statement's snapshot.
+        let and_appended = format!(
+            " WHERE gid NOT IN (SELECT b.gid FROM {rows} WHERE (b.gid, b.branch_id, b.op) NOT IN (
+        SELECT gid, branch_id, op FROM appended))",
+            rows = appended.rows("b", &["gid", "branch_id", "op"]),
         );
-        (append, set)
+        let set = format!(
+            ", ext_data = coalesce(({ext_data})[array_position({gids}, g.gid::text)], g.ext_data)",
+            ext_data = ext_data.array("ext_data"),
+            gids = ext_data.array("gid"),
+        );
+        let park = format!(
+            ", parked AS (
+    UPDATE trans_global g SET next_cron_time = to_timestamp(253402300799), owner = '',
+        result = left(({reason})[array_position({gids}, g.gid::text)], 1024)
+    WHERE g.gid = ANY ({gids})
+    RETURNING g.gid
+)",
+            reason = parked.array("reason"),
+            gids = parked.array("gid"),
+        );
+        (append, set, and_appended, park, " UNION ALL SELECT gid FROM parked")
     } else {
-        (String::new(), String::new())
+        (String::new(), String::new(), String::new(), String::new(), "")
     };
+    let change = |column: &str| format!("({})[c.n]", changes.array(column));
+    let changed_branch = |column: &str| format!("({})[c.n]", changed_branches.array(column));
     format!(
         "WITH new AS (
     INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, update_time,
         finish_time, options, custom_data, next_cron_interval, next_cron_time, owner, ext_data, result, rollback_reason)
-    SELECT c.gid, c.trans_type, c.status, c.query_prepared, 'http', to_timestamp(c.at), to_timestamp(c.at),
+    SELECT c.gid, c.trans_type, c.status, c.query_prepared, c.protocol, to_timestamp(c.at), to_timestamp(c.at),
         to_timestamp(c.ended), c.options, c.custom_data, c.next_cron_interval,
         to_timestamp(ceil(extract(epoch FROM now()) + c.wait)), c.owner, c.ext_data, '', ''
     FROM {new_rows}
@@ -157,56 +180,44 @@ fn statement(extended: bool) -> String {
 ), changed AS (
     UPDATE trans_global g SET (status, owner, next_cron_interval, next_cron_time, finish_time, rollback_time,
             rollback_reason, update_time) = (
-        SELECT c.status, c.owner, c.next_cron_interval, to_timestamp(ceil(extract(epoch FROM now()) + c.wait)),
-            to_timestamp(c.finished), to_timestamp(c.rolled_back), c.rollback_reason, to_timestamp(c.at)
-        FROM {change_rows}
-        WHERE c.gid = g.gid){set_ext_data}
+        SELECT {to_status}, {to_owner}, {interval}, to_timestamp(ceil(extract(epoch FROM now()) + {wait})),
+            to_timestamp({finished}), to_timestamp({rolled_back}), {rollback_reason}, to_timestamp({at})
+        FROM (SELECT array_position({change_gids}, g.gid::text) AS n OFFSET 0) c){set_ext_data}
     WHERE g.gid = ANY ({change_gids}) AND (
-        SELECT (g.status = c.from_status AND g.owner = c.from_owner AND (NOT c.takes_over OR g.next_cron_time <= now()))
-            OR ({in_doubt} AND g.status = c.status AND g.owner = c.owner)
-        FROM {condition_rows}
-        WHERE c.gid = g.gid)
+        SELECT (g.status = {from_status} AND g.owner = {from_owner} AND (NOT {takes_over} OR g.next_cron_time <= now()))
+            OR ({in_doubt} AND g.status = {to_status} AND g.owner = {to_owner})
+        FROM (SELECT array_position({change_gids}, g.gid::text) AS n OFFSET 0) c)
     RETURNING g.gid
 ), {append}changed_branches AS (
     UPDATE trans_branch_op b SET (status, finish_time, update_time) = (
-        SELECT c.status, to_timestamp(c.at), to_timestamp(c.at)
-        FROM {changed_branch_rows}
-        WHERE c.gid = b.gid AND c.branch_id = b.branch_id AND c.op = b.op LIMIT 1)
-    WHERE b.gid = ANY ({changed_branch_gids}) AND b.status = 'prepared' AND (
-        SELECT true FROM {changed_branch_keys}
-        WHERE c.gid = b.gid AND c.branch_id = b.branch_id AND c.op = b.op LIMIT 1)
-), parked AS (
-    UPDATE trans_global g SET next_cron_time = to_timestamp(253402300799), owner = '', result = (
-        SELECT left(p.reason, 1024) FROM {parked_rows} WHERE p.gid = g.gid LIMIT 1)
-    WHERE g.gid = ANY ({parked_gids})
-    RETURNING g.gid
-)
-SELECT gid FROM new UNION ALL SELECT gid FROM changed UNION ALL SELECT gid FROM parked",
+        SELECT {branch_status}, to_timestamp({branch_at}), to_timestamp({branch_at})
+        FROM (SELECT array_position({branch_keys}, {BRANCH_KEY}) AS n OFFSET 0) c)
+    WHERE b.gid = ANY ({branch_gids}) AND b.status = 'prepared' AND {BRANCH_KEY} = ANY ({branch_keys})
+){park}
+SELECT gid FROM new UNION ALL SELECT gid FROM changed{and_appended}{and_parked}",
         new_rows = news.numbered_rows("c"),
         new_branch_rows = new_branches.numbered_rows("b"),
-        change_rows = changes.rows(
-            "c",
-            &[
-                "gid",
-                "status",
-                "owner",
-                "next_cron_interval",
-                "wait",
-                "finished",
-                "rolled_back",
-                "rollback_reason",
-                "at"
-            ]
-        ),
+        to_status = change("status"),
+        to_owner = change("owner"),
+        interval = change("next_cron_interval"),
+        wait = change("wait"),
+        finished = change("finished"),
+        rolled_back = change("rolled_back"),
+        rollback_reason = change("rollback_reason"),
+        at = change("at"),
+        from_status = change("from_status"),
+        from_owner = change("from_owner"),
+        takes_over = change("takes_over"),
         change_gids = changes.array("gid"),
-        condition_rows = changes.rows("c", &["gid", "from_status", "from_owner", "status", "owner", "takes_over"]),
-        changed_branch_rows = changed_branches.rows("c", &["gid", "branch_id", "op", "status", "at"]),
-        changed_branch_gids = changed_branches.array("gid"),
-        changed_branch_keys = changed_branches.rows("c", &["gid", "branch_id", "op"]),
-        parked_rows = parked.rows("p", &["gid", "reason"]),
-        parked_gids = parked.array("gid"),
+        branch_status = changed_branch("status"),
+        branch_at = changed_branch("at"),
+        branch_keys = changed_branches.array("key"),
+        branch_gids = changed_branches.array("gid"),
     )
 }
+
+/// What tells branches apart, of a row with the alias `b`. No gid and no branch id has a space.
+const BRANCH_KEY: &str = "(b.gid || ' ' || b.branch_id || ' ' || b.op)";
 
 /// Inserts branches, from rows with the alias `b`.
 const INSERT_BRANCHES: &str = "\
@@ -272,14 +283,13 @@ impl<'a> Batch<'a> {
 
     /// The statement with its parameters, in the order of their numbers.
     fn bind(self, in_doubt: bool) -> GidQuery<'a> {
-        let extended = !self.appended.gid.is_empty() || !self.ext_data.gid.is_empty();
+        let extended = !self.appended.gid.is_empty() || !self.ext_data.gid.is_empty() || !self.parked.gid.is_empty();
         let query = sqlx::query_scalar(if extended { EXTENDED.as_str() } else { PLAIN.as_str() });
         let query = self.news.bind(query);
         let query = self.new_branches.bind(query);
         let query = self.changes.bind(query);
-        let query = self.changed_branches.bind(query);
-        let query = self.parked.bind(query).bind(in_doubt);
-        if extended { self.ext_data.bind(self.appended.bind(query)) } else { query }
+        let query = self.changed_branches.bind(query).bind(in_doubt);
+        if extended { self.parked.bind(self.ext_data.bind(self.appended.bind(query))) } else { query }
     }
 
     fn create(&mut self, definition: &'a Definition, state: &'a State, owner: &'a str) {
@@ -288,6 +298,7 @@ impl<'a> Batch<'a> {
         news.trans_type.push(definition.trans_type.as_str());
         news.status.push(state.status.as_str());
         news.query_prepared.push(&definition.query_prepared);
+        news.protocol.push(definition.protocol.as_str());
         news.at.push(seconds(definition.created));
         news.ended.push(state.ended.map(seconds));
         news.options.push(&definition.options);
@@ -317,9 +328,9 @@ impl<'a> Batch<'a> {
 
     fn change_branch(&mut self, change: &'a Change, branch: &'a BranchChange) {
         let branches = &mut self.changed_branches;
-        branches.gid.push(change.gid.as_str());
-        branches.branch_id.push(branch.branch_id.as_str());
-        branches.op.push(branch.op.as_str());
+        let gid = change.gid.as_str();
+        branches.gid.push(gid);
+        branches.key.push(format!("{gid} {} {}", branch.branch_id.as_str(), branch.op.as_str()));
         branches.status.push(branch.status.as_str());
         branches.at.push(seconds(branch.at));
     }

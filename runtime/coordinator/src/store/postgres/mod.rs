@@ -13,13 +13,17 @@ mod statements;
 
 use std::time::Duration;
 
+use branchwire_protocol::LookAlike;
 use sqlx::{Connection, PgConnection, PgPool};
 
 use self::connect::Target;
 use super::attempt::Failure;
 use super::look_alike;
 use super::server::{Dialect, ServerStore};
-use super::{Filter, KvPut, KvRow, OpenError, ResetDue, Row, Store, Sweep, Take, Write, WriteOutcome};
+use super::{
+    Filter, KvPut, KvRow, Leases, OURS, OpenError, ResetDue, Row, Store, Sweep, Take, Unfinished, Write, WriteOutcome,
+};
+use crate::engine::Time;
 
 /// PostgreSQL.
 #[derive(Debug)]
@@ -57,8 +61,8 @@ pub(super) async fn open(addresses: &[String]) -> Result<PostgresStore, OpenErro
 async fn check_product(connection: &mut PgConnection, host: &str) -> Result<(), String> {
     let in_words = |error: sqlx::Error| connect::in_words(&error);
     let version = connect::text(connection, "SELECT version()").await.map_err(in_words)?;
-    if let Some(other) = look_alike::recognize(&[&version, host]) {
-        return Err(other.refusal());
+    if let Some(other) = LookAlike::recognize(&[&version, host]) {
+        return Err(look_alike::refusal(other));
     }
     if connect::text(connection, "SHOW fsync").await.map_err(in_words)? != "on" {
         // Only a warning: somebody chose to run the server this way, for tests for example.
@@ -128,7 +132,15 @@ impl Dialect for Postgres {
     }
 
     async fn list(readers: &PgPool, filter: &Filter) -> Result<Vec<Row>, sqlx::Error> {
-        read::list(readers, filter).await
+        read::list(readers, filter, &OURS).await
+    }
+
+    async fn unfinished(readers: &PgPool, now: Time) -> Result<Vec<Unfinished>, sqlx::Error> {
+        read::unfinished(readers, &OURS, now).await
+    }
+
+    async fn leases(readers: &PgPool, now: Time) -> Result<Vec<Leases>, sqlx::Error> {
+        read::leases(readers, now).await
     }
 
     async fn load_all(readers: &PgPool, gids: &[String]) -> Result<Vec<Row>, sqlx::Error> {

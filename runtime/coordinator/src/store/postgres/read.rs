@@ -58,6 +58,9 @@ const WORDS: Words = Words {
         ", 0) AS update_time FROM kv",
     ),
     moment: ("to_timestamp(", ")", 1000),
+    created_ms: millis!("create_time"),
+    due_ms: millis!("next_cron_time"),
+    now_ms: Some("CAST(extract(epoch FROM now()) * 1000 AS bigint)"),
 };
 
 readings!(Postgres);

@@ -9,6 +9,21 @@ use crate::store::meta;
 const INDEX_OF_DUE: &str = "CREATE INDEX IF NOT EXISTS trans_global_due ON trans_global (next_cron_time) \
     WHERE status IN ('prepared', 'aborting', 'submitted')";
 
+/// Makes the index of patterns, while others go on to write.
+const INDEX_OF_PATTERNS: &str =
+    "CREATE INDEX CONCURRENTLY IF NOT EXISTS trans_global_pattern ON trans_global (trans_type, id)";
+
+/// Removes what an attempt that failed has left of it.
+const DROP_INDEX_OF_PATTERNS: &str = "DROP INDEX CONCURRENTLY IF EXISTS trans_global_pattern";
+
+/// Whether there is an index of that name which such an attempt has left.
+const IS_BROKEN: &str = "SELECT EXISTS (SELECT 1 FROM pg_index \
+    WHERE indexrelid = to_regclass('trans_global_pattern') AND NOT indisvalid)";
+
+/// The lock of whoever migrates, and how long that may take.
+const MIGRATE_ALONE: &str = "SELECT pg_try_advisory_lock(7310292951002)";
+const MIGRATE_IN_TIME: &str = "SET lock_timeout = 0; SET statement_timeout = '60s'";
+
 /// Our own table beside DTM's.
 const META: &str = "CREATE TABLE IF NOT EXISTS branchwire_meta (k varchar(45) PRIMARY KEY, v varchar(255) NOT NULL)";
 
@@ -45,7 +60,8 @@ pub(super) async fn find(connection: &mut PgConnection, names_search_path: bool)
     }
 }
 
-/// Creates missing tables, and checks our own schema version.
+/// Creates missing tables, checks our own schema version, and migrates an older one. The connection is good for nothing
+/// else then.
 ///
 /// # Errors
 /// A text for people: the tables cannot be created, or are of a newer version.
@@ -77,17 +93,49 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), String>
         );
         return Ok(());
     }
-    meta::check(&version(connection).await.map_err(|error| failed(&error))?)
+    let made = if tables { meta::FIRST } else { meta::VERSION };
+    let found = version(connection, made).await.map_err(|error| failed(&error))?;
+    if meta::check(&found)? < meta::VERSION
+        && let Err(error) = migrate(connection).await
+    {
+        tracing::warn!(
+            error = text(&error),
+            "the index `trans_global_pattern` cannot be made: with very many transactions a list of one pattern is slow"
+        );
+    }
+    Ok(())
 }
 
-/// The version in `branchwire_meta`; writes ours if there is none.
-async fn version(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+/// Brings version 1 to version 2. If another instance is at it, this one goes on without.
+async fn migrate(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    if !sqlx::query_scalar(MIGRATE_ALONE).persistent(false).fetch_one(&mut *connection).await? {
+        return Ok(());
+    }
+    sqlx::raw_sql(MIGRATE_IN_TIME).execute(&mut *connection).await?;
+    if sqlx::query_scalar(IS_BROKEN).persistent(false).fetch_one(&mut *connection).await? {
+        sqlx::raw_sql(DROP_INDEX_OF_PATTERNS).execute(&mut *connection).await?;
+    }
+    if let Err(error) = sqlx::raw_sql(INDEX_OF_PATTERNS).execute(&mut *connection).await {
+        let _ = sqlx::raw_sql(DROP_INDEX_OF_PATTERNS).execute(&mut *connection).await;
+        return Err(error);
+    }
+    sqlx::query("UPDATE branchwire_meta SET v = $1 WHERE k = 'schema_version' AND v = $2")
+        .bind(meta::VERSION.to_string())
+        .bind(meta::FIRST.to_string())
+        .persistent(false)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// The version in `branchwire_meta`; writes `made` if there is none.
+async fn version(connection: &mut PgConnection, made: u32) -> Result<String, sqlx::Error> {
     let read = "SELECT v FROM branchwire_meta WHERE k = 'schema_version'";
     if let Some(found) = sqlx::query_scalar(read).persistent(false).fetch_optional(&mut *connection).await? {
         return Ok(found);
     }
     sqlx::query("INSERT INTO branchwire_meta (k, v) VALUES ('schema_version', $1) ON CONFLICT (k) DO NOTHING")
-        .bind(meta::VERSION.to_string())
+        .bind(made.to_string())
         .persistent(false)
         .execute(&mut *connection)
         .await?;

@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS trans_global (
 CREATE INDEX IF NOT EXISTS owner ON trans_global (owner);
 CREATE INDEX IF NOT EXISTS status_next_cron_time ON trans_global (status, next_cron_time);
 CREATE INDEX IF NOT EXISTS trans_global_failed ON trans_global (id) WHERE status = 'failed';
+CREATE INDEX IF NOT EXISTS trans_global_pattern ON trans_global (trans_type, id);
 
 CREATE TABLE IF NOT EXISTS trans_branch_op (
     id bigserial PRIMARY KEY,

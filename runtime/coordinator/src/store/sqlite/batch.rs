@@ -7,7 +7,7 @@ use crate::store::{Change, Write, WriteOutcome};
 
 const CREATE: &str = "INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, \
     update_time, finish_time, options, custom_data, next_cron_interval, next_cron_time, owner, ext_data) \
-    VALUES (?, ?, ?, ?, 'http', ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (gid) DO NOTHING";
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (gid) DO NOTHING";
 
 const CREATE_BRANCH: &str = "INSERT INTO trans_branch_op (gid, branch_id, op, url, bin_data, status, create_time, \
     update_time, finish_time, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -58,6 +58,7 @@ fn create(
         definition.trans_type.as_str(),
         state.status.as_str(),
         definition.query_prepared,
+        definition.protocol.as_str(),
         created,
         created,
         state.ended.map(Time::as_millis),
@@ -108,9 +109,7 @@ fn change(connection: &Connection, change: &Change) -> Result<usize, rusqlite::E
         change.owner,
         change.due.as_millis(),
     ])?;
-    if rows > 0 {
-        append(connection, change)?;
-    }
+    let is_appended = rows > 0 && append(connection, change)?;
     // A branch that is done stays done, even if its transaction has changed in the meantime.
     let mut statement = connection.prepare_cached(CHANGE_BRANCH)?;
     for branch in &change.branches {
@@ -118,17 +117,19 @@ fn change(connection: &Connection, change: &Change) -> Result<usize, rusqlite::E
         let (branch_id, op) = (branch.branch_id.as_str(), branch.op.as_str());
         statement.execute(params![branch.status.as_str(), at, at, gid, branch_id, op])?;
     }
-    Ok(rows)
+    Ok(if is_appended { rows } else { 0 })
 }
 
-/// Writes the parts of a change that are not columns of every change: appended branches and `ext_data`.
-fn append(connection: &Connection, change: &Change) -> Result<(), rusqlite::Error> {
+/// Writes the parts of a change that are not columns of every change: appended branches and `ext_data`. Returns whether
+/// none of the branches existed before.
+fn append(connection: &Connection, change: &Change) -> Result<bool, rusqlite::Error> {
     let gid = change.gid.as_str();
     if let Some(ext_data) = &change.ext_data {
         connection.prepare_cached(CHANGE_EXT_DATA)?.execute(params![ext_data, gid])?;
     }
+    let mut inserted = 0;
     for branch in &change.appended {
-        connection.prepare_cached(APPEND_BRANCH)?.execute(params![
+        inserted += connection.prepare_cached(APPEND_BRANCH)?.execute(params![
             gid,
             branch.branch_id.as_str(),
             branch.op.as_str(),
@@ -137,7 +138,7 @@ fn append(connection: &Connection, change: &Change) -> Result<(), rusqlite::Erro
             change.at.as_millis(),
         ])?;
     }
-    Ok(())
+    Ok(inserted == change.appended.len())
 }
 
 fn interval_ms(state: &State) -> i64 {

@@ -5,6 +5,7 @@
 
 mod batch;
 mod error;
+mod place;
 mod read;
 mod schema;
 mod statements;
@@ -23,12 +24,16 @@ use self::error::classify;
 use self::writer::{Link, Writer};
 use super::attempt::{Failure, until_certain};
 use super::{
-    Filter, KvPut, KvRow, OpenError, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write, WriteOutcome,
+    Filter, KvPut, KvRow, Leases, OpenError, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Unfinished, Write,
+    WriteOutcome,
 };
 use crate::engine::Time;
 
 /// How many connections read at once.
 const READERS: u32 = 4;
+
+/// SQL condition for the rows that are for us: no DTM server writes into this file.
+const ALL: &str = "TRUE";
 
 /// A SQLite file as a store.
 // Fields are dropped from top to bottom: the lock is released after the last write.
@@ -109,7 +114,7 @@ impl Store for SqliteStore {
     fn load<'a>(&'a self, gid: &'a str) -> BoxFuture<'a, Result<Option<Row>, StoreError>> {
         async move {
             let filter = Filter { gid: gid.to_owned(), limit: 1, ..Filter::default() };
-            Ok(read::list(&self.readers, &filter).await.map_err(unavailable)?.pop())
+            Ok(read::list(&self.readers, &filter, ALL).await.map_err(unavailable)?.pop())
         }
         .boxed()
     }
@@ -124,7 +129,15 @@ impl Store for SqliteStore {
     }
 
     fn list<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
-        async move { read::list(&self.readers, filter).await.map_err(unavailable) }.boxed()
+        async move { read::list(&self.readers, filter, ALL).await.map_err(unavailable) }.boxed()
+    }
+
+    fn unfinished(&self, now: Time) -> BoxFuture<'_, Result<Vec<Unfinished>, StoreError>> {
+        async move { read::unfinished(&self.readers, ALL, now).await.map_err(unavailable) }.boxed()
+    }
+
+    fn leases(&self, now: Time) -> BoxFuture<'_, Result<Vec<Leases>, StoreError>> {
+        async move { read::leases(&self.readers, now).await.map_err(unavailable) }.boxed()
     }
 
     fn reset_due(&self, now: Time, later_than: Time, limit: u32) -> BoxFuture<'_, Result<ResetDue, StoreError>> {
@@ -193,7 +206,8 @@ fn write(link: &mut Link, writes: &[Write]) -> Result<Vec<WriteOutcome>, Failure
         }
     };
     match connection.execute_batch("COMMIT") {
-        Ok(()) => Ok(outcomes),
+        // Into a removed file as well; then the next attempt says so.
+        Ok(()) => link.check_place().map(|()| outcomes).map_err(Failure::Doubt),
         Err(error) => {
             // The commit may be on disk or not. A new connection reads which.
             link.discard();

@@ -11,6 +11,9 @@ const WORDS: Words = Words {
     branches: "SELECT *, position AS id FROM trans_branch_op",
     kv: "SELECT * FROM kv",
     moment: ("", "", 1),
+    created_ms: "create_time",
+    due_ms: "next_cron_time",
+    now_ms: None,
 };
 
 readings!(Sqlite);

@@ -24,9 +24,9 @@ CREATE TABLE trans_global (
 CREATE INDEX trans_global_due ON trans_global (next_cron_time)
     WHERE status IN ('prepared', 'aborting', 'submitted');
 
--- For `all`: the failed among very many that succeeded, and those of a time.
+-- For `all`: the failed among very many that succeeded, and those of a pattern. (A time is a range of ids.)
 CREATE INDEX trans_global_failed ON trans_global (id) WHERE status = 'failed';
-CREATE INDEX trans_global_created ON trans_global (create_time);
+CREATE INDEX trans_global_pattern ON trans_global (trans_type);
 
 CREATE TABLE trans_branch_op (
     gid TEXT NOT NULL,

@@ -5,14 +5,15 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{self, TrySendError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
+use super::place::Place;
 use super::schema;
 use crate::store::StoreError;
 
@@ -20,7 +21,7 @@ use crate::store::StoreError;
 /// does not answer.
 const JOBS_MAX: usize = 1_024;
 
-/// How long a piece of work is waited for.
+/// The longest wait for a piece of work.
 const WORK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How many statements stay prepared: all that exist.
@@ -33,6 +34,8 @@ pub(super) struct Writer {
     /// `None` while it is being dropped.
     jobs: Option<mpsc::SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
+    /// How long a piece of work is waited for.
+    patience: Duration,
 }
 
 impl fmt::Debug for Writer {
@@ -43,7 +46,7 @@ impl fmt::Debug for Writer {
 
 /// The thread's connection; none after an error that leaves its state in doubt.
 pub(super) struct Link {
-    file: PathBuf,
+    place: Place,
     bytes_max: Option<u64>,
     connection: Option<Connection>,
 }
@@ -54,14 +57,14 @@ impl Writer {
     /// # Errors
     /// A text for people.
     pub(super) fn open(file: &Path, bytes_max: Option<u64>) -> Result<Self, String> {
-        let mut connection = connect(file, bytes_max)?;
+        let mut connection = connect(file, OpenFlags::default(), bytes_max)?;
         schema::prepare(&mut connection)?;
-        let mut link = Link { file: file.to_owned(), bytes_max, connection: Some(connection) };
+        let mut link = Link { place: Place::of(file)?, bytes_max, connection: Some(connection) };
         let (jobs, queue) = mpsc::sync_channel::<Job>(JOBS_MAX);
         let thread = Builder::new().name("sqlite-writer".to_owned());
         let thread = thread.spawn(move || queue.into_iter().for_each(|job| link.carry_out(job)));
         let thread = thread.map_err(|error| format!("no thread can be started: {error}"))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), patience: WORK_TIMEOUT })
     }
 
     /// Does `work` on the thread, after all earlier jobs.
@@ -82,10 +85,10 @@ impl Writer {
         })?;
         let asked = Instant::now();
         let mut result = result;
-        match tokio::time::timeout(WORK_TIMEOUT, &mut result).await {
+        match tokio::time::timeout(self.patience, &mut result).await {
             Ok(result) => result.map_err(|_| broken()),
             // A test's paused clock has run on while the thread worked.
-            Err(_) if asked.elapsed() < WORK_TIMEOUT => result.await.map_err(|_| broken()),
+            Err(_) if asked.elapsed() < self.patience => result.await.map_err(|_| broken()),
             // It is done all the same, if the disk comes back.
             Err(_) => Err(StoreError::Unknown("the disk does not answer".to_owned())),
         }
@@ -113,11 +116,25 @@ impl Link {
 
     /// The connection; opens one if there is none.
     pub(super) fn connection(&mut self) -> Result<&mut Connection, StoreError> {
+        self.check_place().map_err(StoreError::Unavailable)?;
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => connect(&self.file, self.bytes_max).map_err(StoreError::Unavailable)?,
+            None => self.connect_again().map_err(StoreError::Unavailable)?,
         };
         Ok(self.connection.insert(connection))
+    }
+
+    /// Checks that what is written goes to the file that the next process will open.
+    ///
+    /// # Errors
+    /// A text for people. The connection is closed: its file is not at its place.
+    pub(super) fn check_place(&mut self) -> Result<(), String> {
+        self.place.check().inspect_err(|_| self.discard())
+    }
+
+    fn connect_again(&self) -> Result<Connection, String> {
+        // An empty file in place of the one that was there would hide that it is missing.
+        connect(self.place.path(), OpenFlags::default() - OpenFlags::SQLITE_OPEN_CREATE, self.bytes_max)
     }
 
     /// Closes the connection, and with it a transaction that is still open.
@@ -131,8 +148,9 @@ impl Link {
     }
 }
 
-fn connect(file: &Path, bytes_max: Option<u64>) -> Result<Connection, String> {
-    let connection = Connection::open(file).map_err(|error| format!("it cannot be opened: {error}"))?;
+fn connect(file: &Path, flags: OpenFlags, bytes_max: Option<u64>) -> Result<Connection, String> {
+    let connection =
+        Connection::open_with_flags(file, flags).map_err(|error| format!("it cannot be opened: {error}"))?;
     set_up(&connection).map_err(|error| format!("it cannot be set up: {error}"))?;
     if let Some(bytes_max) = bytes_max {
         // The limit holds for this connection only, which is the only one that writes.
@@ -207,6 +225,44 @@ mod tests {
         assert!(writer.run(|link| link.connection().is_ok()).await.unwrap());
     }
 
+    /// A writer whose disk does not answer until the sender speaks.
+    fn hangs(directory: &tempfile::TempDir) -> (Writer, mpsc::Sender<()>) {
+        let writer = Writer::open(&directory.path().join("a.db"), None).unwrap();
+        let (answer, answers) = mpsc::channel::<()>();
+        let (hangs, hanging_now) = mpsc::channel();
+        let hanging = writer.run(move |_| {
+            hangs.send(()).unwrap();
+            answers.recv().unwrap();
+        });
+        assert!(futures_util::FutureExt::now_or_never(hanging).is_none());
+        hanging_now.recv().unwrap();
+        (writer, answer)
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_does_not_answer_is_waited_for_for_a_bounded_time_and_then_the_outcome_is_unknown() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut writer, answer) = hangs(&directory);
+        writer.patience = Duration::from_millis(20);
+        let told = writer.run(|link| link.connection().is_ok()).await;
+        assert!(matches!(told, Err(StoreError::Unknown(_))), "{told:?}");
+        answer.send(()).unwrap();
+        writer.patience = WORK_TIMEOUT;
+        assert!(writer.run(|link| link.connection().is_ok()).await.unwrap(), "the disk is back");
+    }
+
+    #[tokio::test]
+    async fn only_so_many_jobs_wait_for_the_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let (writer, answer) = hangs(&directory);
+        for number in 0..JOBS_MAX {
+            assert!(futures_util::FutureExt::now_or_never(writer.run(|_| ())).is_none(), "{number} waits");
+        }
+        let refused = futures_util::FutureExt::now_or_never(writer.run(|_| ()));
+        assert!(matches!(refused, Some(Err(StoreError::Unavailable(_)))), "{refused:?}");
+        answer.send(()).unwrap();
+    }
+
     #[tokio::test]
     async fn a_job_without_a_waiting_caller_is_done_before_the_file_is_released() {
         let directory = tempfile::tempdir().unwrap();
@@ -220,6 +276,6 @@ mod tests {
         assert!(futures_util::FutureExt::now_or_never(slow).is_none());
         start.send(()).unwrap();
         drop(writer);
-        connect(&file, None).unwrap().execute_batch("SELECT * FROM late").unwrap();
+        connect(&file, OpenFlags::default(), None).unwrap().execute_batch("SELECT * FROM late").unwrap();
     }
 }
