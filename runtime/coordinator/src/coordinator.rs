@@ -1,6 +1,7 @@
 //! A running coordinator, and how to set one up.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ApiTokens};
 use crate::clock::Clock;
+#[cfg(feature = "console")]
+use crate::console::Console;
 use crate::in_process::InProcess;
 use crate::metrics::Metrics;
 use crate::runner::{Core, Settings};
@@ -42,6 +45,8 @@ pub struct Coordinator {
     journal_stop: CancellationToken,
     grace: Duration,
     tokens: Option<ApiTokens>,
+    #[cfg(feature = "console")]
+    console: Option<Console>,
 }
 
 impl Coordinator {
@@ -50,9 +55,16 @@ impl Coordinator {
         Builder::default()
     }
 
-    /// The HTTP API as an axum router, to be served alone or merged into another one.
+    /// The HTTP API as an axum router, to be served alone or merged into another one. With it comes the console, if the
+    /// builder was given one; without tokens the console also needs to know the client's address (axum's
+    /// `into_make_service_with_connect_info::<SocketAddr>()`).
     pub fn router(&self) -> Router {
-        api::router(self.core.clone(), self.tokens.clone())
+        let api = api::router(self.core.clone(), self.tokens.clone());
+        #[cfg(feature = "console")]
+        if let Some(options) = &self.console {
+            return api.merge(crate::console::router(self.core.clone(), self.tokens.clone(), options.clone()));
+        }
+        api
     }
 
     /// Serves the API on `listener` until `shutdown` completes, and then stops.
@@ -70,7 +82,8 @@ impl Coordinator {
                 tracing::debug!(%error, "TCP_NODELAY cannot be set on a connection");
             }
         });
-        let server = axum::serve(listener, self.router()).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let server = axum::serve(listener, self.router().into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(stop.clone().cancelled_owned());
         let mut serving = tokio::spawn(server.into_future());
         tokio::select! {
             () = shutdown => stop.cancel(),
@@ -144,6 +157,8 @@ pub struct Builder {
     limits: CallLimits,
     retention: Option<Retention>,
     grace: Duration,
+    #[cfg(feature = "console")]
+    console: Option<Console>,
 }
 
 /// How long finished transactions are kept.
@@ -171,6 +186,8 @@ impl Default for Builder {
             limits: CallLimits::default(),
             retention: None,
             grace: Duration::from_secs(10),
+            #[cfg(feature = "console")]
+            console: None,
         }
     }
 }
@@ -241,6 +258,13 @@ impl Builder {
         self
     }
 
+    /// Serves the console's pages beside the API. Default: no.
+    #[cfg(feature = "console")]
+    pub fn console(mut self, console: Console) -> Self {
+        self.console = Some(console);
+        self
+    }
+
     /// Uses this clock instead of the system's.
     #[cfg(feature = "unstable-simulation")]
     pub fn with_clock(mut self, clock: Clock) -> Self {
@@ -278,6 +302,27 @@ impl Builder {
     /// of the run. After a crash such a branch is not called again. Meant for branches without a barrier. Default: no.
     pub fn branch_progress_sync(mut self, sync: bool) -> Self {
         self.settings.branch_progress_sync = sync;
+        self
+    }
+
+    /// Where alerts are sent by POST, as JSON: when three calls of a branch brought no progress, then each time that
+    /// their number has doubled; when a stored transaction makes no sense; and when a transaction with an alert has ended.
+    /// They are dropped rather than that a transaction waits. Default: nowhere.
+    pub fn alert_url(mut self, url: url::Url) -> Self {
+        self.settings.alert_url = Some(url);
+        self
+    }
+
+    /// Makes a span of each `prepare`, `submit` and `abort`, and of each call of a branch or of query-prepared. The spans
+    /// continue the trace that the transaction's header `traceparent` names, and a branch is told the span of its call.
+    /// [Traces](crate::docs::operations#traces) has more. Default: none.
+    #[cfg(feature = "otel")]
+    pub fn traces<P>(mut self, provider: &P) -> Self
+    where
+        P: opentelemetry::trace::TracerProvider,
+        P::Tracer: opentelemetry::trace::Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
+    {
+        self.settings.traces = crate::traces::Traces::of(provider);
         self
     }
 
@@ -337,6 +382,14 @@ impl Builder {
         let (queue, journal) = Journal::start(store.clone(), metrics.clone(), journal_stop.clone());
         let core = Core::new(store, queue, transport, self.clock, metrics, settings);
         core.start().await?;
-        Ok(Coordinator { core, journal, journal_stop, grace: self.grace, tokens: self.tokens })
+        Ok(Coordinator {
+            core,
+            journal,
+            journal_stop,
+            grace: self.grace,
+            tokens: self.tokens,
+            #[cfg(feature = "console")]
+            console: self.console,
+        })
     }
 }

@@ -12,9 +12,10 @@
     not(feature = "testing"),
     doc = "| test a service of yours | `testing` (feature `testing`): a coordinator in the test's own process, with a clock that the test moves |"
 )]
+//! | find out why a transaction waits | the commands `branchwire stuck` and `branchwire show`; [`docs::stuck`], [`docs::metrics`] |
 //! | have it in a program of yours | [`Coordinator::builder`]; [`cli::run`] is the whole program as a function |
 //! | know how it differs from a DTM server | [`docs::differences`] |
-//! | know what was tried to break it, and how fast it is | [`docs::faults_simulation`], [`docs::faults_processes`], [`docs::boundaries`], [`docs::speed`] |
+//! | know what was tried to break it, and how fast it is | [`docs::faults_simulation`], [`docs::faults_processes`], [`docs::boundaries`], [`docs::speed`], [`docs::speed_whole`] |
 //!
 //! Inside it is a log-first state machine: a decision is durable before anything follows from it, and nothing durable is
 //! forgotten. `engine` is the state machine, pure; `store` has the rows, and the commit that many writes share; `transport`
@@ -28,6 +29,8 @@ mod api;
 pub mod cli;
 #[cfg_attr(not(feature = "unstable-simulation"), allow(dead_code, reason = "the clocks of simulations"))]
 mod clock;
+#[cfg(feature = "console")]
+mod console;
 mod coordinator;
 pub mod docs;
 #[cfg(not(feature = "unstable-simulation"))]
@@ -35,6 +38,7 @@ pub mod docs;
 mod engine;
 #[cfg(feature = "unstable-simulation")]
 pub mod engine;
+mod facts;
 mod in_process;
 mod metrics;
 mod runner;
@@ -46,6 +50,7 @@ pub mod store;
 pub mod testing;
 mod time_zone;
 mod topics;
+mod traces;
 #[cfg(not(feature = "unstable-simulation"))]
 mod transport;
 #[cfg(feature = "unstable-simulation")]
@@ -54,6 +59,8 @@ pub mod transport;
 pub use api::{ApiTokens, InvalidTokens};
 #[cfg(feature = "unstable-simulation")]
 pub use clock::Clock;
+#[cfg(feature = "console")]
+pub use console::{Console, InvalidTemplate, Setting};
 pub use coordinator::{Builder, Coordinator, Retention, StartError};
 pub use store::{OpenError, Options as StoreOptions, StoreError};
 pub use transport::{CallError, CallLimits, InvalidNetwork, Networks};

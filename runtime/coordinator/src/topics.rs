@@ -44,6 +44,21 @@ pub(crate) enum TopicError {
     Store(#[from] StoreError),
 }
 
+/// A topic as it is stored.
+#[cfg(feature = "console")]
+pub(crate) struct Topic {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) subscribers: Result<Vec<Subscriber>, TopicError>,
+}
+
+/// Topics, newest first: at most `limit` of those with an id below `position`.
+#[cfg(feature = "console")]
+pub(crate) async fn list(store: &dyn Store, position: i64, limit: u32) -> Result<Vec<Topic>, StoreError> {
+    let rows = store.kv_scan(CATEGORY, position, limit).await?;
+    Ok(rows.into_iter().map(|row| Topic { id: row.id, subscribers: parse(&row), name: row.k }).collect())
+}
+
 /// The topic's name, if an action's address is one.
 pub(crate) fn name_of(action: &str) -> Option<&str> {
     action.strip_prefix(TOPIC_PREFIX)

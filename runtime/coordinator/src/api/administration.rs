@@ -14,7 +14,7 @@ use super::extract::{Answered, Body, ByGid, Parameters};
 use super::{request, view};
 use crate::engine::{Event, Time};
 use crate::runner::Core;
-use crate::store::Filter;
+use crate::store::{Attention, Filter, UnknownAttention};
 use crate::topics::{self, Subscriber};
 
 /// How many rows a response has, by default and at most.
@@ -59,6 +59,8 @@ pub(super) struct All {
     trans_type: String,
     create_time_start: String,
     create_time_end: String,
+    /// Ours: `unfinished`, `parked`, `overdue` or `retried`.
+    attention: String,
     position: String,
     limit: Option<u32>,
 }
@@ -72,11 +74,21 @@ pub(super) async fn all(State(core): State<Arc<Core>>, parameters: Parameters<Al
         trans_type: all.trans_type,
         created_from: number("createTimeStart", &all.create_time_start)?.map(Time::from_millis),
         created_to: number("createTimeEnd", &all.create_time_end)?.map(Time::from_millis),
+        attention: attention(&all.attention)?.map(|attention| (attention, core.clock.now())),
         position: number("position", &all.position)?,
         limit,
     };
     let rows = core.store.list(&filter).await?;
-    Ok(answer::json(&view::all(&rows, limit)))
+    Ok(answer::json(&view::all(&rows, limit, &|row| core.facts(row))))
+}
+
+fn attention(word: &str) -> Result<Option<Attention>, Refused> {
+    match word {
+        "" => Ok(None),
+        word => word.parse().map(Some).map_err(|UnknownAttention| {
+            Refused::error(format!("attention: '{word}' is none of unfinished, parked, overdue, retried"))
+        }),
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -147,7 +159,7 @@ pub(super) async fn scan_kv(State(core): State<Arc<Core>>, parameters: Parameter
 
 /// Metrics in Prometheus' text format.
 pub(super) async fn metrics(State(core): State<Arc<Core>>) -> Answered {
-    let text = core.metrics_text().map_err(|error| Refused::error(error.to_string()))?;
+    let text = core.metrics_text().await.map_err(|error| Refused::error(error.to_string()))?;
     Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
 }
 

@@ -3,7 +3,6 @@
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
 use branchwire_protocol::DtmResult;
-use branchwire_protocol::TransType;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -18,18 +17,26 @@ use crate::topics::TopicError;
 pub(super) struct Refused {
     status: StatusCode,
     dtm_result: Option<DtmResult>,
+    /// Whether the gid is that of another transaction: ours, so that a client need not read the text.
+    other_transaction: bool,
     message: String,
 }
 
 impl Refused {
     /// Any error that is not a final refusal: 500, as in DTM, also if the request is invalid.
     pub(super) fn error(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, dtm_result: None, message: message.into() }
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Self { status, dtm_result: None, other_transaction: false, message: message.into() }
     }
 
     /// A final refusal: 409.
     fn failure(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::CONFLICT, dtm_result: Some(DtmResult::Failure), message: message.into() }
+        Self { status: StatusCode::CONFLICT, dtm_result: Some(DtmResult::Failure), ..Self::error(message) }
+    }
+
+    /// The request was carried out, and the transaction goes on: 425.
+    fn ongoing(message: &str) -> Self {
+        Self { status: StatusCode::TOO_EARLY, dtm_result: Some(DtmResult::Ongoing), ..Self::error(message) }
     }
 
     pub(super) fn not_found(message: &str) -> Self {
@@ -62,6 +69,15 @@ impl Refused {
 }
 
 impl Refused {
+    /// Its status, if it says that the same request may have another answer soon, or that nobody knows what became of it.
+    pub(super) fn passing_status(&self) -> Option<StatusCode> {
+        matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT).then_some(self.status)
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     pub(super) fn dtm_result(&self) -> Option<DtmResult> {
         self.dtm_result
     }
@@ -79,18 +95,24 @@ impl Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let mut response = json(&Body { dtm_result: self.dtm_result, message: self.message() });
-        *response.status_mut() = self.status;
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        response
+        let other_transaction = self.other_transaction.then_some(true);
+        let response = json(&Body { dtm_result: self.dtm_result, other_transaction, message: self.message() });
+        with_status(response, self.status)
     }
+}
+
+/// The response with this status, and what belongs to it.
+pub(super) fn with_status(mut response: Response, status: StatusCode) -> Response {
+    *response.status_mut() = status;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
 }
 
 impl From<NotAllowed> for Refused {
     fn from(refused: NotAllowed) -> Self {
-        Self::failure(refused.to_string())
+        Self { other_transaction: refused == NotAllowed::Another, ..Self::failure(refused.to_string()) }
     }
 }
 
@@ -145,6 +167,8 @@ impl From<QueryRejection> for Refused {
 struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     dtm_result: Option<DtmResult>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_transaction: Option<bool>,
     message: &'a str,
 }
 
@@ -169,17 +193,11 @@ fn with_type(body: impl IntoResponse) -> Response {
 ///
 /// A transaction that goes on may still succeed: DTM's `FAILURE` for a message whose branch refused, or for a saga whose
 /// action gave no clear answer, would be false.
-pub(super) fn run_end(trans_type: TransType, Ended { end, reason }: Ended) -> Result<(), Refused> {
+pub(super) fn run_end(Ended { end, reason }: Ended) -> Result<(), Refused> {
     match end {
         RunEnd::Succeed => Ok(()),
-        RunEnd::Unknown if trans_type != TransType::Saga => {
-            Err(Refused::error("submitted; a branch gave no clear answer and will be called again"))
-        }
-        RunEnd::Ongoing | RunEnd::Unknown => Err(Refused {
-            status: StatusCode::TOO_EARLY,
-            dtm_result: Some(DtmResult::Ongoing),
-            message: "submitted; not all branches are done yet".to_owned(),
-        }),
+        RunEnd::Unknown => Err(Refused::error("submitted; a branch gave no clear answer and will be called again")),
+        RunEnd::Ongoing => Err(Refused::ongoing("submitted; not all branches are done yet")),
         // The reason of a refusal has the word, as with DTM.
         RunEnd::RollingBack | RunEnd::Failed if reason.contains(DtmResult::Failure.as_str()) => {
             Err(Refused::failure(reason))
@@ -189,6 +207,16 @@ pub(super) fn run_end(trans_type: TransType, Ended { end, reason }: Ended) -> Re
         }
         RunEnd::RollingBack => Err(Refused::failure("the transaction is being rolled back. FAILURE")),
         RunEnd::Failed => Err(Refused::failure("the transaction was rolled back or stopped. FAILURE")),
+    }
+}
+
+/// The response to an abort that waited for the run: the end that it asked for is no failure of the request.
+pub(super) fn abort_end(end: RunEnd) -> Result<(), Refused> {
+    match end {
+        RunEnd::Failed => Ok(()),
+        RunEnd::RollingBack | RunEnd::Ongoing | RunEnd::Unknown | RunEnd::Succeed => {
+            Err(Refused::ongoing("aborted; not all branches are undone yet"))
+        }
     }
 }
 

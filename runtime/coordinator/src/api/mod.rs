@@ -6,6 +6,7 @@
 mod administration;
 mod answer;
 mod extract;
+mod registration;
 mod request;
 mod rpc;
 mod tokens;
@@ -22,10 +23,35 @@ use branchwire_protocol::BASE_PATH;
 
 use self::answer::Refused;
 pub use self::tokens::{ApiTokens, InvalidTokens};
+#[cfg(feature = "console")]
+use crate::facts::Facts;
 use crate::runner::Core;
+#[cfg(feature = "console")]
+use crate::store::Row;
 
 /// The largest body of a request, in bytes.
 const BODY_BYTES_MAX: usize = 16 << 20;
+
+/// A transaction as `query` shows it, as JSON.
+#[cfg(feature = "console")]
+pub(crate) fn query_json(row: &Row, facts: &Facts) -> String {
+    serde_json::to_string_pretty(&view::query(Some(row), &|_| facts.clone())).unwrap_or_default()
+}
+
+/// A topic's name, an address and a remark, as `subscribe` accepts them.
+///
+/// # Errors
+/// A sentence about the one that is wrong.
+#[cfg(feature = "console")]
+pub(crate) fn checked_subscription(
+    topic: String,
+    url: String,
+    remark: String,
+) -> Result<(String, String, String), String> {
+    let checked =
+        || Ok((request::name("topic", topic)?, request::address("url", url)?, request::text("remark", remark)?));
+    checked().map_err(|refused: Refused| refused.message().to_owned())
+}
 
 /// All routes. The health routes are open; the others require one of the tokens, if there are any.
 pub(crate) fn router(core: Arc<Core>, tokens: Option<ApiTokens>) -> Router {
@@ -35,6 +61,9 @@ pub(crate) fn router(core: Arc<Core>, tokens: Option<ApiTokens>) -> Router {
         .route("/submit", post(transactions::submit))
         .route("/abort", post(transactions::abort))
         .route("/registerBranch", post(transactions::register_branch))
+        // The paths of old clients.
+        .route("/registerTccBranch", post(transactions::register_branch))
+        .route("/registerXaBranch", post(transactions::register_branch))
         .route("/prepareWorkflow", post(transactions::prepare_workflow))
         .route("/query", get(transactions::query))
         .route("/version", get(transactions::version))

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::answer::Refused;
-use crate::engine::pattern::BUILT;
-use crate::engine::{BranchOp, Defaults, Definition, Time, Timing};
+use crate::engine::pattern::{self, BUILT, Rows};
+use crate::engine::{BRANCHES_MAX, BranchOp, Defaults, Definition, Protocol, Time, Timing, UnknownProtocol};
 use crate::store::Store;
 use crate::store::custom_data::CustomData;
 use crate::store::ext_data::ExtData;
@@ -23,9 +23,6 @@ const TEXT_CHARS_MAX: usize = 1024;
 
 /// The longest `ext_data`, in bytes: the limit of a `text` column of MySQL.
 const EXT_DATA_BYTES_MAX: usize = 65_535;
-
-/// The most branches that a transaction can have.
-const BRANCHES_MAX: usize = 1_000;
 
 /// The longest time a client can ask for, in seconds: ten years.
 const SECONDS_MAX: i64 = 315_360_000;
@@ -97,9 +94,8 @@ pub(super) fn definition(
     }
     let gid = Gid::new(transaction.gid).map_err(|error| Refused::error(error.to_string()))?;
     let trans_type = supported(&transaction.trans_type)?;
-    if !matches!(transaction.protocol.as_str(), "" | "http") {
-        return Err(Refused::error(format!("protocol '{}' is not supported, only http", transaction.protocol)));
-    }
+    let protocol: Protocol =
+        transaction.protocol.parse().map_err(|error: UnknownProtocol| Refused::error(error.to_string()))?;
     check_options(&transaction.options)?;
     let custom_data = text("custom_data", transaction.custom_data)?;
     let steps = transaction.steps.unwrap_or_default();
@@ -114,16 +110,21 @@ pub(super) fn definition(
         // The old form.
         payloads = steps.iter().map(|step| step.data.clone()).filter(|data| !data.is_empty()).collect();
     }
-    if payloads.iter().any(|payload| payload.len() > payload_bytes_max) {
-        return Err(Refused::error(format!("a payload has more than {payload_bytes_max} bytes")));
-    }
+    payloads.iter().try_for_each(|payload| check_payload(payload, payload_bytes_max))?;
     let ext_data = ext_data(&steps)?;
-    let branches =
-        if trans_type == TransType::Saga { pairs(steps, payloads)? } else { branches(steps, payloads, topics)? };
+    let branches = match pattern::of(trans_type).rows() {
+        Rows::Steps => branches(steps, payloads, topics)?,
+        Rows::Pairs => pairs(steps, payloads)?,
+        Rows::Registered(_) => Vec::new(),
+    };
+    if !branches.iter().all(|branch| protocol.can_call(&branch.url, &branch.payload)) {
+        return Err(Refused::error("the payload of a branch that is called by JSON-RPC is no JSON object"));
+    }
     let options = serde_json::to_string(&transaction.options).map_err(|error| Refused::error(error.to_string()))?;
     Ok(Definition {
         gid,
         trans_type,
+        protocol,
         created: now,
         query_prepared,
         branches,
@@ -149,8 +150,16 @@ pub(super) fn supported(trans_type: &str) -> Result<TransType, Refused> {
 /// The refusal of a pattern that this coordinator cannot carry out.
 pub(super) fn not_built(trans_type: TransType) -> Refused {
     let built: Vec<_> = BUILT.iter().map(|pattern| pattern.as_str()).collect();
-    let built = built.join(" and ");
+    let built = built.join(", ");
     Refused::error(format!("trans_type '{trans_type}' is not supported by this coordinator; it carries out {built}"))
+}
+
+/// Checks a payload: the store must be able to hold it.
+pub(super) fn check_payload(payload: &str, bytes_max: usize) -> Result<(), Refused> {
+    if payload.len() > bytes_max {
+        return Err(Refused::error(format!("a payload has more than {bytes_max} bytes")));
+    }
+    Ok(())
 }
 
 fn check_options(options: &TransactionOptions) -> Result<(), Refused> {

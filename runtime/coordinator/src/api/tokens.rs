@@ -51,6 +51,20 @@ impl FromStr for ApiTokens {
 }
 
 impl ApiTokens {
+    /// The hash of this token, if it is one of them. Compares in constant time.
+    #[cfg(feature = "console")]
+    pub(crate) fn find(&self, token: &[u8]) -> Option<[u8; 32]> {
+        let token = hash(token);
+        let known = self.0.iter().fold(Choice::from(0), |known, accepted| known | accepted.ct_eq(&token));
+        bool::from(known).then_some(token)
+    }
+
+    /// The hashes of all: secrets, with which something can be signed for whoever has a token.
+    #[cfg(feature = "console")]
+    pub(crate) fn hashes(&self) -> &[[u8; 32]] {
+        &self.0
+    }
+
     /// Whether a request with this `Authorization` may pass. Compares in constant time.
     fn accept(&self, authorization: Option<&HeaderValue>) -> bool {
         let Some((scheme, token)) = authorization.and_then(|value| value.as_bytes().split_at_checked(7)) else {

@@ -2,11 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use branchwire_protocol::{TransType, TransactionOptions};
+use branchwire_protocol::TransactionOptions;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::engine::pattern::{self, Rows};
+use crate::facts::Facts;
 use crate::store::ext_data::{ExtData, without_records};
 use crate::store::{BranchRow, KvRow, Row};
 
@@ -18,9 +20,10 @@ pub(super) struct QueryView<'a> {
 }
 
 /// One transaction; without a row, an empty one.
-pub(super) fn query(row: Option<&Row>) -> QueryView<'_> {
+pub(super) fn query<'a>(row: Option<&'a Row>, facts: &impl Fn(&Row) -> Facts) -> QueryView<'a> {
     let branches = row.map(|row| row.branches.iter().map(|branch| BranchView::new(&row.gid, branch)).collect());
-    QueryView { branches: branches.unwrap_or_default(), transaction: row.map(TransactionView::new) }
+    let transaction = row.map(|row| TransactionView::new(row, facts(row)));
+    QueryView { branches: branches.unwrap_or_default(), transaction }
 }
 
 /// The response of `all`.
@@ -31,9 +34,9 @@ pub(super) struct AllView<'a> {
 }
 
 /// A page of rows; if it is full, with the position of the next page.
-pub(super) fn all(rows: &[Row], limit: u32) -> AllView<'_> {
+pub(super) fn all<'a>(rows: &'a [Row], limit: u32, facts: &impl Fn(&Row) -> Facts) -> AllView<'a> {
     let next_position = next_position(rows.len(), limit, rows.last().map(|row| row.id));
-    AllView { next_position, transactions: rows.iter().map(TransactionView::new).collect() }
+    AllView { next_position, transactions: rows.iter().map(|row| TransactionView::new(row, facts(row))).collect() }
 }
 
 /// The response of `queryKV` and `scanKV`.
@@ -117,10 +120,12 @@ pub(super) struct TransactionView<'a> {
     rollback_reason: &'a str,
     #[serde(flatten)]
     parsed_options: TransactionOptions,
+    /// Ours; DTM has no such field.
+    facts: Facts,
 }
 
 impl<'a> TransactionView<'a> {
-    pub(super) fn new(row: &'a Row) -> Self {
+    fn new(row: &'a Row, facts: Facts) -> Self {
         Self {
             id: row.id,
             gid: &row.gid,
@@ -144,6 +149,7 @@ impl<'a> TransactionView<'a> {
             rollback_reason: &row.rollback_reason,
             // Options that cannot be parsed are still shown as text.
             parsed_options: serde_json::from_str(&row.options).unwrap_or_default(),
+            facts,
         }
     }
 }
@@ -162,13 +168,22 @@ impl StepView {
     }
 }
 
+/// Where the rows come from; those of an unknown pattern are shown as steps.
+fn rows(row: &Row) -> Rows {
+    row.trans_type.parse().map_or(Rows::Steps, |trans_type| pattern::of(trans_type).rows())
+}
+
 /// The steps: as the client gave them if they include a topic, else one for each branch; in a saga, one for each pair of
 /// rows.
 fn steps(row: &Row) -> Vec<StepView> {
-    if row.trans_type == TransType::Saga.as_str() {
-        let url = |branch: Option<&BranchRow>| branch.map(|branch| branch.url.clone()).unwrap_or_default();
-        let step = |pair: &[BranchRow]| StepView { compensate: url(pair.first()), action: url(pair.get(1)) };
-        return row.branches.chunks(2).map(step).collect();
+    match rows(row) {
+        Rows::Steps => {}
+        Rows::Pairs => {
+            let url = |branch: Option<&BranchRow>| branch.map(|branch| branch.url.clone()).unwrap_or_default();
+            let step = |pair: &[BranchRow]| StepView { compensate: url(pair.first()), action: url(pair.get(1)) };
+            return row.branches.chunks(2).map(step).collect();
+        }
+        Rows::Registered(_) => return Vec::new(),
     }
     let given = ExtData::parse(&row.ext_data).unwrap_or_default().steps;
     if given.is_empty() {
@@ -180,6 +195,9 @@ fn steps(row: &Row) -> Vec<StepView> {
 
 /// One payload for each step: that of its first branch.
 fn payloads(row: &Row) -> Vec<String> {
+    if matches!(rows(row), Rows::Registered(_)) {
+        return Vec::new();
+    }
     let mut payloads: Vec<String> = Vec::new();
     let mut last = None;
     for branch in &row.branches {

@@ -1,7 +1,14 @@
 //! The program `branchwire`, as a function: for `main`, and for programs that start it as a child of their own.
 
+mod colours;
+mod config_file;
+mod describe;
+mod export;
 mod health;
+mod in_force;
 mod listen;
+mod log;
+mod operator;
 mod options;
 mod schema;
 mod secret;
@@ -9,15 +16,19 @@ mod signals;
 mod value;
 
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use branchwire_protocol::signature::Keys;
-use tracing_subscriber::EnvFilter;
 
-use self::options::{BranchProgress, Command, Health, Options};
+use self::export::Export;
+use self::in_force::InForce;
+use self::options::{BranchProgress, Command, Dev, Health, Options, Serve};
 use self::secret::secret;
 use self::signals::Signals;
+#[cfg(feature = "console")]
+use crate::Console;
 use crate::store;
 use crate::transport::CallLimits;
 use crate::{ApiTokens, Coordinator};
@@ -27,7 +38,7 @@ use crate::{ApiTokens, Coordinator};
 /// Prints one line to standard output once it listens: `branchwire: listening on http://ADDRESS`. It also runs if
 /// nobody reads that line.
 pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
-    let options = match Options::read(args) {
+    let (options, in_force) = match Options::read(args) {
         Ok(options) => options,
         Err(error) => {
             // Help and version are reported this way too, and go to standard output.
@@ -37,37 +48,102 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
         }
     };
     match &options.command {
-        Some(Command::Schema { of }) => return ended(std::io::stdout().write_all(schema::script(of).as_bytes())),
+        Some(Command::Config(_)) => printed(in_force.toml().as_bytes()),
+        Some(Command::Schema { of }) => printed(schema::script(of).as_bytes()),
+        Some(Command::Completions { shell }) => printed(&describe::completions(*shell)),
+        Some(Command::Man { command }) => match describe::page(command.as_deref()) {
+            Ok(page) => printed(&page),
+            Err(error) => ended(Err(error)),
+        },
+        Some(Command::Operate(command)) => match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(operator::run(command)),
+            Err(error) => ended(Err(error)),
+        },
         Some(Command::Health(Health { listen })) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            return ended(runtime.map_err(|error| error.to_string()).and_then(|it| it.block_on(health::ask(listen))));
+            ended(runtime.map_err(|error| error.to_string()).and_then(|it| it.block_on(health::ask(listen))))
         }
-        None => {}
+        Some(Command::Dev(dev)) => develop(dev),
+        None => serve_here(options.serve, &in_force, |address| format!("branchwire: listening on http://{address}")),
     }
-    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&options.log)).with_writer(std::io::stderr);
-    // No colours in a file or a journal. By https://no-color.org an empty variable does not count.
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let log = log.with_ansi(std::io::stderr().is_terminal() && !no_color);
-    // If the log cannot be written, on a full disk for example, its internal error report to standard error would
-    // panic. An embedding program may have set up its own logging: then this has no effect.
-    let _ = log.log_internal_errors(false).try_init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return ended(Err(error)),
-    };
-    ended(runtime.block_on(serve(options)))
 }
 
-async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+/// Serves with a store in a directory that is removed at the end.
+fn develop(dev: &Dev) -> ExitCode {
+    let directory = match tempfile::Builder::new().prefix("branchwire-dev-").tempdir() {
+        Ok(directory) => directory,
+        Err(error) => return ended(Err(error)),
+    };
+    let store = directory.path().join("branchwire.db");
+    let store = percent_encoding::utf8_percent_encode(&store.to_string_lossy(), STORE_ESCAPES).to_string();
+    let arguments = [
+        "branchwire".to_owned(),
+        format!("--listen={}", dev.listen),
+        format!("--log={}", dev.log),
+        format!("--store=sqlite://{store}"),
+        "--log-format=short".to_owned(),
+    ];
+    match Options::read(arguments) {
+        Ok((options, in_force)) => serve_here(options.serve, &in_force, |address| format!("http://{address}{PAGE}")),
+        Err(error) => {
+            let _ = error.print();
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What a developer looks at first.
+const PAGE: &str = if cfg!(feature = "console") { "/console" } else { "" };
+
+/// The characters of a file's name that mean something in an address.
+const STORE_ESCAPES: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#');
+
+fn serve_here(options: Serve, in_force: &InForce, announce: impl Fn(SocketAddr) -> String) -> ExitCode {
+    log::set_up(&options.log, options.log_format);
+    let export = match Export::start(&options) {
+        Ok(export) => export,
+        Err(error) => return ended(Err(error)),
+    };
+    let served = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => ended(runtime.block_on(serve(options, in_force, &export, announce))),
+        Err(error) => ended(Err(error)),
+    };
+    export.end();
+    served
+}
+
+/// Prints its address, in these words, once it listens.
+#[cfg_attr(not(feature = "console"), allow(unused_variables, reason = "only the console shows it"))]
+async fn serve(
+    options: Serve,
+    in_force: &InForce,
+    export: &Export,
+    announce: impl Fn(SocketAddr) -> String,
+) -> Result<(), Box<dyn std::error::Error>> {
     let signals = Signals::new()?;
     let listener = options.listen.bind().await?;
     let address = listener.local_addr()?;
-    let mut builder = Coordinator::builder().networks(options.allow_networks.unwrap_or_default());
+    let mut builder = export.of(Coordinator::builder()).networks(options.allow_networks.unwrap_or_default());
     if let Some(keys) = secret::<Keys>("BRANCHWIRE_KEYS", options.keys_file.as_deref())? {
         builder = builder.sign_calls(keys);
     }
     if let Some(tokens) = secret::<ApiTokens>("BRANCHWIRE_API_TOKENS", options.api_tokens_file.as_deref())? {
         builder = builder.api_tokens(tokens);
+    }
+    #[cfg(feature = "console")]
+    {
+        let look = secret::<ApiTokens>("BRANCHWIRE_LOOK_TOKENS", options.look_tokens_file.as_deref())?;
+        let mut console = Console::new().hosts(options.console_hosts).settings(in_force.settings());
+        if let Some(tokens) = look {
+            console = console.look_tokens(tokens);
+        }
+        if let Some(template) = &options.trace_url {
+            console = console.trace_url(template)?;
+        }
+        builder = builder.console(console);
+    }
+    if let Some(url) = options.alert_url {
+        builder = builder.alert_url(url);
     }
     if let Some(retention) = options.retention {
         builder = builder.retention(retention);
@@ -88,12 +164,16 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         .start()
         .await?;
     let mut stdout = std::io::stdout();
-    if let Err(error) = writeln!(stdout, "branchwire: listening on http://{address}").and_then(|()| stdout.flush()) {
+    if let Err(error) = writeln!(stdout, "{}", announce(address)).and_then(|()| stdout.flush()) {
         // The reader may be gone, or the disk full: serve all the same.
         tracing::warn!(%error, "listening on http://{address}, which cannot be written to standard output");
     }
     coordinator.serve(listener, signals.any()).await?;
     Ok(())
+}
+
+fn printed(text: &[u8]) -> ExitCode {
+    ended(std::io::stdout().write_all(text))
 }
 
 fn ended(result: Result<(), impl std::fmt::Display>) -> ExitCode {
@@ -128,9 +208,9 @@ mod tests {
                 format!("--{}={value}", name.trim_start_matches("BRANCHWIRE_").to_lowercase().replace('_', "-"))
             };
             let arguments = ["branchwire".to_owned()].into_iter().chain(set.iter().map(option));
-            let options = Options::read(arguments).unwrap_or_else(|error| panic!("{set:?}: {error}"));
+            let (options, _) = Options::read(arguments).unwrap_or_else(|error| panic!("{set:?}: {error}"));
             assert!(value("BRANCHWIRE_STORE").is_some(), "the file is read: {set:?}");
-            let is_open = !options.listen.to_string().starts_with("127.0.0.1:");
+            let is_open = !options.serve.listen.to_string().starts_with("127.0.0.1:");
             assert_eq!(is_open, value("BRANCHWIRE_API_TOKENS_FILE").is_some(), "{set:?}");
             assert_eq!(is_open, value("BRANCHWIRE_KEYS_FILE").is_some(), "{set:?}");
         }

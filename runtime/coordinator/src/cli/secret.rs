@@ -4,6 +4,9 @@ use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 
+/// The variables of the environment that hold secrets themselves.
+pub(super) const HOLD_SECRETS: [&str; 3] = ["BRANCHWIRE_KEYS", "BRANCHWIRE_API_TOKENS", "BRANCHWIRE_LOOK_TOKENS"];
+
 /// A secret from a file or from an environment variable: on the command line other users could read it. An empty
 /// variable counts as not set, with a warning in the log: it may be a mistake.
 pub(super) fn secret<T: FromStr<Err: Display>>(variable: &str, file: Option<&Path>) -> Result<Option<T>, String> {

@@ -26,6 +26,22 @@ pub(super) fn user(text: &str) -> Result<String, String> {
     }
 }
 
+/// An address that is called by HTTP.
+#[cfg(feature = "otel")]
+pub(super) fn http_url(text: &str) -> Result<url::Url, String> {
+    match url::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ => Err("expected an address such as `http://localhost:4318`".to_owned()),
+    }
+}
+
+/// A place in a network: an address, or only its host and port.
+pub(super) fn place(text: &str) -> Result<url::Url, String> {
+    let url = if text.contains("://") { url::Url::parse(text) } else { url::Url::parse(&format!("http://{text}")) };
+    let url = url.ok().filter(|url| url.has_host() && url.port_or_known_default().is_some());
+    url.ok_or_else(|| "expected an address such as `http://bank:8080/in` or `bank:8080`".to_owned())
+}
+
 /// How long finished transactions are kept: a time, or `forever`.
 pub(super) fn retention(text: &str) -> Result<Retention, String> {
     if text == "forever" { Ok(Retention::ForEver) } else { text.parse().map(|TimeSpan(time)| Retention::For(time)) }
@@ -90,6 +106,21 @@ mod tests {
         }
         for bad in ["", "s", "3x", "-1", "-1s", "0", "0s", "1e99", "NaN", "inf", "99999999999999999999s", "200y"] {
             assert!(bad.parse::<TimeSpan>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_an_address_or_a_host_and_a_port() {
+        for (text, address) in [
+            ("http://bank/in?a=1", "http://bank/in?a=1"),
+            ("bank:8080", "http://bank:8080/"),
+            ("127.0.0.1:8080/in", "http://127.0.0.1:8080/in"),
+            ("[::1]:8080", "http://[::1]:8080/"),
+        ] {
+            assert_eq!(place(text).map(String::from), Ok(address.to_owned()));
+        }
+        for bad in ["", ":8080", "mailto://bank", "http://"] {
+            assert!(place(bad).is_err(), "{bad}");
         }
     }
 

@@ -94,7 +94,7 @@ mod server;
 mod services;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -123,16 +123,29 @@ const LOOK: Duration = Duration::from_millis(2);
 struct Line {
     coordinator: Arc<Mutex<InProcess>>,
     lose_submits: Arc<AtomicBool>,
+    lose_answers: Arc<AtomicBool>,
+    down: Arc<AtomicBool>,
+    submits: Arc<AtomicU64>,
 }
 
 impl Channel for Line {
     fn exchange(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, ChannelError>> {
-        if self.lose_submits.load(Ordering::SeqCst) && request.uri().path().ends_with("/submit") {
-            return futures_util::future::ready(Err(ChannelError::NoAnswer("the test lost this request".into())))
-                .boxed();
+        let is_submit = request.uri().path().ends_with("/submit");
+        if self.down.load(Ordering::SeqCst) {
+            return futures_util::future::ready(Err(ChannelError::NotSent("the coordinator is down".into()))).boxed();
         }
+        self.submits.fetch_add(u64::from(is_submit), Ordering::SeqCst);
+        let lost = || ChannelError::NoAnswer("the test lost this request, or its answer".into());
+        if is_submit && self.lose_submits.load(Ordering::SeqCst) {
+            return futures_util::future::ready(Err(lost())).boxed();
+        }
+        let lose_answer = self.lose_answers.load(Ordering::SeqCst);
         let coordinator = self.coordinator.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        async move { coordinator.exchange(request).await }.boxed()
+        async move {
+            let answer = coordinator.exchange(request).await;
+            if lose_answer { Err(lost()) } else { answer }
+        }
+        .boxed()
     }
 }
 
@@ -177,8 +190,13 @@ impl TestCoordinator {
         let clock = Clock::manual(Clock::System.now());
         let world = World { services, configure: Box::new(configure), clock, file };
         let coordinator = world.start().await;
-        let line =
-            Line { coordinator: Arc::new(Mutex::new(InProcess(coordinator.router()))), lose_submits: Arc::default() };
+        let line = Line {
+            coordinator: Arc::new(Mutex::new(InProcess(coordinator.router()))),
+            lose_submits: Arc::default(),
+            lose_answers: Arc::default(),
+            down: Arc::default(),
+            submits: Arc::default(),
+        };
         Self { coordinator: Some(coordinator), world, line }
     }
 
@@ -186,12 +204,27 @@ impl TestCoordinator {
     ///
     /// The type is the caller's choice: `branchwire::Client` for the patterns, [`Client`] for the HTTP API alone.
     pub fn client<C: From<Client>>(&self) -> C {
-        Client::with_channel(self.line.clone()).into()
+        Client::with_channel(self.line.clone()).with_branches(self.world.services.clone()).into()
     }
 
     /// Whether to lose the submits that clients send from now on, as a network may.
     pub fn lose_submits(&self, lose: bool) {
         self.line.lose_submits.store(lose, Ordering::SeqCst);
+    }
+
+    /// Whether clients cannot reach it from now on. It goes on with what it has.
+    pub fn down(&self, down: bool) {
+        self.line.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Whether to carry out the requests that clients send from now on, and to lose the answers.
+    pub fn lose_answers(&self, lose: bool) {
+        self.line.lose_answers.store(lose, Ordering::SeqCst);
+    }
+
+    /// How many submits clients have sent so far; those that were lost count as well.
+    pub fn submits(&self) -> u64 {
+        self.line.submits.load(Ordering::SeqCst)
     }
 
     /// Lets time pass. Transactions that become due run.

@@ -2,15 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use branchwire_protocol::client::{Channel, ChannelError};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::Request;
 use tower::ServiceExt as _;
 
 use crate::transport::{Call, CallError, Response, Transport};
+
+/// The longest call of a client: it has a timeout of its own.
+const CLIENT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The services that a test coordinator calls, by the beginning of their addresses. Clones are the same services.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +89,33 @@ impl Transport for Services {
             tokio::time::timeout(call.timeout, answer)
                 .await
                 .map_err(|_| CallError::NoResponse("too slow".to_owned()))?
+        }
+        .boxed()
+    }
+}
+
+/// How clients call branches themselves: the tries of a TCC.
+impl Channel for Services {
+    fn exchange(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, ChannelError>> {
+        let (parts, body) = request.into_parts();
+        let headers = parts.headers.iter().filter(|(name, _)| **name != http::header::CONTENT_TYPE);
+        let headers = headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()));
+        let url = parts.uri.to_string().parse();
+        let call = url.map(|url| Call {
+            method: parts.method,
+            url,
+            headers: headers.collect(),
+            body,
+            timeout: CLIENT_TIMEOUT,
+            turn_timeout: CLIENT_TIMEOUT,
+        });
+        async move {
+            let call = call.map_err(|error| ChannelError::NotSent(error.into()))?;
+            let Response { status, body } =
+                self.call(call).await.map_err(|error| ChannelError::NoAnswer(error.into()))?;
+            let mut response = http::Response::new(body);
+            *response.status_mut() = status.try_into().map_err(|_| ChannelError::NoAnswer("no status".into()))?;
+            Ok(response)
         }
         .boxed()
     }
