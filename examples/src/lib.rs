@@ -8,7 +8,9 @@
 
 pub mod banks;
 pub mod notary;
+pub mod stage;
 pub mod transfer;
+pub mod trip;
 
 /// The code in the README compiles.
 #[cfg(doctest)]

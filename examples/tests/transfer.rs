@@ -42,6 +42,26 @@ async fn all_seven_scenarios_hold_on_mysql() {
     assert_eq!(last_line(&play(&["--database", database.url()]).await), "transfer: 7 of 7 scenarios hold");
 }
 
+/// The third has no meaning without prepare, and the eighth takes its place.
+#[tokio::test]
+async fn all_seven_scenarios_of_the_outbox_hold_on_sqlite() {
+    assert_eq!(last_line(&play(&["--outbox"]).await), "transfer: 7 of 7 scenarios hold");
+}
+
+#[tokio::test]
+async fn all_seven_scenarios_of_the_outbox_hold_on_postgresql() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let output = play(&["--outbox", "--database", database.url()]).await;
+    assert_eq!(last_line(&output), "transfer: 7 of 7 scenarios hold");
+}
+
+#[tokio::test]
+async fn all_seven_scenarios_of_the_outbox_hold_on_mysql() {
+    let Some(database) = TestDatabase::mysql().await else { return };
+    let output = play(&["--outbox", "--database", database.url()]).await;
+    assert_eq!(last_line(&output), "transfer: 7 of 7 scenarios hold");
+}
+
 #[tokio::test]
 async fn a_database_of_no_known_kind_is_said_and_the_status_is_1() {
     let output = play(&["--database", "redis://127.0.0.1"]).await;

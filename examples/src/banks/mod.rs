@@ -28,6 +28,19 @@ pub struct Links {
     pub bank_b: String,
     /// Where the notary can be reached, if there is one.
     pub notary: Option<String>,
+    /// How bank A sends.
+    pub sends: Sends,
+}
+
+/// How bank A sends its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sends {
+    /// It prepares the message, and submits it after the commit.
+    Prepared,
+    /// By an outbox, without prepare.
+    ByOutbox,
+    /// By an outbox, and its customer is answered at the commit.
+    AtCommit,
 }
 
 /// Why a bank does not open.
@@ -98,7 +111,7 @@ pub async fn open_bank_b(database: &str) -> Result<Router, OpenError> {
 }
 
 /// Makes a database ready for branches.
-async fn ready<D: Database<Driver: BarrierDialect>>(db: D) -> Result<D, OpenError> {
+pub(crate) async fn ready<D: Database<Driver: BarrierDialect>>(db: D) -> Result<D, OpenError> {
     barrier::set_up(&db).await?;
     Ok(db)
 }

@@ -6,9 +6,9 @@ use axum::routing::post;
 use axum::{Json, Router};
 use branchwire::prelude::*;
 use sqlx::SqlitePool;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
-use super::{Links, OPENING_BALANCE, OpenError, USER_A, USER_B, ready};
+use super::{Links, OPENING_BALANCE, OpenError, Sends, USER_A, USER_B, ready};
 use crate::notary::{self, Notice};
 use crate::transfer::{DebitError, Transfer, TransferIn, receipt, receipt_of_no_gid};
 
@@ -60,6 +60,8 @@ struct StateA {
     db: BankA,
     client: Client,
     prepared: QueryPrepared<BankA>,
+    /// If it sends without prepare.
+    outbox: Option<Outbox<BankA>>,
     bank_b: bank_b::Remote,
     notary: Option<notary::Remote>,
 }
@@ -71,7 +73,11 @@ async fn transfer(State(bank): State<StateA>, Json(order): Json<Transfer>) -> Re
         let notary = bank.notary.as_ref();
         let message = message.add_all(notary.map(|notary| notary.transferred(&Notice { from, to, amount })));
         let debit = async |tx: &mut Tx<BankA>| debit(tx, from, amount).await;
-        match message.do_and_submit(bank.prepared.clone(), &bank.db, debit).await {
+        let result = match &bank.outbox {
+            Some(outbox) => message.send_with(outbox, debit).await,
+            None => message.do_and_submit(bank.prepared.clone(), &bank.db, debit).await,
+        };
+        match result {
             // Refused earlier, under this gid: there may be money now.
             Err(NotDone::GivenUp { .. }) => {}
             result => return receipt(result),
@@ -89,9 +95,16 @@ async fn debit(tx: &mut Tx<BankA>, user_id: i64, amount: i64) -> Result<(), Debi
 
 /// Opens bank A.
 pub async fn open_bank_a(database: &str, links: Links) -> Result<Router, OpenError> {
+    let db = ready(BankA(connect(database, USER_A).await?)).await?;
+    let outbox = match links.sends {
+        Sends::Prepared => None,
+        Sends::ByOutbox => Some(Outbox::start(&db, &links.client).await?),
+        Sends::AtCommit => Some(Outbox::start(&db, &links.client).await?.at_commit()),
+    };
     let state = StateA {
-        db: ready(BankA(connect(database, USER_A).await?)).await?,
+        db,
         client: links.client,
+        outbox,
         prepared: bank_a::at(links.bank_a)?.transfer_prepared(),
         bank_b: bank_b::at(links.bank_b)?,
         notary: links.notary.map(notary::at).transpose()?,
@@ -102,7 +115,9 @@ pub async fn open_bank_a(database: &str, links: Links) -> Result<Router, OpenErr
 // The accounts.
 
 async fn connect(database: &str, user_id: i64) -> Result<SqlitePool, sqlx::Error> {
-    let pool = SqlitePool::connect_with(database.parse::<SqliteConnectOptions>()?.create_if_missing(true)).await?;
+    let options = database.parse::<SqliteConnectOptions>()?.create_if_missing(true);
+    // A connection to a file does not die in its pool: so none is tested before it is used.
+    let pool = SqlitePoolOptions::new().test_before_acquire(false).connect_with(options).await?;
     sqlx::raw_sql(
         "CREATE TABLE IF NOT EXISTS user_account (
             user_id INTEGER PRIMARY KEY,

@@ -1,4 +1,4 @@
-//! The orders: a customer places one, and the stock then reserves its pieces, for certain and once.
+//! The orders: a customer places one and pays from a purse of 50 coins, and the stock then reserves its pieces, for certain and once.
 
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
@@ -39,9 +39,9 @@ pub struct Order {
 /// Why an order is not placed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// A rule of the business.
-    #[error("an order is of 1 to 50 pieces")]
-    Pieces,
+    /// Each piece costs one coin.
+    #[error("not enough money in the purse")]
+    NotEnoughMoney,
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
@@ -65,8 +65,9 @@ pub struct Shop {
 /// # Errors
 /// [`Refused`]: nothing is placed.
 pub async fn place(tx: &mut Tx<Orders>, order: &Order) -> Result<(), Refused> {
-    if !(1..=50).contains(&order.pieces) {
-        return Err(Refused::Pieces);
+    let paid = sqlx::query("UPDATE purse SET coins = coins - $1 WHERE coins >= $1");
+    if paid.bind(order.pieces).execute(&mut *tx).await?.rows_affected() == 0 {
+        return Err(Refused::NotEnoughMoney);
     }
     sqlx::query("INSERT INTO placed (number, item, pieces) VALUES ($1, $2, $3)")
         .bind(&order.number)
@@ -77,20 +78,36 @@ pub async fn place(tx: &mut Tx<Orders>, order: &Order) -> Result<(), Refused> {
     Ok(())
 }
 
+/// How often one order can be refused.
+const ATTEMPTS_MAX: u32 = 100;
+
 /// `POST /orders`: 200 if the order is placed, now or by an earlier request.
 async fn post_order(State(shop): State<Shop>, Json(order): Json<Order>) -> StatusCode {
-    // The gid is the order's number, so that a repeated request is the same order.
-    let Ok(gid) = Gid::new(format!("order-{}", order.number)) else { return StatusCode::BAD_REQUEST };
-    let Order { number, item, pieces } = order.clone();
-    let message = shop.client.msg(shop.stock.reserve(&Reserve { order: number, item, pieces })).gid(gid);
-    match message.do_and_submit(shop.own.placed(), &shop.db, async |tx| place(tx, &order).await).await {
+    if order.pieces < 1 {
+        return StatusCode::BAD_REQUEST;
+    }
+    // A gid under which the order was refused is used up: then the next attempt has its own. A repeated request goes
+    // through the same gids, and finds the one under which the order was placed.
+    for attempt in 1..=ATTEMPTS_MAX {
+        let Ok(gid) = Gid::new(format!("order-{}-{attempt}", order.number)) else { return StatusCode::BAD_REQUEST };
+        let Order { number, item, pieces } = order.clone();
+        let message = shop.client.msg(shop.stock.reserve(&Reserve { order: number, item, pieces })).gid(gid);
+        match message.do_and_submit(shop.own.placed(), &shop.db, async |tx| place(tx, &order).await).await {
+            Err(NotDone::GivenUp { .. }) => {}
+            result => return status(result),
+        }
+    }
+    StatusCode::CONFLICT
+}
+
+/// Tells the customer what is true.
+fn status(result: Result<Done<()>, NotDone<Refused>>) -> StatusCode {
+    match result {
         Ok(Done::Submitted { .. } | Done::Committed { .. } | Done::Repeated { .. }) => StatusCode::OK,
         // It is being found out; the same request tells later.
         Ok(Done::Unknown { .. }) | Err(NotDone::InProgress { .. }) => StatusCode::ACCEPTED,
-        // A rule refused it, now or earlier; or the number belongs to another order.
-        Err(NotDone::RolledBack(Refused::Pieces) | NotDone::GivenUp { .. } | NotDone::OtherMessage { .. }) => {
-            StatusCode::CONFLICT
-        }
+        // Refused, until there is money; or the number belongs to another order.
+        Err(NotDone::RolledBack(Refused::NotEnoughMoney) | NotDone::OtherMessage { .. }) => StatusCode::CONFLICT,
         Ok(needs_a_person @ (Done::Stopped { .. } | Done::EndedEarly { .. })) => {
             tracing::error!(gid = %needs_a_person.gid(), "placed, but not as it should be");
             StatusCode::INTERNAL_SERVER_ERROR
@@ -102,16 +119,20 @@ async fn post_order(State(shop): State<Shop>, Json(order): Json<Order>) -> Statu
     }
 }
 
-/// Makes the database ready: its own table, and the barrier's.
+/// Makes the database ready: its own tables, and the barrier's.
 ///
 /// # Errors
 /// An error, with the advice for it.
 pub async fn open(pool: PgPool) -> Result<Orders, Box<dyn std::error::Error>> {
     let db = Orders(pool);
     barrier::set_up(&db).await?;
-    let table =
-        "CREATE TABLE IF NOT EXISTS placed (number TEXT PRIMARY KEY, item TEXT NOT NULL, pieces INTEGER NOT NULL)";
-    sqlx::raw_sql(table).execute(&db.0).await?;
+    sqlx::raw_sql(
+        "CREATE TABLE IF NOT EXISTS placed (number TEXT PRIMARY KEY, item TEXT NOT NULL, pieces INTEGER NOT NULL);
+         CREATE TABLE IF NOT EXISTS purse (id INTEGER PRIMARY KEY, coins INTEGER NOT NULL);
+         INSERT INTO purse VALUES (1, 50) ON CONFLICT DO NOTHING",
+    )
+    .execute(&db.0)
+    .await?;
     Ok(db)
 }
 

@@ -16,6 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         stock: shop_contracts::stock::at(var("STOCK")?)?,
     };
     let app = shop_orders::app(shop, var("BRANCHWIRE_KEYS")?.parse()?);
+    branchwire::auth::check(&app, orders::ROUTES).await?;
     let listener = tokio::net::TcpListener::bind(var("LISTEN")?).await?;
     Ok(axum::serve(listener, app).await?)
 }

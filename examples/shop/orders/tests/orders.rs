@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use branchwire::auth::Keys;
+use branchwire::auth::{self, Keys};
 use branchwire::prelude::*;
 use branchwire::protocol::Status;
 use branchwire_coordinator::testing::{Services, TestCoordinator, TestDatabase};
@@ -70,10 +70,10 @@ impl World {
 
 /// The local part alone.
 #[tokio::test]
-async fn an_order_of_too_many_pieces_is_refused() {
+async fn an_order_without_enough_money_is_refused() {
     let Some(world) = World::open().await else { return };
     let mut tx = Tx::begin(&world.orders).await.unwrap();
-    assert!(matches!(place(&mut tx, &order("1", 51)).await, Err(Refused::Pieces)));
+    assert!(matches!(place(&mut tx, &order("1", 51)).await, Err(Refused::NotEnoughMoney)));
     assert!(place(&mut tx, &order("1", 50)).await.is_ok());
 }
 
@@ -81,20 +81,43 @@ async fn an_order_of_too_many_pieces_is_refused() {
 async fn an_order_is_placed_and_reserved_once_however_often_it_is_sent() {
     let Some(world) = World::open().await else { return };
     assert_eq!(world.post(&order("1", 3)).await, StatusCode::OK);
-    assert_eq!(world.coordinator.wait(&Gid::new("order-1").unwrap()).await, Status::Succeed);
+    assert_eq!(world.coordinator.wait(&Gid::new("order-1-1").unwrap()).await, Status::Succeed);
     assert_eq!(world.post(&order("1", 3)).await, StatusCode::OK);
     assert_eq!((world.placed().await, world.on_the_shelf().await), (1, 97));
 
     assert_eq!(world.post(&order("1", 4)).await, StatusCode::CONFLICT, "another order under this number");
-    assert_eq!(world.post(&order("2", 51)).await, StatusCode::CONFLICT);
     assert_eq!((world.placed().await, world.on_the_shelf().await), (1, 97));
+    world.coordinator.stop().await;
+}
+
+#[tokio::test]
+async fn an_order_that_was_refused_is_placed_once_there_is_money() {
+    let Some(world) = World::open().await else { return };
+    assert_eq!(world.post(&order("1", 51)).await, StatusCode::CONFLICT);
+    assert_eq!(world.post(&order("1", 51)).await, StatusCode::CONFLICT, "still no money");
+    sqlx::query("UPDATE purse SET coins = 52").execute(&world.orders.0).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(world.post(&order("1", 51)).await, StatusCode::OK);
+        // Under the third attempt: two were refused.
+        assert_eq!(world.coordinator.wait(&Gid::new("order-1-3").unwrap()).await, Status::Succeed);
+        assert_eq!((world.placed().await, world.on_the_shelf().await), (1, 49));
+    }
+    assert_eq!(world.post(&order("2", 0)).await, StatusCode::BAD_REQUEST);
+    world.coordinator.stop().await;
+}
+
+/// Nothing that a coordinator calls is open to others: `main` asks the same before it serves.
+#[tokio::test]
+async fn no_route_takes_calls_without_a_signature() {
+    let Some(world) = World::open().await else { return };
+    assert_eq!(auth::check(&world.app, orders::ROUTES).await, Ok(()));
     world.coordinator.stop().await;
 }
 
 #[tokio::test]
 async fn a_lost_answer_of_the_stock_reserves_nothing_twice() {
     let Some(world) = World::open().await else { return };
-    let gid = Gid::new("order-1").unwrap();
+    let gid = Gid::new("order-1-1").unwrap();
     // First the call itself is lost, then an answer.
     world.services.down("http://stock", true);
     assert_eq!(world.post(&order("1", 3)).await, StatusCode::OK);
@@ -122,7 +145,7 @@ async fn a_lost_submit_is_found_out() {
     assert_eq!(world.post(&order("1", 3)).await, StatusCode::OK);
     assert_eq!(world.on_the_shelf().await, 100);
     world.coordinator.lose_submits(false);
-    let gid = Gid::new("order-1").unwrap();
+    let gid = Gid::new("order-1-1").unwrap();
     world.coordinator.ask_now(&gid).await;
     assert_eq!(world.coordinator.wait(&gid).await, Status::Succeed);
     assert_eq!(world.on_the_shelf().await, 97);

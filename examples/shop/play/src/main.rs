@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let answer = reqwest::Client::new().post(format!("{orders_url}/orders")).json(&order).send().await?;
         println!("order 1 of 3 lamps, sent for the {time} time: {}", answer.status());
     }
-    let outcome = tokio::time::timeout(Duration::from_secs(30), client.outcome(&Gid::new("order-1")?)).await??;
+    let outcome = tokio::time::timeout(Duration::from_secs(30), client.outcome(&Gid::new("order-1-1")?)).await??;
     let left: i32 = sqlx::query_scalar("SELECT pieces FROM shelf").fetch_one(&stock_db.0).await?;
     println!("the message: {outcome:?}; lamps on the shelf: {left}");
     let description: String = reqwest::get(format!("{stock_url}/openapi.json")).await?.text().await?;

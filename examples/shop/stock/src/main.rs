@@ -7,6 +7,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let db = shop_stock::open(sqlx::PgPool::connect(&var("DATABASE_URL")?).await?).await?;
     let app = shop_stock::app(db, var("BRANCHWIRE_KEYS")?.parse()?);
+    branchwire::auth::check(&app, shop_stock::stock::ROUTES).await?;
     let listener = tokio::net::TcpListener::bind(var("LISTEN")?).await?;
     Ok(axum::serve(listener, app).await?)
 }

@@ -1,9 +1,8 @@
 //! A look at the accounts from outside, past the banks' programs.
 
 use branchwire_examples::banks::{Kind, USER_A, USER_B};
+use branchwire_examples::stage::Error;
 use sqlx::{MySqlPool, PgPool, SqlitePool};
-
-use crate::Error;
 
 /// Both accounts, wherever they are.
 pub(crate) struct Ledger {

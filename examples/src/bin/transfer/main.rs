@@ -5,8 +5,6 @@
 
 mod ledger;
 mod notary;
-mod processes;
-mod relay;
 mod scenarios;
 
 use std::ffi::OsString;
@@ -15,7 +13,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use branchwire::Client;
-use branchwire_examples::banks::{self, Links};
+use branchwire_examples::banks::{self, Links, Sends};
+use branchwire_examples::stage::{self, Error};
 use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
 
@@ -35,15 +34,18 @@ struct Play {
     /// Keep the databases and logs in this directory (without it: a temporary one, removed at the end)
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Use this running coordinator, DTM or Branchwire, instead of starting one (scenario 6 kills its coordinator, and is left out)
+    /// Use this running coordinator, DTM or Branchwire, instead of starting one (scenarios 6 and 8 kill their coordinator, and are left out)
     #[arg(long, value_name = "URL")]
     coordinator: Option<String>,
     /// Put both banks on this database, `postgres://..` or `mysql://..`, instead of a SQLite file each
     #[arg(long, value_name = "URL")]
     database: Option<String>,
-    /// Play only this scenario, 1 to 7
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=7))]
+    /// Play only this scenario, 1 to 8
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
     only: Option<u8>,
+    /// Let bank A send by an outbox, without prepare: then scenario 3 has no meaning, and there is an eighth
+    #[arg(long)]
+    outbox: bool,
 }
 
 /// The programs that take part.
@@ -69,6 +71,9 @@ enum Part {
         /// A notary, who is told of each transfer
         #[arg(long)]
         notary: Option<String>,
+        /// Send by an outbox, without prepare
+        #[arg(long)]
+        outbox: bool,
     },
     /// Run bank B, to which money is sent
     BankB {
@@ -96,25 +101,16 @@ fn main() -> ExitCode {
             branchwire_coordinator::cli::run(iter::once(OsString::from("branchwire")).chain(args))
         }
         None => run(scenarios::play(play)),
-        Some(Part::BankA { bank, coordinator, bank_b, notary }) => run(run_bank_a(bank, coordinator, bank_b, notary)),
+        Some(Part::BankA { bank, coordinator, bank_b, notary, outbox }) => {
+            run(run_bank_a(bank, coordinator, bank_b, notary, outbox))
+        }
         Some(Part::BankB { bank }) => run(run_bank_b(bank)),
     }
 }
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
-
-#[tokio::main]
-async fn run(part: impl Future<Output = Result<ExitCode, Error>>) -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    part.await.unwrap_or_else(|error| {
-        eprintln!("transfer: {error}");
-        let mut source = error.source();
-        while let Some(cause) = source {
-            eprintln!("  because: {cause}");
-            source = cause.source();
-        }
-        ExitCode::FAILURE
-    })
+/// Runs a part with a log.
+fn run(part: impl Future<Output = Result<ExitCode, Error>>) -> ExitCode {
+    stage::run("transfer", part)
 }
 
 async fn run_bank_a(
@@ -122,10 +118,12 @@ async fn run_bank_a(
     coordinator: String,
     bank_b: String,
     notary: Option<String>,
+    outbox: bool,
 ) -> Result<ExitCode, Error> {
     let listener = TcpListener::bind(&bank.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let links = Links { client: Client::new(coordinator)?, bank_a: url.clone(), bank_b, notary };
+    let sends = if outbox { Sends::ByOutbox } else { Sends::Prepared };
+    let links = Links { client: Client::new(coordinator)?, bank_a: url.clone(), bank_b, notary, sends };
     let routes = banks::open_bank_a(&bank.database, links).await?;
     println!("bank A: listening on {url}");
     axum::serve(listener, routes).await?;

@@ -7,10 +7,9 @@ use axum::extract::{Query, State};
 use axum::routing::post;
 use axum::{Json, Router};
 use branchwire_examples::notary::Notice;
+use branchwire_examples::stage::Error;
 use serde::Deserialize;
 use tokio::net::TcpListener;
-
-use crate::Error;
 
 /// A notary's office. It writes down which transfers it was told of: a set, so that it may be told twice.
 pub(crate) struct Notary {

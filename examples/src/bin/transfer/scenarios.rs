@@ -1,4 +1,4 @@
-//! The seven scenarios, and what must hold after each.
+//! The scenarios, and what must hold after each.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,14 +7,13 @@ use std::time::Duration;
 use branchwire::protocol::QueryAnswer;
 use branchwire::{Client, Gid};
 use branchwire_examples::banks::{USER_A, USER_B};
+use branchwire_examples::stage::{Error, Process, Relay, kill, money, restart, say};
 use branchwire_examples::transfer::{Receipt, Transfer, TransferIn};
 use tokio::time::Instant;
 
+use crate::Play;
 use crate::ledger::{Balances, Ledger};
 use crate::notary::Notary;
-use crate::processes::Process;
-use crate::relay::Relay;
-use crate::{Error, Play};
 
 /// The amount of each scenario, in cents.
 const AMOUNT: i64 = 3_000;
@@ -22,7 +21,7 @@ const AMOUNT: i64 = 3_000;
 /// How long a scenario may take until its message has ended. A DTM server with its own settings needs most of a minute.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-const TITLES: [&str; 7] = [
+const TITLES: [&str; 8] = [
     "a transfer that succeeds",
     "bank A is killed after its commit, before the submit has reached the coordinator",
     "bank A is killed before its commit",
@@ -30,7 +29,11 @@ const TITLES: [&str; 7] = [
     "bank B is down, and comes back; then the same call is made once more by hand",
     "the coordinator is killed after it acknowledged the submit",
     "an order is refused, and sent again once there is money; then it is sent once more",
+    "the coordinator is down: orders go on, and arrive when it is back",
 ];
+
+/// The scenarios that kill the coordinator.
+const NEEDS_OWN_COORDINATOR: [u8; 2] = [6, 8];
 
 /// Plays what was asked for; the last line says how many scenarios hold.
 pub(crate) async fn play(play: Play) -> Result<ExitCode, Error> {
@@ -46,9 +49,11 @@ pub(crate) async fn play(play: Play) -> Result<ExitCode, Error> {
     stage.show_cast(play.dir.as_deref());
 
     let own_coordinator = stage.coordinator.is_some();
-    let numbers: Vec<u8> = (1..=7)
+    let numbers: Vec<u8> = (1..=8)
+        // Without prepare nobody hears of a message before its commit; with it, nothing begins without a coordinator.
+        .filter(|number| *number != if play.outbox { 3 } else { 8 })
         .filter(|number| play.only.is_none_or(|only| only == *number))
-        .filter(|number| own_coordinator || *number != 6)
+        .filter(|number| own_coordinator || !NEEDS_OWN_COORDINATOR.contains(number))
         .collect();
     let mut holding = 0;
     for number in &numbers {
@@ -65,7 +70,7 @@ pub(crate) async fn play(play: Play) -> Result<ExitCode, Error> {
         }
     }
     if !own_coordinator {
-        println!("\nScenario 6 kills its coordinator, and is left out with one that is not its own.");
+        println!("\nScenarios that kill their coordinator are left out with one that is not their own.");
     }
     if let Some(dir) = &play.dir {
         println!("\nThe databases and logs are in {}.", dir.display());
@@ -93,6 +98,8 @@ impl Order {
 struct Stage {
     /// None if it is not ours.
     coordinator: Option<Process>,
+    /// Whether bank A sends without prepare.
+    outbox: bool,
     bank_a: Process,
     bank_b: Process,
     relay: Relay,
@@ -131,9 +138,11 @@ impl Stage {
         let bank_b = Process::start("bank B", dir, ["bank-b", "--database", &database_b]).await?;
         let links = ["--coordinator", &relay.url, "--bank-b", &bank_b.url, "--notary", &notary.url];
         let options = ["bank-a", "--database", &database_a].into_iter().chain(links);
+        let options = options.chain(play.outbox.then_some("--outbox"));
         let bank_a = Process::start("bank A", dir, options).await?;
         Ok(Self {
             coordinator,
+            outbox: play.outbox,
             bank_a,
             bank_b,
             relay,
@@ -164,11 +173,16 @@ impl Stage {
             4 => self.refuses(&order, before).await?,
             5 => self.bank_b_is_down(&order).await?,
             6 => self.coordinator_is_killed(&order).await?,
-            _ => self.sent_again(&order, before).await?,
+            7 => self.sent_again(&order, before).await?,
+            _ => self.coordinator_is_down(&order).await?,
         }
-        let gid = order.gid(if number == 7 { 2 } else { 1 });
+        let gid = order.gid(if number == 7 { self.second_attempt() } else { 1 });
         let arrives = !matches!(number, 3 | 4);
-        let answer = self.ended(&gid, if arrives { "succeed" } else { "failed" }).await?;
+        let answer = match arrives {
+            true => self.ended(&gid, "succeed").await?,
+            false if self.outbox => self.never_heard_of(&gid).await?,
+            false => self.ended(&gid, "failed").await?,
+        };
         let mut after = self.show("after", Some(&answer)).await?;
         if number == 5 {
             self.call_bank_b_again(&gid).await?;
@@ -195,7 +209,11 @@ impl Stage {
         customer.await?;
         self.show("now", Some(&self.client.query(&order.gid(1)).await?)).await?;
         restart(&mut self.bank_a).await?;
-        say("the coordinator asks bank A what became of it");
+        say(if self.outbox {
+            "bank A finds the message in its outbox, and sends it once the dead sender's time is over"
+        } else {
+            "the coordinator asks bank A what became of it"
+        });
         Ok(())
     }
 
@@ -251,14 +269,49 @@ impl Stage {
         self.ledger.pay_in(missing).await?;
         say(&format!("the customer pays {} in, and sends the same order again", money(missing)));
         self.order(order, AMOUNT, Some(Receipt::Done)).await?;
-        self.ended(&order.gid(1), "failed").await?;
-        self.ended(&order.gid(2), "succeed").await?;
-        say("the first attempt has ended as `failed`, the second one as `succeed`; and the same order once more");
+        let second = self.second_attempt();
+        if !self.outbox {
+            self.ended(&order.gid(1), "failed").await?;
+        }
+        self.ended(&order.gid(second), "succeed").await?;
+        say(
+            "the first attempt has changed nothing, the second one has ended as `succeed`; and the same order once more",
+        );
         self.order(order, AMOUNT, Some(Receipt::Done)).await?;
-        if let Some(third) = self.client.query(&order.gid(3)).await?.transaction {
+        if let Some(third) = self.client.query(&order.gid(second + 1)).await?.transaction {
             return Err(format!("a third attempt was made: it is `{}`", third.status).into());
         }
         Ok(())
+    }
+
+    /// The number of the gid of a second attempt: the first one is used up only if the coordinator has heard of it.
+    fn second_attempt(&self) -> usize {
+        if self.outbox { 1 } else { 2 }
+    }
+
+    async fn coordinator_is_down(&mut self, order: &Order) -> Result<(), Error> {
+        let coordinator = self.coordinator.as_mut().ok_or("the coordinator is not ours to kill")?;
+        kill(coordinator).await?;
+        let others = [Order::new(), Order::new()];
+        for order in others.iter().chain([order]) {
+            self.order(order, AMOUNT / 3, Some(Receipt::Done)).await?;
+        }
+        self.show("now", None).await?;
+        let coordinator = self.coordinator.as_mut().ok_or("the coordinator is not ours to kill")?;
+        restart(coordinator).await?;
+        for other in others {
+            self.ended(&other.gid(1), "succeed").await?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the coordinator does not know this message.
+    async fn never_heard_of(&self, gid: &Gid) -> Result<QueryAnswer, Error> {
+        let answer = self.client.query(gid).await?;
+        match &answer.transaction {
+            None => Ok(answer),
+            Some(transaction) => Err(format!("the coordinator has it as `{}`", transaction.status).into()),
+        }
     }
 
     /// Repeats by hand a call that the coordinator has already made.
@@ -332,25 +385,6 @@ impl Stage {
         }
         Ok(())
     }
-}
-
-async fn kill(process: &mut Process) -> Result<(), Error> {
-    say(&format!("{} is killed", process.name));
-    process.kill().await
-}
-
-async fn restart(process: &mut Process) -> Result<(), Error> {
-    process.restart().await?;
-    say(&format!("{} is started again", process.name));
-    Ok(())
-}
-
-fn say(what: &str) {
-    println!("   - {what}");
-}
-
-fn money(cents: i64) -> String {
-    format!("{}.{:02}", cents / 100, cents % 100)
 }
 
 impl std::fmt::Display for Balances {

@@ -7,22 +7,22 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::Error;
+use super::run::Error;
 
 /// One part of the play, as a process of its own.
-pub(crate) struct Process {
+pub struct Process {
     /// How it is called on the screen.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     args: Vec<String>,
     log: PathBuf,
     child: Option<Child>,
     /// Where it can be reached; stays the same when it is started again.
-    pub(crate) url: String,
+    pub url: String,
 }
 
 impl Process {
     /// Starts this program with these arguments, and waits until it says where it listens.
-    pub(crate) async fn start<'a>(
+    pub async fn start<'a>(
         name: &'static str,
         dir: &Path,
         args: impl IntoIterator<Item = &'a str>,
@@ -35,13 +35,13 @@ impl Process {
     }
 
     /// Starts it again, at the address it had.
-    pub(crate) async fn restart(&mut self) -> Result<(), Error> {
+    pub async fn restart(&mut self) -> Result<(), Error> {
         let address = self.url.trim_start_matches("http://").to_owned();
         self.launch(&address).await
     }
 
     /// Kills it with SIGKILL: it has no time for a last word.
-    pub(crate) async fn kill(&mut self) -> Result<(), Error> {
+    pub async fn kill(&mut self) -> Result<(), Error> {
         if let Some(mut child) = self.child.take() {
             child.kill().await?;
         }
@@ -49,12 +49,12 @@ impl Process {
     }
 
     /// The id of the process; 0 if it does not run.
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.as_ref().and_then(Child::id).unwrap_or(0)
     }
 
     /// Whether it was started and not killed since.
-    pub(crate) fn is_running(&self) -> bool {
+    pub fn is_running(&self) -> bool {
         self.child.is_some()
     }
 
