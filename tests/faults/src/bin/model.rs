@@ -1,4 +1,4 @@
-//! Explores the model of a message, and prints the number of states.
+//! Explores the models of a message, of a message of an outbox, of a saga and of a TCC, and prints the number of states.
 //!
 //! `cargo run --release -p branchwire-faults --bin model`: a table of worlds, from small to large. `... --bin model --
 //! bugs`: each seeded bug, and how it is found. `... --bin model -- world BRANCHES COORDINATORS CLIENTS FAULTS`: one
@@ -7,7 +7,8 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use branchwire_faults::model::{Bug, Limits, explore};
+use branchwire_faults::model::pairs::{self, Pattern};
+use branchwire_faults::model::{Bug, Limits, Report, explore, outbox};
 use clap::{Parser, Subcommand};
 
 /// Explores the model of a message, and prints the number of states.
@@ -23,6 +24,10 @@ struct Options {
 enum What {
     /// Each mistake that can be put in, and how it comes out.
     Bugs,
+    /// Sagas and TCCs, from small worlds to large ones.
+    Pairs,
+    /// A message that is sent by an outbox, from small worlds to large ones.
+    Outbox,
     /// One world.
     World {
         /// The branches of the message.
@@ -45,30 +50,27 @@ fn main() -> ExitCode {
     let worlds = match Options::parse().what {
         None => worlds(),
         Some(What::Bugs) => return find_bugs(),
+        Some(What::Pairs) => return explore_pairs(),
+        Some(What::Outbox) => return explore_outbox(),
         Some(What::World { branches, coordinators, clients, faults }) => {
-            vec![Limits { branches, concurrent: false, coordinators, clients, faults }]
+            vec![Limits { branches, concurrent: false, coordinators, clients, forgets: false, faults }]
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("branches  at once  coordinators  clients  faults |      states       steps  seconds");
+    println!("branches  at once  coordinators  clients  forgets  faults |      states       steps  seconds");
     let mut well = true;
     for world in worlds {
         let start = Instant::now();
         let report = explore(world, None, threads);
-        let Limits { branches, concurrent, coordinators, clients, faults } = world;
+        let Limits { branches, concurrent, coordinators, clients, forgets, faults } = world;
         let faults = if faults == Limits::ANY { "any".to_owned() } else { faults.to_string() };
-        let at_once = if concurrent { "yes" } else { "no" };
+        let yes_or_no = |is: bool| if is { "yes" } else { "no" };
+        let (at_once, forgets) = (yes_or_no(concurrent), yes_or_no(forgets));
         let (states, steps, seconds) = (report.states, report.steps, start.elapsed().as_secs_f64());
         println!(
-            "{branches:8} {at_once:>8} {coordinators:13} {clients:8} {faults:>7} | {states:11} {steps:11} {seconds:8.1}"
+            "{branches:8} {at_once:>8} {coordinators:13} {clients:8} {forgets:>8} {faults:>7} | {states:11} {steps:11} {seconds:8.1}"
         );
-        for (property, actions) in &report.broken {
-            println!("BROKEN: {property}\n{actions}");
-        }
-        for property in &report.never {
-            println!("NEVER: {property}");
-        }
-        well &= report.broken.is_empty() && report.never.is_empty();
+        well &= is_well(&report);
     }
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -82,17 +84,75 @@ fn worlds() -> Vec<Limits> {
         Limits { concurrent: true, ..two },
         Limits { clients: 2, ..one },
         Limits { clients: 2, ..two },
+        Limits { clients: 2, forgets: true, faults: 1, ..one },
         Limits { coordinators: 2, ..one },
         Limits { coordinators: 2, faults: 1, ..two },
     ]
 }
 
+fn explore_pairs() -> ExitCode {
+    let (one, two) = (Limits::small(1), Limits::small(2));
+    let worlds = [one, Limits { faults: 2, ..two }, two, Limits { coordinators: 2, faults: 2, ..one }];
+    let mut well = true;
+    for pattern in [Pattern::Saga, Pattern::Tcc] {
+        for world in worlds {
+            well &=
+                explore_one(&format!("{pattern:?} {world:?}"), |threads| pairs::explore(pattern, world, None, threads));
+        }
+    }
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn explore_outbox() -> ExitCode {
+    let one = Limits::small(1);
+    let mut well = true;
+    for (world, relays) in [
+        (one, 1),
+        (Limits { faults: 1, ..one }, 2),
+        (Limits { faults: 2, ..Limits::small(2) }, 2),
+        (Limits { clients: 2, faults: 1, ..one }, 1),
+        (Limits { forgets: true, faults: 1, ..one }, 1),
+        (Limits { coordinators: 2, faults: 1, ..one }, 1),
+    ] {
+        well &= explore_one(&format!("{relays} relays, {world:?}"), |threads| {
+            outbox::explore(world, relays, None, threads)
+        });
+    }
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Explores one world, and prints what was found; whether it is well.
+fn explore_one(name: &str, explore: impl FnOnce(usize) -> Report) -> bool {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let start = Instant::now();
+    let report = explore(threads);
+    let (states, steps) = (report.states, report.steps);
+    println!("{name}: {states} states, {steps} steps, {:.1} s", start.elapsed().as_secs_f64());
+    is_well(&report)
+}
+
+/// Prints what is wrong; whether nothing is.
+fn is_well(Report { broken, never, .. }: &Report) -> bool {
+    for (property, actions) in broken {
+        println!("BROKEN: {property}\n{actions}");
+    }
+    for property in never {
+        println!("NEVER: {property}");
+    }
+    broken.is_empty() && never.is_empty()
+}
+
 fn find_bugs() -> ExitCode {
+    let messages = Bug::ALL.map(|bug| (format!("{bug:?}"), explore(bug.limits(), Some(bug), 1)));
+    let pairs = pairs::Bug::ALL.map(|bug| {
+        let (pattern, limits) = bug.world();
+        (format!("{bug:?}"), pairs::explore(pattern, limits, Some(bug), 1))
+    });
+    let outbox = outbox::Bug::ALL.map(|bug| (format!("{bug:?}"), outbox::explore(bug.limits(), 1, Some(bug), 1)));
     let mut found = true;
-    for bug in Bug::ALL {
-        let report = explore(bug.limits(), Some(bug), 1);
+    for (bug, report) in messages.into_iter().chain(pairs).chain(outbox) {
         println!(
-            "{bug:?}: {} after {} states",
+            "{bug}: {} after {} states",
             if report.broken.is_empty() { "NOT FOUND" } else { "found" },
             report.states
         );

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use branchwire_faults::sim::{Fault, Report, run};
+use branchwire_faults::sim::{Bug, Fault, Orders, Report, run};
 use clap::Parser;
 
 /// Runs simulations, one for each seed.
@@ -27,18 +27,55 @@ struct Options {
     /// Only this seed, told line by line.
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
+
+    /// Worlds whose bank A sends by an outbox.
+    #[arg(long, conflicts_with = "trips")]
+    outbox: bool,
+
+    /// Worlds with sagas and TCCs instead of messages.
+    #[arg(long)]
+    trips: bool,
+
+    /// Looks for the seeded bugs of these worlds instead, each from the first seed on.
+    #[arg(long, conflicts_with = "seed")]
+    bugs: bool,
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    match options.seed {
-        Some(seed) => tell(seed),
-        None => run_many(options.from, options.seeds),
+    let Options { outbox, trips, seed, from, seeds, bugs } = Options::parse();
+    let (orders, option, all_bugs) = match (outbox, trips) {
+        (true, _) => (Orders::MessagesByOutbox, "--outbox ", &Bug::OF_OUTBOX[..]),
+        (_, true) => (Orders::Trips, "--trips ", &Bug::OF_TRIPS[..]),
+        (false, false) => (Orders::Messages, "", &Bug::ALL[..]),
+    };
+    match seed {
+        Some(seed) => tell(orders, seed),
+        None if bugs => find_bugs(orders, all_bugs, from, seeds),
+        None => run_many(orders, option, from, seeds),
     }
 }
 
-fn tell(seed: u64) -> ExitCode {
-    let report = run(seed, None, true);
+fn find_bugs(orders: Orders, bugs: &[Bug], from: u64, count: u64) -> ExitCode {
+    let mut found_all = true;
+    for bug in bugs {
+        let start = Instant::now();
+        let found = (from..from + count).find_map(|seed| {
+            let report = run(orders, seed, Some(*bug), false);
+            report.violations.first().cloned().map(|violation| (seed, violation))
+        });
+        match &found {
+            Some((seed, violation)) => {
+                println!("{bug:?}: found in seed {seed}, {:.1} s: {violation}", start.elapsed().as_secs_f64());
+            }
+            None => println!("{bug:?}: NOT FOUND in {count} seeds"),
+        }
+        found_all &= found.is_some();
+    }
+    if found_all { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn tell(orders: Orders, seed: u64) -> ExitCode {
+    let report = run(orders, seed, None, true);
     for line in &report.trace {
         println!("{line}");
     }
@@ -77,7 +114,7 @@ impl Sum {
     }
 }
 
-fn run_many(from: u64, count: u64) -> ExitCode {
+fn run_many(orders: Orders, option: &str, from: u64, count: u64) -> ExitCode {
     let start = Instant::now();
     let (next, sum) = (AtomicU64::new(from), Mutex::new(Sum::default()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -89,12 +126,14 @@ fn run_many(from: u64, count: u64) -> ExitCode {
                     if seed >= from + count {
                         return;
                     }
-                    let report = run(seed, None, false);
+                    let report = run(orders, seed, None, false);
                     for violation in &report.violations {
                         println!("VIOLATION in seed {seed}: {violation}");
                     }
                     if !report.violations.is_empty() {
-                        println!("  again: cargo run --release -p branchwire-faults --bin simulate -- --seed {seed}");
+                        println!(
+                            "  again: cargo run --release -p branchwire-faults --bin simulate -- {option}--seed {seed}"
+                        );
                     }
                     sum.lock().expect("no run panics under it").add(&report);
                 }

@@ -7,22 +7,30 @@
 //! Time is "due" or "not due": after each step the moments in a state are rounded to one of the two. What a database does
 //! to keep a barrier row apart is not modelled; that is tested on the databases.
 
+mod calls;
 mod client;
 mod coordinator;
+mod course;
 mod drive;
+pub mod outbox;
+pub mod pairs;
 mod world;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
-use branchwire_coordinator::engine::{BranchOp, Defaults, Definition, Time, Timing};
+use branchwire_coordinator::engine::{BranchOp, Defaults, Definition, Protocol, Time, Timing};
 use bytes::Bytes;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
+pub use calls::Act;
+pub use coordinator::Target;
 pub use world::{Action, World};
 
 use self::client::{Client, Outcome};
+use self::coordinator::{Flaw, Rules};
+use self::course::WithMessage;
 use self::world::Reason;
 
 /// The one moment that the model knows as the present.
@@ -44,6 +52,8 @@ pub struct Limits {
     pub coordinators: usize,
     /// Clients that send the message, all under one gid.
     pub clients: usize,
+    /// Whether the coordinators forget the message once it has ended, as they do at the end of their retention.
+    pub forgets: bool,
     /// How often something goes wrong: a process dies, a call or a commit has no clear answer, a branch refuses.
     ///
     /// Packets are lost, doubled and reordered without limit in any case.
@@ -56,7 +66,7 @@ impl Limits {
 
     /// One client, one coordinator, and any number of faults.
     pub const fn small(branches: usize) -> Self {
-        Self { branches, concurrent: false, coordinators: 1, clients: 1, faults: Self::ANY }
+        Self { branches, concurrent: false, coordinators: 1, clients: 1, forgets: false, faults: Self::ANY }
     }
 }
 
@@ -94,6 +104,17 @@ impl Bug {
         Self::GiveUpToldAsRepetition,
     ];
 
+    /// Whether it is one of the coordinators or their store.
+    const fn flaw(self) -> Option<Flaw> {
+        match self {
+            Self::AcknowledgeBeforeDurable => Some(Flaw::AcknowledgesBeforeDurable),
+            Self::UnknownIsFailure => Some(Flaw::UnknownIsNo),
+            Self::RestartDropsDue => Some(Flaw::RestartDropsDue),
+            Self::WriteWithoutCondition => Some(Flaw::WritesWithoutCondition),
+            _ => None,
+        }
+    }
+
     /// A world in which it can be found.
     pub const fn limits(self) -> Limits {
         let small = Limits::small(1);
@@ -120,9 +141,19 @@ pub struct Report {
 
 /// Explores all of the world within `limits`, with `bug` in it if there is one.
 pub fn explore(limits: Limits, bug: Option<Bug>, threads: usize) -> Report {
-    let checker = Message::new(limits, bug).checker().threads(threads);
+    check(Message::new(limits, bug), bug.is_some(), threads)
+}
+
+/// Visits all of a model's states; those of one with a seeded bug until it is found.
+fn check<M>(model: M, has_bug: bool, threads: usize) -> Report
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + std::fmt::Debug + std::hash::Hash + PartialEq + Send + Sync + 'static,
+    M::Action: Clone + std::fmt::Debug + PartialEq + Send + Sync + 'static,
+{
+    let checker = model.checker().threads(threads);
     // Of a world without mistakes everything is visited.
-    let finish = if bug.is_some() { HasDiscoveries::AnyFailures } else { HasDiscoveries::All };
+    let finish = if has_bug { HasDiscoveries::AnyFailures } else { HasDiscoveries::All };
     let checker = checker.finish_when(finish).spawn_bfs().join();
     let discoveries = checker.discoveries();
     let (mut broken, mut never) = (Vec::new(), Vec::new());
@@ -139,37 +170,43 @@ pub fn explore(limits: Limits, bug: Option<Bug>, threads: usize) -> Report {
     Report { states: checker.unique_state_count(), steps: checker.state_count(), broken, never }
 }
 
+/// A message with so many branches.
+fn message(limits: &Limits, query_prepared: &str) -> Definition {
+    let branch = |number: usize| BranchOp {
+        branch_id: BranchId::new(format!("{number:02}")).expect("two digits"),
+        op: Op::Action,
+        url: "http://bank-b/in".to_owned(),
+        payload: Bytes::new(),
+    };
+    Definition {
+        gid: Gid::new("g").expect("a letter"),
+        trans_type: TransType::Msg,
+        protocol: Protocol::Http,
+        created: NOW,
+        query_prepared: query_prepared.to_owned(),
+        branches: (1..=limits.branches).map(branch).collect(),
+        concurrent: limits.concurrent,
+        predecessors: Vec::new(),
+        timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
+        headers: BTreeMap::new(),
+        options: String::new(),
+        custom_data: String::new(),
+        ext_data: String::new(),
+    }
+}
+
 /// One message, in a world with all these faults.
 #[derive(Debug)]
 pub struct Message {
     limits: Limits,
     bug: Option<Bug>,
-    definition: Definition,
+    rules: Rules,
 }
 
 impl Message {
     fn new(limits: Limits, bug: Option<Bug>) -> Self {
-        let branch = |number: usize| BranchOp {
-            branch_id: BranchId::new(format!("{number:02}")).expect("two digits"),
-            op: Op::Action,
-            url: "http://bank-b/in".to_owned(),
-            payload: Bytes::new(),
-        };
-        let definition = Definition {
-            gid: Gid::new("g").expect("a letter"),
-            trans_type: TransType::Msg,
-            created: NOW,
-            query_prepared: "http://bank-a/prepared".to_owned(),
-            branches: (1..=limits.branches).map(branch).collect(),
-            concurrent: limits.concurrent,
-            predecessors: Vec::new(),
-            timing: Timing::new(&TransactionOptions::default(), 0, &Defaults::default()),
-            headers: BTreeMap::new(),
-            options: String::new(),
-            custom_data: String::new(),
-            ext_data: String::new(),
-        };
-        Self { limits, bug, definition }
+        let definition = message(&limits, "http://bank-a/prepared");
+        Self { limits, bug, rules: Rules { definitions: vec![definition], flaw: bug.and_then(Bug::flaw) } }
     }
 
     fn has(&self, bug: Bug) -> bool {
@@ -196,13 +233,8 @@ impl Model for Message {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let mut properties = vec![
-            Property::<Self>::always("a branch's effect applies at most once", |_, world| {
-                world.branches.iter().all(|branch| branch.applied <= 1)
-            }),
-            Property::<Self>::always("no branch is applied of what has not committed", |_, world| {
-                world.committed() || world.branches.iter().all(|branch| branch.applied == 0)
-            }),
+        let mut properties = course::properties_of_a_message();
+        properties.extend([
             Property::<Self>::always("what succeeds is applied, and what fails has not committed", |_, world| {
                 match world.status() {
                     Some(Status::Succeed) => world.branches.iter().all(|branch| branch.applied == 1),
@@ -214,16 +246,14 @@ impl Model for Message {
                 let durable = |status| world.status() == Some(status);
                 let submitted = durable(Status::Submitted) || durable(Status::Succeed);
                 (!world.acknowledged.submit || submitted)
-                    && (!world.acknowledged.prepare || world.row.is_some())
+                    && (!world.acknowledged.prepare || world.service.row.is_some())
                     && (!world.acknowledged.abort || durable(Status::Failed))
             }),
             Property::<Self>::always("no answer that a client got turns out false", |_, world| {
                 // Two clients with one gid send one message: "committed" is true for both, whichever of them has
                 // committed.
                 world.clients.iter().enumerate().all(|(name, client)| match client {
-                    Client::Done(Outcome::Submitted) => {
-                        world.committed() && matches!(world.status(), Some(Status::Submitted | Status::Succeed))
-                    }
+                    Client::Done(Outcome::Submitted) => world.committed() && world.is_carried_out(),
                     Client::Done(Outcome::Committed | Outcome::Repeated) => world.committed(),
                     // Not by another client either, now or later.
                     Client::Done(Outcome::GivenUp) => !world.committed(),
@@ -232,11 +262,6 @@ impl Model for Message {
                     _ => true,
                 })
             }),
-            Property::<Self>::always("nothing happens that the engine calls impossible", |_, world| !world.impossible),
-            Property::<Self>::always(
-                "once the faults are over, it ends: applied everywhere or nowhere",
-                drive::ends_well,
-            ),
             Property::<Self>::sometimes("a message succeeds", |_, world| world.status() == Some(Status::Succeed)),
             Property::<Self>::sometimes("a message fails by its query-prepared", |_, world| {
                 world.status() == Some(Status::Failed)
@@ -249,7 +274,17 @@ impl Model for Message {
             Property::<Self>::sometimes("a client is told that its gid was given up", |_, world| {
                 world.clients.contains(&Client::Done(Outcome::GivenUp))
             }),
-        ];
+        ]);
+        if self.limits.clients > 1 && self.limits.forgets {
+            properties.push(Property::<Self>::sometimes(
+                "a client repeats what has committed, after the coordinators have forgotten it",
+                |_, world| world.forgotten && world.clients.contains(&Client::Done(Outcome::Repeated)),
+            ));
+            properties.push(Property::<Self>::sometimes(
+                "a client repeats what was given up, after the coordinators have forgotten it",
+                |_, world| world.forgotten && world.clients.contains(&Client::Done(Outcome::GivenUp)),
+            ));
+        }
         if self.limits.clients > 1 {
             properties.push(Property::<Self>::sometimes(
                 "a client repeats what has committed, and one died",

@@ -3,19 +3,12 @@
 use std::collections::BTreeSet;
 
 use branchwire::protocol::{Answer, Status};
+use branchwire_coordinator::engine::Event;
 
+use super::calls::{self, Act};
 use super::client::{Client, CommitEnd, Decision};
-use super::coordinator::{Coordinator, Row};
-use super::{Bug, Limits, Message, NOW};
-
-/// Whom a coordinator calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Target {
-    /// Query-prepared.
-    QueryPrepared,
-    /// A branch, by its place.
-    Branch(usize),
-}
+use super::coordinator::{Done, Service, Target};
+use super::{Bug, Limits, Message};
 
 /// What a client asks of a coordinator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,27 +34,13 @@ pub enum Response {
     Stands(Option<Status>),
 }
 
-/// A packet that was sent. It stays in the network as long as it can matter: never delivered is lost, delivered again is
-/// doubled, and there is no order.
+/// A packet that was sent, between a client and the coordinators; it stays as theirs do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Packet {
     /// From a client, to whichever coordinator.
     Request(usize, Request),
     /// To a client.
     Response(usize, Response),
-    /// A coordinator's call; nobody's, if the coordinator no longer waits for the answer.
-    Call(Target, Option<usize>),
-    /// The answer to the call that this coordinator waits for. (`Answer` as a number: it has no order.)
-    Answer(Target, usize, u8),
-}
-
-const ANSWERS: [Answer; 3] = [Answer::Success, Answer::Failure, Answer::Ongoing];
-
-impl Packet {
-    fn answer(target: Target, name: usize, answer: Answer) -> Self {
-        let answer = ANSWERS.iter().position(|a| *a == answer).expect("an unclear answer is none");
-        Self::Answer(target, name, u8::try_from(answer).expect("one of three"))
-    }
 }
 
 /// Why the barrier row of the local transaction is there.
@@ -76,9 +55,20 @@ pub(super) enum Reason {
 /// A branch's database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) struct BranchDb {
-    row: bool,
+    /// Its barrier row.
+    pub(super) row: bool,
     /// How often its effect was applied.
-    pub applied: u8,
+    pub(super) applied: u8,
+}
+
+impl BranchDb {
+    /// A branch's barrier: row and effect in one transaction; `skips_its_row`: it does not find its own row.
+    pub(super) fn apply(&mut self, skips_its_row: bool) -> Answer {
+        if !self.row || skips_its_row {
+            *self = Self { row: true, applied: (self.applied + 1).min(2) };
+        }
+        Answer::Success
+    }
 }
 
 /// What coordinators have acknowledged so far.
@@ -95,10 +85,8 @@ pub(super) struct Acknowledged {
 /// A state of the world.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct World {
-    /// The processes of the coordinator.
-    pub(super) coordinators: Vec<Coordinator>,
-    /// The store's row, durable.
-    pub(super) row: Option<Row>,
+    /// The coordinators and their store.
+    pub(super) service: Service,
     /// The clients' processes.
     pub(super) clients: Vec<Client>,
     /// Bank A: the barrier row of the message's local transaction, durable.
@@ -107,12 +95,14 @@ pub struct World {
     pub(super) lock: Option<usize>,
     /// The databases of the branches.
     pub(super) branches: Vec<BranchDb>,
-    /// All that was ever sent.
+    /// All that was ever sent between clients and coordinators.
     pub(super) network: BTreeSet<Packet>,
     /// What was acknowledged.
     pub(super) acknowledged: Acknowledged,
-    /// Whether the engine reported an impossible event.
-    pub(super) impossible: bool,
+    /// Whether the coordinators may still forget the message.
+    may_forget: bool,
+    /// Whether they have.
+    pub(super) forgotten: bool,
     /// How much may still go wrong.
     faults: u8,
 }
@@ -124,57 +114,44 @@ pub enum Action {
     Hears(usize, usize, Request),
     /// A response reaches a client.
     Answered(usize, Response),
-    /// A call reaches its target, which does what it is asked.
-    Serves(Target, Option<usize>),
-    /// A call reaches a branch, which refuses or works on it still.
-    Declines(Target, usize, Answer),
-    /// An answer reaches the coordinator.
-    Returns(usize, Target, Answer),
-    /// A coordinator waits no longer for an answer.
-    TimesOut(usize, Target),
+    /// Something happens at the coordinators.
+    Acts(Act),
     /// A client's next step of its own.
     Steps(usize, Decision),
     /// A client waits no longer for an answer.
     GivesUp(usize),
     /// A client dies.
     ClientDies(usize),
-    /// The journal's queue reaches the disk.
-    Flushes(usize),
-    /// Waiting messages become due.
-    TimeComes,
-    /// A coordinator takes the due row from the store.
-    Takes(usize),
-    /// It runs the message that it took.
-    TakesUp(usize),
-    /// A coordinator dies, and is started again.
-    Dies(usize),
+    /// The coordinators remove the message, which ended long ago. Requests of its clients may still be on their way.
+    Forgets,
 }
 
 impl World {
     /// Before anything has happened.
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            coordinators: vec![Coordinator::default(); limits.coordinators],
-            row: None,
+            service: Service::new(limits.coordinators),
             clients: vec![Client::Starts; limits.clients],
             barrier: None,
             lock: None,
             branches: vec![BranchDb::default(); limits.branches],
             network: BTreeSet::new(),
             acknowledged: Acknowledged::default(),
-            impossible: false,
+            may_forget: limits.forgets,
+            forgotten: false,
             faults: limits.faults,
         }
     }
 
     /// The durable status of the message.
     pub(super) fn status(&self) -> Option<Status> {
-        self.row.as_ref().map(|row| row.state.status)
+        self.service.status()
     }
 
-    /// Whether the local transaction has committed.
-    pub(super) fn committed(&self) -> bool {
-        matches!(self.barrier, Some(Reason::Msg(_)))
+    /// Whether the branches are called until they have succeeded, or have succeeded before the coordinators forgot it.
+    pub(super) fn is_carried_out(&self) -> bool {
+        matches!(self.status(), Some(Status::Submitted | Status::Succeed))
+            || self.forgotten && self.branches.iter().all(|branch| branch.applied == 1)
     }
 
     /// Whether it was this client's that has.
@@ -185,7 +162,7 @@ impl World {
     /// What can happen now.
     pub(super) fn actions(&self, actions: &mut Vec<Action>) {
         let faults = self.faults > 0;
-        let coordinators = 0..self.coordinators.len();
+        let coordinators = 0..self.service.coordinators.len();
         for packet in &self.network {
             match *packet {
                 Packet::Request(client, request) => {
@@ -195,19 +172,6 @@ impl World {
                     if self.clients[client].waits_for(response) {
                         actions.push(Action::Answered(client, response));
                     }
-                }
-                Packet::Call(target, caller) => {
-                    actions.push(Action::Serves(target, caller));
-                    if let Some(name) = caller
-                        && faults
-                        && target != Target::QueryPrepared
-                    {
-                        let declines = [Answer::Failure, Answer::Ongoing];
-                        actions.extend(declines.map(|answer| Action::Declines(target, name, answer)));
-                    }
-                }
-                Packet::Answer(target, name, answer) => {
-                    actions.push(Action::Returns(name, target, ANSWERS[usize::from(answer)]));
                 }
             }
         }
@@ -221,24 +185,14 @@ impl World {
                 actions.push(Action::ClientDies(name));
             }
         }
-        for (name, coordinator) in self.coordinators.iter().enumerate() {
-            if faults {
-                actions.extend(coordinator.open.iter().map(|target| Action::TimesOut(name, *target)));
-            }
-            if coordinator.queued.is_some() {
-                actions.push(Action::Flushes(name));
-            }
-            if coordinator.taken {
-                actions.push(Action::TakesUp(name));
-            } else if self.row.as_ref().is_some_and(Row::is_due) {
-                actions.push(Action::Takes(name));
-            }
-            if faults {
-                actions.push(Action::Dies(name));
-            }
-        }
-        if self.row.as_ref().is_some_and(Row::is_for_later) {
-            actions.push(Action::TimeComes);
+        let happens = |act: &Act| match act {
+            // Its answer is the database's.
+            Act::Declines(target, ..) => faults && *target != Target::QueryPrepared,
+            act => faults || !act.is_fault(),
+        };
+        actions.extend(self.service.acts().into_iter().filter(happens).map(Action::Acts));
+        if self.may_forget && self.status().is_some_and(Status::is_final) && self.service.is_at_rest() {
+            actions.push(Action::Forgets);
         }
     }
 
@@ -251,23 +205,11 @@ impl World {
             }
             Action::Answered(client, Response::Refused(Request::Prepare)) => self.looks_up(model, client, true),
             Action::Answered(client, response) => self.clients[client].hears(response),
-            Action::Serves(target, caller) => {
-                let answer = match target {
-                    Target::QueryPrepared => self.query_prepared(model),
-                    Target::Branch(index) => self.apply(model, index),
-                };
-                if let Some(name) = caller {
-                    self.network.insert(Packet::answer(target, name, answer));
+            Action::Acts(act) => {
+                if act.is_fault() {
+                    self.fault();
                 }
-            }
-            Action::Declines(target, name, answer) => {
-                self.fault();
-                self.network.insert(Packet::answer(target, name, answer));
-            }
-            Action::Returns(name, target, answer) => self.returns(model, name, target, answer),
-            Action::TimesOut(name, target) => {
-                self.fault();
-                self.times_out(model, name, target);
+                calls::happen(self, model, act);
             }
             Action::Steps(client, decision) => {
                 if decision.is_unclear() {
@@ -283,13 +225,11 @@ impl World {
                 self.fault();
                 self.client_dies(client);
             }
-            Action::Flushes(name) => self.flush(model, name),
-            Action::TimeComes => self.time_comes(),
-            Action::Takes(name) => self.take(name),
-            Action::TakesUp(name) => self.take_up(model, name),
-            Action::Dies(name) => {
-                self.fault();
-                self.coordinator_dies(model, name);
+            Action::Forgets => {
+                self.service.forgets();
+                // What was acknowledged has ended.
+                self.acknowledged = Acknowledged::default();
+                (self.may_forget, self.forgotten) = (false, true);
             }
         }
         self.tidy(model);
@@ -297,21 +237,15 @@ impl World {
 
     /// Removes packets that can make no difference any more, so that equivalent worlds are equal.
     fn tidy(&mut self, model: &Message) {
-        let Self { coordinators, clients, barrier, branches, network, .. } = self;
-        let awaited = |target, name: usize| coordinators[name].open.contains(&target);
-        let applied = |target| match target {
-            Target::QueryPrepared => barrier.is_some(),
-            Target::Branch(index) => branches[index].row && !model.has(Bug::BranchSkipsItsRow),
-        };
-        let packets = std::mem::take(network).into_iter().filter_map(|packet| match packet {
-            Packet::Response(client, response) => clients[client].waits_for(response).then_some(packet),
-            Packet::Answer(target, name, _) => awaited(target, name).then_some(packet),
-            Packet::Call(target, Some(name)) if awaited(target, name) => Some(packet),
-            // Its answer counts no more, but its effect does.
-            Packet::Call(target, _) => (!applied(target)).then_some(Packet::Call(target, None)),
-            Packet::Request(..) => Some(packet),
+        let Self { service, clients, barrier, branches, network, .. } = self;
+        service.tidy(|target| match target {
+            Target::QueryPrepared => barrier.is_none(),
+            Target::Branch(index) => !branches[index].row || model.has(Bug::BranchSkipsItsRow),
         });
-        *network = packets.collect();
+        network.retain(|packet| match *packet {
+            Packet::Response(client, response) => clients[client].waits_for(response),
+            Packet::Request(..) => true,
+        });
     }
 
     fn fault(&mut self) {
@@ -320,26 +254,32 @@ impl World {
         }
     }
 
-    /// A coordinator waits no longer.
-    pub(super) fn times_out(&mut self, model: &Message, name: usize, target: Target) {
-        let is_question = target == Target::QueryPrepared;
-        let wrong = is_question && model.has(Bug::UnknownIsFailure);
-        self.returns(model, name, target, if wrong { Answer::Failure } else { Answer::Unknown });
-    }
-
-    /// All that was for later is due.
-    pub(super) fn time_comes(&mut self) {
-        if let Some(row) = &mut self.row {
-            row.state.due = NOW;
-        }
-        for coordinator in &mut self.coordinators {
-            if let Some(state) = &mut coordinator.memory {
-                state.due = NOW;
+    /// A request reaches a coordinator.
+    fn hears(&mut self, model: &Message, name: usize, client: usize, request: Request) {
+        let event = match request {
+            Request::Prepare => Event::Prepare,
+            Request::Submit => Event::Submit,
+            Request::Abort => Event::Abort { reason: String::new() },
+            Request::Query => {
+                let stands = Response::Stands(self.status());
+                self.network.insert(Packet::Response(client, stands));
+                return;
             }
-            if let Some(change) = &mut coordinator.queued {
-                change.to.state.due = NOW;
+        };
+        let response = match self.service.event(&model.rules, name, &event) {
+            Done::Accepted => Response::Accepted(request),
+            Done::Refused => Response::Refused(request),
+            Done::Nothing => return,
+        };
+        if matches!(response, Response::Accepted(_)) {
+            match request {
+                Request::Prepare => self.acknowledged.prepare = true,
+                Request::Submit => self.acknowledged.submit = true,
+                Request::Abort => self.acknowledged.abort = true,
+                Request::Query => {}
             }
         }
+        self.network.insert(Packet::Response(client, response));
     }
 
     /// A client's process is gone, and with it its open transaction.
@@ -362,15 +302,6 @@ impl World {
                 Answer::Failure
             }
         }
-    }
-
-    /// A branch's barrier: row and effect in one transaction.
-    fn apply(&mut self, model: &Message, index: usize) -> Answer {
-        let branch = &mut self.branches[index];
-        if !branch.row || model.has(Bug::BranchSkipsItsRow) {
-            *branch = BranchDb { row: true, applied: (branch.applied + 1).min(2) };
-        }
-        Answer::Success
     }
 
     /// What a client does of its own.

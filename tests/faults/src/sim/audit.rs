@@ -1,41 +1,22 @@
 //! The auditor: compares its observations with a model of its own, which does not depend on the implementation.
 
+mod message;
+mod trip;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use branchwire::protocol::Op;
+
 use super::database::{Database, Effect};
 use super::fate::Fate;
+use super::order::{Order, Run};
 use super::store::Disk;
-use super::workload::Transfer;
-
-/// The result that a client got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// Committed, and the coordinator has it.
-    Submitted {
-        /// Every branch has been applied.
-        finished: bool,
-    },
-    /// Committed by an earlier call, or submitted by one.
-    Repeated {
-        /// Every branch has been applied.
-        finished: bool,
-    },
-    /// Committed.
-    Committed,
-    /// Committed, and ended all the same.
-    Stopped,
-    /// Not known.
-    Unknown,
-    /// Nothing has happened, and nothing ever will under this gid.
-    GivenUp,
-    /// Nothing has happened.
-    NotDone,
-}
+use super::told::Told;
 
 /// Observes all acknowledgements, and at the end all books.
 #[derive(Debug)]
-pub struct Auditor {
+pub(super) struct Auditor {
     fate: Arc<Fate>,
     store: Arc<Disk>,
     banks: BTreeMap<&'static str, Arc<Database>>,
@@ -53,18 +34,44 @@ enum Settled {
 
 #[derive(Debug, Default)]
 struct Seen {
-    wanted: BTreeMap<String, Transfer>,
-    /// The result of each run of a message; none, if it still runs or its process died.
-    runs: BTreeMap<(String, u32), Option<Told>>,
+    wanted: BTreeMap<String, Order>,
+    /// The result of each run of an order; none, if it still runs or its process died.
+    runs: BTreeMap<(String, Run), Option<Told>>,
     /// Where those stood that were sent once all was quiet.
-    settled: BTreeMap<(String, u32), Settled>,
+    settled: BTreeMap<(String, Run), Settled>,
+    /// The status of each when the coordinators forgot what had ended.
+    forgotten: BTreeMap<String, Option<String>>,
     acknowledged: Vec<(String, String)>,
     violations: Vec<String>,
 }
 
+/// All that is known of one order.
+#[derive(Debug)]
+struct Record {
+    gid: String,
+    /// Its status at the coordinators.
+    status: Option<String>,
+    /// The status that it had before the coordinators forgot it; the same if they have not.
+    status_before: Option<String>,
+    /// What has become of it in the banks, each in its order.
+    effects: Vec<(&'static str, Effect)>,
+    runs: Vec<(Run, Option<Told>)>,
+    settled: BTreeMap<Run, Settled>,
+    /// Whether the network has repeated its submit. It can make a message or a saga of one that was refused: no client can
+    /// know.
+    is_submitted_twice: bool,
+}
+
+impl Record {
+    /// What was applied of a branch.
+    fn of_branch(&self, branch_id: &str) -> impl Iterator<Item = &(&'static str, Effect)> {
+        self.effects.iter().filter(move |(_, effect)| effect.branch_id == branch_id)
+    }
+}
+
 impl Auditor {
     /// An auditor with access to all books.
-    pub fn new(fate: Arc<Fate>, store: Arc<Disk>, banks: BTreeMap<&'static str, Arc<Database>>) -> Arc<Self> {
+    pub(super) fn new(fate: Arc<Fate>, store: Arc<Disk>, banks: BTreeMap<&'static str, Arc<Database>>) -> Arc<Self> {
         Arc::new(Self { fate, store, banks, seen: Mutex::default() })
     }
 
@@ -73,60 +80,110 @@ impl Auditor {
     }
 
     /// Somebody is about to send this.
-    pub fn wanted(&self, transfer: &Transfer) {
-        self.seen().wanted.insert(transfer.gid.clone(), transfer.clone());
+    pub(super) fn wanted(&self, order: &Order) {
+        self.seen().wanted.insert(order.gid().to_owned(), order.clone());
     }
 
     /// It is sent; `run` says which of those that send it this is.
-    pub fn begins(&self, transfer: &Transfer, run: u32) {
-        self.fate.note(format_args!("{} run {run} begins", transfer.gid));
-        self.seen().runs.insert((transfer.gid.clone(), run), None);
+    pub(super) fn begins(&self, order: &Order, run: Run) {
+        self.fate.note(format_args!("{} run {} begins", order.gid(), run.number()));
+        self.seen().runs.insert((order.gid().to_owned(), run), None);
     }
 
     /// It is sent once more, after everything has ended and nothing goes wrong any more: now the answer must be exact.
-    pub fn repeats(&self, transfer: &Transfer, run: u32) {
-        let gid = &transfer.gid;
-        let local = self.banks.values().flat_map(|bank| bank.effects()).any(|e| e.gid == *gid && e.branch_id == "00");
-        let settled = if local || (!transfer.local && !self.applied(gid).is_empty()) {
-            Settled::Done
-        } else if self.banks.values().any(|bank| bank.has_given_up(gid)) {
-            Settled::GivenUp
-        } else {
-            Settled::Open
+    /// Whether it is to be sent at all: a trip that is done, and forgotten, would be a new one, and could be undone.
+    pub(super) fn repeats(&self, order: &Order, run: Run) -> bool {
+        let gid = order.gid();
+        let settled = match order {
+            Order::Message(transfer) => {
+                let local = self.effects(gid).iter().any(|(_, effect)| effect.branch_id == "00");
+                if local || (!transfer.local && self.branches_applied(gid) > 0) {
+                    Settled::Done
+                } else if self.banks.values().any(|bank| bank.has_given_up(gid)) {
+                    Settled::GivenUp
+                } else {
+                    Settled::Open
+                }
+            }
+            Order::Trip(_) => {
+                let status = self.seen().forgotten.get(gid).cloned().unwrap_or_else(|| self.status(gid));
+                let is_marked = run != Run::Forgotten || self.banks.values().any(|bank| bank.has_marks_of(gid));
+                match status.as_deref() {
+                    Some("succeed") => Settled::Done,
+                    Some("failed") if is_marked => Settled::GivenUp,
+                    _ => Settled::Open,
+                }
+            }
         };
-        self.fate.note(format_args!("{gid} run {run} repeats what is {settled:?}"));
-        self.seen().settled.insert((gid.clone(), run), settled);
+        if matches!(order, Order::Trip(_)) && run == Run::Forgotten && settled == Settled::Done {
+            return false;
+        }
+        self.fate.note(format_args!("{gid} run {} repeats what is {settled:?}", run.number()));
+        self.seen().settled.insert((gid.to_owned(), run), settled);
+        true
     }
 
     /// All that anybody wants.
-    pub fn all_wanted(&self) -> Vec<Transfer> {
+    pub(super) fn all_wanted(&self) -> Vec<Order> {
         self.seen().wanted.values().cloned().collect()
     }
 
     /// A client got this result.
-    pub fn told(&self, transfer: &Transfer, run: u32, told: Told) {
-        self.fate.note(format_args!("{} run {run} is told {told:?}", transfer.gid));
-        if matches!(told, Told::Submitted { finished: true } | Told::Repeated { finished: true })
-            && self.applied(&transfer.gid).len() != transfer.branches.len()
-        {
-            self.violation(format!("{}: told that it is finished, and not all is applied", transfer.gid));
+    pub(super) fn told(&self, order: &Order, run: Run, told: Told) {
+        let gid = order.gid();
+        self.fate.note(format_args!("{gid} run {} is told {told:?}", run.number()));
+        let holds = match (order, told) {
+            (Order::Message(transfer), Told::Submitted { finished: true } | Told::Repeated { finished: true }) => {
+                self.branches_applied(gid) == transfer.branches.len()
+            }
+            (Order::Trip(trip), Told::Submitted { finished: true } | Told::Repeated { finished: true }) => {
+                trip::is_done(trip, &self.effects(gid))
+            }
+            (Order::Trip(trip), Told::Undone { finished: true }) => !trip::stands(trip, &self.effects(gid)),
+            _ => true,
+        };
+        if !holds {
+            self.violation(format!("{gid}: told {told:?}, and that is not so"));
         }
-        self.seen().runs.insert((transfer.gid.clone(), run), Some(told));
+        self.seen().runs.insert((gid.to_owned(), run), Some(told));
     }
 
-    /// A coordinator said yes to a request.
-    pub fn acknowledged(&self, request: &str, gid: &str) {
+    /// A coordinator said yes to a request about this branch, if it is about one.
+    pub(super) fn acknowledged(&self, request: &str, gid: &str, branch_id: &str) {
         self.fate.note(format_args!("{gid}: {request} is acknowledged"));
-        let status = self.store.row(gid).map(|row| row.status);
-        let holds = match (request, status.as_deref()) {
-            ("prepare", Some(_)) | ("submit", Some("submitted" | "succeed")) | ("abort", Some("failed")) => true,
+        let row = self.store.row(gid);
+        let status = row.as_ref().map(|row| row.status.as_str());
+        let is_saga = row.as_ref().is_some_and(|row| row.trans_type == "saga");
+        let holds = match (request, status) {
+            ("prepare", Some(_))
+            | ("submit", Some("submitted" | "succeed"))
+            | ("abort", Some("failed" | "aborting")) => true,
+            // It may have turned back since.
+            ("submit", Some("aborting" | "failed")) => is_saga,
+            ("registerBranch", _) => row.is_some_and(|row| row.branches.iter().any(|row| row.branch_id == branch_id)),
             ("prepare" | "submit" | "abort", _) => false,
             _ => return,
         };
         if !holds {
-            self.violation(format!("{gid}: {request} was acknowledged, and on disk it is {status:?}"));
+            self.violation(format!(
+                "{gid}: {request} {branch_id} was acknowledged, and on disk it is {:?}",
+                self.status(gid)
+            ));
         }
         self.seen().acknowledged.push((gid.to_owned(), request.to_owned()));
+    }
+
+    /// A coordinator calls a branch: what it asks for must follow from what is on disk.
+    pub(super) fn called(&self, op: &str, gid: &str) {
+        let status = self.status(gid);
+        let follows = match op {
+            "compensate" | "cancel" => matches!(status.as_deref(), Some("aborting" | "failed")),
+            "confirm" => matches!(status.as_deref(), Some("submitted" | "succeed")),
+            _ => true,
+        };
+        if !follows {
+            self.violation(format!("{gid}: {op} is called, and on disk it is {status:?}"));
+        }
     }
 
     fn violation(&self, what: String) {
@@ -134,26 +191,46 @@ impl Auditor {
         self.seen().violations.push(what);
     }
 
-    /// The effects of a message's branches.
-    fn applied(&self, gid: &str) -> Vec<Effect> {
-        let effects = self.banks.values().flat_map(|bank| bank.effects());
-        effects.filter(|effect| effect.gid == gid && effect.branch_id != "00").collect()
+    /// The durable status of an order.
+    fn status(&self, gid: &str) -> Option<String> {
+        self.store.row(gid).map(|row| row.status)
     }
 
-    /// What is durable of each message.
-    pub fn all_durable(&self) -> BTreeMap<String, String> {
+    /// What was applied of an order, by bank, each in its order.
+    fn effects(&self, gid: &str) -> Vec<(&'static str, Effect)> {
+        let all =
+            self.banks.iter().flat_map(|(name, bank)| bank.effects().into_iter().map(move |effect| (*name, effect)));
+        all.filter(|(_, effect)| effect.gid == gid).collect()
+    }
+
+    /// How many effects a message's branches have.
+    fn branches_applied(&self, gid: &str) -> usize {
+        self.effects(gid).iter().filter(|(_, effect)| effect.branch_id != "00").count()
+    }
+
+    /// What is durable of each order.
+    pub(super) fn all_durable(&self) -> BTreeMap<String, String> {
         let gids: Vec<_> = self.seen().wanted.keys().cloned().collect();
         gids.into_iter().map(|gid| (gid.clone(), self.durable(&gid))).collect()
     }
 
-    /// What is durable of a message: its status, its local transaction or the row that says that there never will be one,
+    /// What is durable of an order: its status, its local transaction or the row that says that there never will be one,
     /// its branches.
     fn durable(&self, gid: &str) -> String {
-        let mut words: Vec<_> = self.store.row(gid).map(|row| row.status).into_iter().collect();
-        let effects = self.banks.values().flat_map(|bank| bank.effects()).filter(|effect| effect.gid == gid);
-        for effect in effects {
-            let is_local = effect.branch_id == "00";
-            words.push(if is_local { "committed".to_owned() } else { format!("{} applied", effect.branch_id) });
+        let mut words: Vec<_> = self.status(gid).into_iter().collect();
+        for (_, Effect { branch_id, op, .. }) in self.effects(gid) {
+            let done = match op {
+                Op::Msg => {
+                    words.push("committed".to_owned());
+                    continue;
+                }
+                Op::Try => "tried",
+                Op::Confirm => "confirmed",
+                Op::Compensate => "compensated",
+                Op::Cancel => "cancelled",
+                _ => "applied",
+            };
+            words.push(format!("{branch_id} {done}"));
         }
         if self.banks.values().any(|bank| bank.has_given_up(gid)) {
             words.push("given up".to_owned());
@@ -162,96 +239,71 @@ impl Auditor {
     }
 
     /// Whether everything that was recorded has come to its end.
-    pub fn all_ended(&self) -> bool {
+    pub(super) fn all_ended(&self) -> bool {
         self.store.all_ended()
     }
 
-    /// Checks the books, once everything has ended. Returns the violations, and how many messages succeeded and failed.
-    ///
-    /// A network that repeats a submit after its answer can make a message of one that was refused: no client can know.
-    pub fn conclude(&self, submitted_twice: &BTreeSet<String>) -> (Vec<String>, u64, u64) {
+    /// The coordinators forget now what has ended: the books must agree with what they had recorded.
+    pub(super) fn forgets(&self) {
+        for order in self.all_wanted() {
+            let record = self.record(order.gid(), &BTreeSet::new());
+            if let Order::Trip(trip) = &order {
+                for what in trip::books(trip, &record) {
+                    self.violation(format!("{}: {what}", trip.gid));
+                }
+            }
+            self.seen().forgotten.insert(record.gid, record.status);
+        }
+    }
+
+    fn record(&self, gid: &str, submitted_twice: &BTreeSet<String>) -> Record {
+        let (status, effects) = (self.status(gid), self.effects(gid));
+        let seen = self.seen();
+        let runs = seen.runs.iter().filter(|((of, _), _)| of == gid).map(|((_, run), told)| (*run, *told));
+        let settled = seen.settled.iter().filter(|((of, _), _)| of == gid).map(|((_, run), settled)| (*run, *settled));
+        Record {
+            gid: gid.to_owned(),
+            status_before: seen.forgotten.get(gid).unwrap_or(&status).clone(),
+            status,
+            effects,
+            runs: runs.collect(),
+            settled: settled.collect(),
+            is_submitted_twice: submitted_twice.contains(gid),
+        }
+    }
+
+    /// Checks the books, once everything has ended. Returns the violations, and how many orders succeeded and failed.
+    pub(super) fn conclude(&self, submitted_twice: &BTreeSet<String>) -> (Vec<String>, u64, u64) {
         let (mut succeeded, mut failed) = (0, 0);
         let mut violations = self.seen().violations.clone();
         violations.extend(self.banks.values().flat_map(|bank| bank.violations()));
-        let effects: Vec<_> = self.banks.values().flat_map(|bank| bank.effects()).collect();
-        let seen = self.seen();
-        for (gid, transfer) in &seen.wanted {
-            let mut wrong = |what: String| violations.push(format!("{gid}: {what}"));
-            let of_this = |branch_id: String| effects.iter().filter(move |e| e.gid == *gid && e.branch_id == branch_id);
-            let status = self.store.row(gid).map(|row| row.status);
-            let local: Vec<_> = of_this("00".to_owned()).collect();
-            if local.len() > 1 {
-                wrong(format!("the local transaction has committed {} times", local.len()));
-            }
-            let recorded = status.is_some();
-            let is_to_be = if transfer.local { !local.is_empty() } else { recorded };
-            match status.as_deref() {
+        // What was added to accounts, and never taken from any.
+        let mut too_much = 0;
+        for order in self.all_wanted() {
+            let record = self.record(order.gid(), submitted_twice);
+            match record.status.as_deref() {
                 Some("succeed") => succeeded += 1,
                 Some("failed") => failed += 1,
-                None => {}
-                Some(other) => wrong(format!("it has not ended: {other}")),
+                _ => {}
             }
-            let expected = if is_to_be { Some("succeed") } else { Some("failed").filter(|_| recorded) };
-            if status.as_deref() != expected {
-                wrong(format!("it is {status:?}, and should be {expected:?}"));
-            }
-            for (number, (host, amount)) in (1..).zip(&transfer.branches) {
-                let there: Vec<_> = of_this(format!("{number:02}")).collect();
-                if there.len() != usize::from(is_to_be) {
-                    wrong(format!("branch {number:02} was applied {} times, committed: {is_to_be}", there.len()));
+            let wrong = match &order {
+                Order::Message(transfer) => {
+                    let counts = |effect: &Effect| transfer.local || effect.branch_id == "00";
+                    let counted = record.effects.iter().filter(|(_, effect)| counts(effect));
+                    too_much += counted.map(|(_, effect)| effect.amount).sum::<i64>();
+                    message::check(transfer, &record)
                 }
-                let at_home = self.banks[host].effects().iter().filter(|e| there.contains(e)).count();
-                if there.iter().any(|effect| effect.amount != *amount) || at_home != there.len() {
-                    wrong(format!("branch {number:02} did something else: {there:?}"));
-                }
-            }
-            let runs: Vec<_> =
-                seen.runs.iter().filter(|((of, _), _)| of == gid).map(|((_, r), told)| (*r, *told)).collect();
-            for (run, told) in runs.iter().filter_map(|(run, told)| Some((*run, (*told)?))) {
-                let by_this_run = local.iter().any(|effect| effect.run == run);
-                // Two that send one gid send one message: "committed" says that it has, whichever of them it was.
-                let holds = match told {
-                    Told::Submitted { .. } | Told::Repeated { .. } => is_to_be && recorded,
-                    // Nobody else's call has committed either.
-                    Told::GivenUp => !is_to_be,
-                    Told::Committed => is_to_be,
-                    Told::Stopped => false,
-                    Told::Unknown => true,
-                    Told::NotDone if transfer.local => !by_this_run,
-                    // Somebody else's, who was not told that nothing has happened.
-                    Told::NotDone if submitted_twice.contains(gid) => true,
-                    Told::NotDone => !recorded || runs.iter().any(|(_, told)| *told != Some(Told::NotDone)),
-                };
-                let exact = match seen.settled.get(&(gid.clone(), run)) {
-                    // Without a local transaction only the coordinator knew, and it may have forgotten it.
-                    Some(Settled::Done) if !transfer.local && matches!(told, Told::Submitted { .. }) => true,
-                    Some(Settled::Done) => matches!(told, Told::Repeated { .. }),
-                    Some(Settled::GivenUp) => told == Told::GivenUp,
-                    Some(Settled::Open) | None => true,
-                };
-                if !exact {
-                    wrong(format!("run {run}, sent once all was quiet, was told {told:?}; committed: {is_to_be}"));
-                }
-                if !holds {
-                    wrong(format!(
-                        "run {run} was told {told:?}; committed: {is_to_be}, by it: {by_this_run}, {status:?}"
-                    ));
-                }
-            }
+                Order::Trip(trip) => trip::check(trip, &record),
+            };
+            violations.extend(wrong.into_iter().map(|what| format!("{}: {what}", record.gid)));
         }
-        for (gid, request) in &seen.acknowledged {
+        for (gid, request) in &self.seen().acknowledged {
             if self.store.row(gid).is_none() {
                 violations.push(format!("{gid}: {request} was acknowledged, and then forgotten"));
             }
         }
-        let sum: i64 = effects.iter().map(|effect| effect.amount).sum();
-        let without_payer: i64 = effects
-            .iter()
-            .filter(|e| e.branch_id != "00" && seen.wanted.get(&e.gid).is_some_and(|transfer| !transfer.local))
-            .map(|effect| effect.amount)
-            .sum();
-        if sum != without_payer {
-            violations.push(format!("money is not conserved: {} too much", sum - without_payer));
+        if too_much != 0 {
+            violations.push(format!("money is not conserved: {too_much} too much"));
         }
         (violations, succeeded, failed)
     }

@@ -1,4 +1,7 @@
 //! The services: banks whose branches, query-prepared and local transactions run on the real barrier.
+//!
+//! A branch adds an amount to an account: an action, or a try. What undoes it takes the amount away again. A confirm leaves
+//! the account as it is.
 
 use std::sync::Arc;
 
@@ -19,9 +22,11 @@ use super::process::Life;
 
 /// What a branch is asked for.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Credit {
+pub(super) struct Asked {
     /// How much.
     pub(super) amount: i64,
+    /// Whether it refuses, if it may.
+    pub(super) refuses: bool,
 }
 
 /// What a bank does with requests to its routes.
@@ -62,11 +67,18 @@ async fn ask(connection: &Connection, gid: &Gid) -> Reply {
 }
 
 async fn serve(fate: &Arc<Fate>, connection: &Connection, key: BarrierKey, body: &[u8]) -> Reply {
-    let Ok(Credit { amount }) = serde_json::from_slice(body) else { return Reply::BadPayload };
-    let effect = Effect { gid: key.gid.to_string(), branch_id: key.branch_id.to_string(), run: 0, amount };
+    let Ok(Asked { amount, refuses }) = serde_json::from_slice(body) else { return Reply::BadPayload };
+    let (amount, refuses) = match key.op {
+        Op::Action | Op::Try => (amount, refuses),
+        Op::Compensate | Op::Cancel => (-amount, false),
+        Op::Confirm => (0, false),
+        Op::Commit | Op::Rollback | Op::Msg | Op::Named(_) => return Reply::BadCall,
+    };
+    let (gid, branch_id) = (key.gid.to_string(), key.branch_id.to_string());
+    let effect = Effect { gid, branch_id, op: key.op.clone(), run: 0, amount, at: 0 };
     for _ in 0..ATTEMPTS_MAX {
         let (fate, effect) = (fate.clone(), effect.clone());
-        let business: Business<Transaction> = Box::new(move |tx| credit(tx, fate, effect));
+        let business: Business<Transaction> = Box::new(move |tx| work(tx, fate, effect, refuses));
         match apply(connection, &key, business).await {
             Ok(reply) => return reply,
             Err(AttemptError::Transient(_)) => {}
@@ -76,7 +88,12 @@ async fn serve(fate: &Arc<Fate>, connection: &Connection, key: BarrierKey, body:
     Reply::Retry
 }
 
-fn credit(tx: &mut Transaction, fate: Arc<Fate>, effect: Effect) -> BoxFuture<'_, Result<(), BranchError>> {
+fn work(
+    tx: &mut Transaction,
+    fate: Arc<Fate>,
+    effect: Effect,
+    refuses: bool,
+) -> BoxFuture<'_, Result<(), BranchError>> {
     async move {
         if fate.happens(Fault::BusinessFails) {
             return Err(Retry::new("simulated").into());
@@ -85,6 +102,9 @@ fn credit(tx: &mut Transaction, fate: Arc<Fate>, effect: Effect) -> BoxFuture<'_
         // Also after it has changed something.
         if fate.happens(Fault::BusinessFails) {
             return Err(Retry::new("simulated").into());
+        }
+        if refuses {
+            return Err(BranchError::refuse("simulated"));
         }
         Ok(())
     }

@@ -7,13 +7,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use branchwire::protocol::Op;
 use branchwire::simulation::{BarrierDb, BarrierRow, BarrierTx, Wait, commit_error};
-use branchwire::{CommitError, EndedEarly, Fault as Meaning};
+use branchwire::{CommitError, EndedEarly, Fault as Meaning, StatementError};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Bug;
 use super::fate::{Fate, Fault};
+use super::outbox::{self, Entry};
 use super::process::Life;
 use super::sqlstate;
 
@@ -28,21 +30,27 @@ type Key = [String; 4];
 
 /// What a business did, for the auditor: the effect of one call of a branch, or of a local transaction.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Effect {
+pub(super) struct Effect {
     /// The message.
     pub gid: String,
     /// Its branch; `00` for the local transaction.
     pub branch_id: String,
+    /// What was asked of the branch.
+    pub op: Op,
     /// Which of the runs under this gid; 0 for a branch.
     pub run: u32,
     /// What was added to the account, or taken from it.
     pub amount: i64,
+    /// Its place among all events of the run, from its commit.
+    pub at: u64,
 }
 
 /// What one transaction writes.
 #[derive(Debug, Clone, Default)]
 struct Writes {
     barrier: BTreeMap<Key, String>,
+    /// Rows of the outbox; none for one that is removed.
+    outbox: BTreeMap<String, Option<Entry>>,
     effects: Vec<Effect>,
 }
 
@@ -56,6 +64,10 @@ struct State {
     durable: usize,
     /// The barrier table, from the log.
     barrier: BTreeMap<Key, String>,
+    /// The outbox table, from the log.
+    outbox: BTreeMap<String, Entry>,
+    /// The outbox rows of open transactions.
+    pending: BTreeMap<Ticket, (String, Entry)>,
     locks: BTreeMap<Lock, Ticket>,
     open: BTreeSet<Ticket>,
     tickets: u64,
@@ -69,11 +81,12 @@ struct State {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Lock {
     Row(Key),
+    Message(String),
     Account,
 }
 
 /// A database server.
-pub struct Database {
+pub(super) struct Database {
     name: &'static str,
     fate: Arc<Fate>,
     bug: Option<Bug>,
@@ -90,23 +103,30 @@ impl fmt::Debug for Database {
 
 impl Database {
     /// A database with an account, and nothing in it.
-    pub fn new(name: &'static str, fate: Arc<Fate>, bug: Option<Bug>) -> Arc<Self> {
+    pub(super) fn new(name: &'static str, fate: Arc<Fate>, bug: Option<Bug>) -> Arc<Self> {
         let state = State { up: true, ..State::default() };
         Arc::new(Self { name, fate, bug, state: Mutex::new(state), changed: Notify::new() })
     }
 
     /// How a process sees it.
-    pub fn connect(self: &Arc<Self>, life: &Life) -> Connection {
+    pub(super) fn connect(self: &Arc<Self>, life: &Life) -> Connection {
         Connection { database: self.clone(), life: life.clone() }
     }
 
     /// It dies: open transactions and what is not on disk are gone.
-    pub fn crash(&self) {
+    pub(super) fn crash(&self) {
         let mut state = self.state();
         let durable = state.durable;
         let lost = state.log.len() - durable;
         state.log.truncate(durable);
         state.barrier = state.log.iter().flat_map(|writes| writes.barrier.clone()).collect();
+        let log = std::mem::take(&mut state.log);
+        state.outbox.clear();
+        for writes in &log {
+            outbox::apply(&mut state.outbox, &writes.outbox);
+        }
+        state.log = log;
+        state.pending.clear();
         state.locks.clear();
         state.open.clear();
         state.up = false;
@@ -117,32 +137,40 @@ impl Database {
     }
 
     /// It is started again.
-    pub fn start(&self) {
+    pub(super) fn start(&self) {
         self.state().up = true;
         self.fate.note(format_args!("{} is up", self.name));
     }
 
     /// The effects that are on disk.
-    pub fn effects(&self) -> Vec<Effect> {
+    pub(super) fn effects(&self) -> Vec<Effect> {
         let state = self.state();
         state.log[..state.durable].iter().flat_map(|writes| writes.effects.clone()).collect()
     }
 
     /// Whether a question after this message's local transaction was answered no, on disk.
-    pub fn has_given_up(&self, gid: &str) -> bool {
+    pub(super) fn has_given_up(&self, gid: &str) -> bool {
         let state = self.state();
         let mut rows = state.log[..state.durable].iter().flat_map(|writes| &writes.barrier);
-        rows.any(|(key, reason)| key[0] == gid && reason == "rollback")
+        let mut messages = state.log[..state.durable].iter().filter_map(|writes| writes.outbox.get(gid)?.as_ref());
+        rows.any(|(key, reason)| key[0] == gid && reason == "rollback") || messages.any(Entry::is_given_up)
+    }
+
+    /// Whether a barrier row of this transaction is on disk.
+    pub(super) fn has_marks_of(&self, gid: &str) -> bool {
+        let state = self.state();
+        state.log[..state.durable].iter().flat_map(|writes| writes.barrier.keys()).any(|key| key[0] == gid)
     }
 
     /// What must never happen, and did.
-    pub fn violations(&self) -> Vec<String> {
+    pub(super) fn violations(&self) -> Vec<String> {
         self.state().violations.clone()
     }
 
-    /// Whether nothing is open.
-    pub fn is_quiet(&self) -> bool {
-        self.state().open.is_empty()
+    /// Whether nothing is open, and nothing waits to be sent.
+    pub(super) fn is_quiet(&self) -> bool {
+        let state = self.state();
+        state.open.is_empty() && !state.outbox.values().any(Entry::waits)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -150,24 +178,26 @@ impl Database {
     }
 
     /// Commits what a transaction wrote: from now on it can be read. Gives its place in the log.
-    fn commit(&self, ticket: Ticket, writes: Writes) -> Option<usize> {
+    fn commit(&self, ticket: Ticket, mut writes: Writes) -> Option<usize> {
         let mut state = self.state();
         if !state.open.remove(&ticket) {
             return None;
         }
         state.locks.retain(|_, holder| *holder != ticket);
-        for effect in &writes.effects {
+        for effect in &mut writes.effects {
+            effect.at = self.fate.events();
             self.fate.note(format_args!("{} commits {effect:?}", self.name));
-            let same = |e: &&Effect| e.gid == effect.gid && e.branch_id == effect.branch_id;
+            let same = |e: &&Effect| (&e.gid, &e.branch_id, &e.op) == (&effect.gid, &effect.branch_id, &effect.op);
             if state.log.iter().flat_map(|writes| &writes.effects).any(|e| same(&e)) {
                 state.violations.push(format!("applied twice: {effect:?}"));
             }
         }
-        let mut writes = writes;
         if self.bug == Some(Bug::QueryPreparedLeavesNoRow) {
             writes.barrier.retain(|_, reason| reason != "rollback");
         }
         state.barrier.extend(writes.barrier.clone());
+        state.pending.remove(&ticket);
+        outbox::apply(&mut state.outbox, &writes.outbox);
         state.log.push(writes);
         let place = state.log.len();
         drop(state);
@@ -179,6 +209,7 @@ impl Database {
         let mut state = self.state();
         if state.open.remove(&ticket) {
             state.locks.retain(|_, holder| *holder != ticket);
+            state.pending.remove(&ticket);
         }
         drop(state);
         self.changed.notify_waiters();
@@ -202,7 +233,7 @@ impl Database {
 
 /// A process's connections to a database.
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub(super) struct Connection {
     database: Arc<Database>,
     life: Life,
 }
@@ -225,6 +256,75 @@ impl Connection {
         }
         Ok(starts)
     }
+
+    /// Opens a transaction.
+    async fn begin(&self, call: &str, name: String, wait: Wait) -> Result<Transaction, sqlx::Error> {
+        let starts = self.reach(call).await?;
+        let ticket = {
+            let mut state = self.database.state();
+            state.tickets += 1;
+            let ticket = Ticket(state.tickets);
+            state.open.insert(ticket);
+            ticket
+        };
+        let (connection, writes) = (self.clone(), Writes::default());
+        Ok(Transaction { connection, ticket, starts, wait, writes, name, fault: None, open: true })
+    }
+
+    /// Opens a transaction with an outbox row; whether the row is new.
+    pub(super) async fn begin_with_entry(
+        &self,
+        wait: Wait,
+        gid: &str,
+        entry: Entry,
+    ) -> Result<(Transaction, bool), sqlx::Error> {
+        let mut tx = self.begin("begin outbox", "outbox".to_owned(), wait).await?;
+        let exists = |database: &Database| database.state().outbox.contains_key(gid);
+        let database = self.database.clone();
+        let inserted = !exists(&database) && {
+            tx.lock(Lock::Message(gid.to_owned())).await?;
+            // Committed by the one that we waited for.
+            !exists(&database)
+        };
+        if inserted {
+            database.state().pending.insert(tx.ticket, (gid.to_owned(), entry.clone()));
+            tx.writes.outbox.insert(gid.to_owned(), Some(entry));
+        }
+        database.fate.after(&self.life, "begin outbox").await;
+        Ok((tx, inserted))
+    }
+
+    /// Reads the outbox table, and writes these changes to it; returns once all that was read is on disk.
+    pub(super) async fn on_outbox<T: Send>(
+        &self,
+        call: &str,
+        change: impl FnOnce(&BTreeMap<String, Entry>) -> (T, BTreeMap<String, Option<Entry>>) + Send,
+    ) -> Result<T, sqlx::Error> {
+        let starts = self.reach(call).await?;
+        let (value, place) = {
+            let mut state = self.database.state();
+            let mut seen = state.outbox.clone();
+            if self.database.bug == Some(Bug::SentFromOpenTransaction) {
+                seen.extend(state.pending.values().cloned());
+            }
+            let (value, outbox) = change(&seen);
+            outbox::apply(&mut state.outbox, &outbox);
+            if !outbox.is_empty() {
+                state.log.push(Writes { outbox, ..Writes::default() });
+            }
+            (value, state.log.len())
+        };
+        if !self.database.on_disk(place, starts).await {
+            return Err(lost());
+        }
+        self.database.fate.after(&self.life, call).await;
+        Ok(value)
+    }
+
+    /// The seeded bug, if there is one.
+    pub(super) fn bug(&self) -> Option<Bug> {
+        self.database.bug
+    }
 }
 
 fn lost() -> sqlx::Error {
@@ -242,16 +342,7 @@ impl BarrierDb for Connection {
     async fn begin_with(&self, wait: Wait, row: BarrierRow<'_>) -> Result<(Transaction, bool), sqlx::Error> {
         let name = format!("{}/{}", row.branch_id, row.op);
         let call = format!("begin {name}");
-        let starts = self.reach(&call).await?;
-        let ticket = {
-            let mut state = self.database.state();
-            state.tickets += 1;
-            let ticket = Ticket(state.tickets);
-            state.open.insert(ticket);
-            ticket
-        };
-        let (connection, writes) = (self.clone(), Writes::default());
-        let mut tx = Transaction { connection, ticket, starts, wait, writes, name, fault: None, open: true };
+        let mut tx = self.begin(&call, name, wait).await?;
         let inserted = tx.insert_there(row).await?;
         self.database.fate.after(&self.life, &call).await;
         Ok((tx, inserted))
@@ -290,7 +381,7 @@ fn key(row: BarrierRow<'_>) -> Key {
 
 /// An open transaction.
 #[derive(Debug)]
-pub struct Transaction {
+pub(super) struct Transaction {
     connection: Connection,
     ticket: Ticket,
     starts: u64,
@@ -307,7 +398,7 @@ impl Transaction {
     ///
     /// # Errors
     /// The database's own.
-    pub async fn apply(&mut self, effect: Effect) -> Result<(), sqlx::Error> {
+    pub(super) async fn apply(&mut self, effect: Effect) -> Result<(), sqlx::Error> {
         let call = format!("business {}", self.name);
         self.statement(&call).await?;
         self.lock(Lock::Account).await?;
@@ -377,7 +468,9 @@ impl Transaction {
             // Committed by the one that we waited for.
             !exists(&database.state())
         };
-        if inserted {
+        // The mark of a call that undoes another one is in the other one's row.
+        let leaves_no_mark = database.bug == Some(Bug::NullCompensationLeavesNoMark) && row.reason != row.op;
+        if inserted && !leaves_no_mark {
             self.writes.barrier.insert(key, row.reason.to_owned());
         }
         Ok(inserted)
@@ -429,10 +522,20 @@ impl BarrierTx for Transaction {
         Ok(inserted)
     }
 
+    async fn reason(&mut self, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
+        let call = format!("look at {}/{}", row.branch_id, row.op);
+        self.statement(&call).await?;
+        if self.connection.bug() == Some(Bug::ConfirmWithoutTry) {
+            return Ok(Some(row.reason.to_owned()));
+        }
+        let committed = || self.connection.database.state().barrier.get(&key(row)).cloned();
+        Ok(self.writes.barrier.get(&key(row)).cloned().or_else(committed))
+    }
+
     async fn commit(mut self) -> Result<(), CommitError> {
         if let Some(fault) = self.fault {
             let _ = self.rollback().await;
-            return Err(CommitError::Failed(fault));
+            return Err(CommitError::Failed(StatementError::new(fault, "a statement failed")));
         }
         let (database, life) = (self.connection.database.clone(), self.connection.life.clone());
         let fate = &database.fate;

@@ -264,6 +264,11 @@ impl Fate {
         (drawn.digest, drawn.events)
     }
 
+    /// How much has happened so far.
+    pub fn events(&self) -> u64 {
+        self.drawn().events
+    }
+
     /// How often each fault happened.
     pub fn counts(&self) -> BTreeMap<Fault, u64> {
         self.drawn().counts.clone()

@@ -1,10 +1,10 @@
 //! The simulation: coordinators and services in one process, on one clock, from one seed.
 //!
-//! The coordinator is the real one, from its HTTP routes to its journal, and so are the client's side of a message and
+//! The coordinator is the real one, from its HTTP routes to its journal, and so are the client's side of each pattern and
 //! the barrier. Behind their traits stand a network, a store and databases that belong to the simulation, and fail as
 //! real ones do. One thread, Tokio's paused clock, every choice by the seed: a seed repeats its run exactly.
 //!
-//! A run is: transfers, and faults of the kinds that the seed has drawn; then the faults end, and everything must finish;
+//! A run is: orders, and faults of the kinds that the seed has drawn; then the faults end, and everything must finish;
 //! then everything is sent once more under its old gid, and again when the coordinator has forgotten it; then the auditor
 //! looks through the books.
 
@@ -13,9 +13,13 @@ mod bank;
 mod database;
 mod fate;
 mod network;
+mod order;
+mod outbox;
 mod process;
 mod sqlstate;
 mod store;
+mod told;
+mod trip;
 mod workload;
 mod world;
 
@@ -25,6 +29,8 @@ use std::time::Duration;
 use branchwire_coordinator::engine::Time;
 
 pub use self::fate::{FailPoint, Fate, Fault, Phase};
+pub use self::order::Order;
+pub use self::trip::{Leg, Pattern, Trip};
 pub use self::workload::Transfer;
 use self::world::World;
 
@@ -58,10 +64,42 @@ pub enum Bug {
     UnknownCodeIsRefused,
     /// A client whose gid was given up earlier is told that it has committed earlier.
     GiveUpToldAsRepetition,
+    /// A relay marks a message as sent when it takes it, before the coordinator has acknowledged it.
+    MarkedBeforeAcknowledged,
+    /// The lease of an outbox row never ends.
+    LeaseNeverEnds,
+    /// A relay sends what a transaction has written that is still open.
+    SentFromOpenTransaction,
+    /// A row is removed once it is sent, while its gid may still be repeated.
+    RemovedWhenSent,
+    /// A second submit ends a TCC, whatever is confirmed.
+    SecondSubmitEnds,
+    /// A branch that another coordinator has registered before this one decides a TCC is neither confirmed nor cancelled.
+    LateRegistrationLeaks,
+    /// A saga's action is called before the success of the one before is durable.
+    ProgressIsNotDurable,
+    /// A confirm does not look for its try, and the client submits after a try that failed.
+    ConfirmWithoutTry,
+    /// Compensations and cancels are called before the direction is durable.
+    UndoneBeforeTheDirectionIsDurable,
+    /// A compensation that comes before its action leaves no mark.
+    NullCompensationLeavesNoMark,
+}
+
+/// What clients order in a world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orders {
+    /// Messages.
+    Messages,
+    /// Messages, which bank A sends by an outbox, without prepare. What the coordinator has ended is forgotten when the
+    /// faults are over, so that acknowledgements that were lost meet one that knows nothing.
+    MessagesByOutbox,
+    /// Sagas and TCCs.
+    Trips,
 }
 
 impl Bug {
-    /// All of them.
+    /// All that a world without an outbox can show.
     pub const ALL: [Self; 9] = [
         Self::AcknowledgeBeforeDurable,
         Self::QueryPreparedLeavesNoRow,
@@ -73,12 +111,31 @@ impl Bug {
         Self::UnknownCodeIsRefused,
         Self::GiveUpToldAsRepetition,
     ];
+
+    /// Those of the outbox, which only a world with one can show.
+    pub const OF_OUTBOX: [Self; 4] =
+        [Self::MarkedBeforeAcknowledged, Self::LeaseNeverEnds, Self::SentFromOpenTransaction, Self::RemovedWhenSent];
+
+    /// Those that only a world with sagas and TCCs can show.
+    pub const OF_TRIPS: [Self; 6] = [
+        Self::SecondSubmitEnds,
+        Self::LateRegistrationLeaks,
+        Self::ProgressIsNotDurable,
+        Self::ConfirmWithoutTry,
+        Self::UndoneBeforeTheDirectionIsDurable,
+        Self::NullCompensationLeavesNoMark,
+    ];
+
+    /// Whether only two coordinators can make it.
+    const fn takes_two(self) -> bool {
+        matches!(self, Self::AcceptsWhatIsNotOnDisk | Self::LateRegistrationLeaks)
+    }
 }
 
 /// The result of a run.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Messages that were ordered.
+    /// What was ordered.
     pub transactions: u64,
     /// Those that succeeded.
     pub succeeded: u64,
@@ -100,27 +157,31 @@ pub struct Report {
     pub not_reached: Vec<FailPoint>,
     /// The places that were passed at which a process can die.
     pub passed: BTreeSet<FailPoint>,
-    /// What was durable of each message when a process died last: its status, its local transaction, its branches.
+    /// What was durable of each order when a process died last: its status, its local transaction, its branches.
     pub at_death: BTreeMap<String, String>,
 }
 
-/// Runs the simulation of `seed`.
-pub fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Report {
+/// Runs the simulation of `seed`, in a world with these orders.
+pub fn run(orders: Orders, seed: u64, bug: Option<Bug>, trace: bool) -> Report {
     on_own_clock(async move {
         let fate = Fate::of_seed(seed, trace);
-        let coordinators = if fate.chance(30) { 2 } else { 1 };
-        let world = World::new(fate, coordinators, bug);
+        let coordinators = if fate.chance(30) || bug.is_some_and(Bug::takes_two) { 2 } else { 1 };
+        let world = World::new(fate, coordinators, bug, orders);
         world.clone().live_through().await;
         world.conclude()
     })
 }
 
-/// Carries out one transfer, with a crash at each of these places, one after the other, and no other fault.
-pub fn run_to(fail_points: &[FailPoint], transfer: &Transfer, trace: bool) -> Report {
-    let (transfer, fate) = (transfer.clone(), fail_points.to_vec());
+/// Carries out one order, with a crash at each of these places, one after the other, and no other fault.
+pub fn run_to(fail_points: &[FailPoint], order: &Order, trace: bool) -> Report {
+    let (order, fate) = (order.clone(), fail_points.to_vec());
     on_own_clock(async move {
-        let world = World::new(Fate::of_fail_points(&fate, trace), 1, None);
-        world.clone().carry_out(transfer).await;
+        let orders = match &order {
+            Order::Message(_) => Orders::Messages,
+            Order::Trip(_) => Orders::Trips,
+        };
+        let world = World::new(Fate::of_fail_points(&fate, trace), 1, None, orders);
+        world.clone().carry_out(order).await;
         world.conclude()
     })
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use branchwire::client::{Channel, ChannelError};
-use branchwire::protocol::Answer;
+use branchwire::protocol::{Answer, TransType};
 use branchwire_coordinator::transport::{Call, CallError, Response, Transport};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Bug;
+use super::audit::Auditor;
 use super::fate::{Fate, Fault};
 use super::process::Life;
 
@@ -42,8 +43,17 @@ impl Request {
 
     /// The gid in its body, if it has one.
     pub(super) fn gid(&self) -> String {
+        self.text("gid")
+    }
+
+    /// The branch in its body, if it has one.
+    pub(super) fn branch_id(&self) -> String {
+        self.text("branch_id")
+    }
+
+    fn text(&self, name: &str) -> String {
         let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        body["gid"].as_str().unwrap_or_default().to_owned()
+        body[name].as_str().unwrap_or_default().to_owned()
     }
 }
 
@@ -174,6 +184,8 @@ pub(super) struct Calls {
     pub(super) network: Arc<Network>,
     /// The coordinator.
     pub(super) life: Life,
+    /// Who looks on.
+    pub(super) auditor: Arc<Auditor>,
     /// A mistake to make.
     pub(super) bug: Option<Bug>,
 }
@@ -186,14 +198,14 @@ impl fmt::Debug for Calls {
 
 impl Transport for Calls {
     fn call(&self, call: Call) -> BoxFuture<'static, Result<Response, CallError>> {
-        let (network, life, bug) = (self.network.clone(), self.life.clone(), self.bug);
+        let (network, life, auditor, bug) = (self.network.clone(), self.life.clone(), self.auditor.clone(), self.bug);
         async move {
             let fate = network.fate.clone();
-            let query =
-                |name: &str| call.url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-            let (gid, branch_id) = (query("gid").unwrap_or_default(), query("branch_id").unwrap_or_default());
+            let (gid, branch_id, op) = (value(&call.url, "gid"), value(&call.url, "branch_id"), value(&call.url, "op"));
             let is_question = branch_id == "00";
-            let name = format!("call {branch_id}");
+            let is_of_message = value(&call.url, "trans_type") == TransType::Msg.as_str();
+            let name = if is_of_message { format!("call {branch_id}") } else { format!("call {branch_id}/{op}") };
+            auditor.called(&op, &gid);
             fate.before(&life, &name).await;
             let host = call.url.host_str().unwrap_or_default().to_owned();
             let uri =
@@ -202,12 +214,15 @@ impl Transport for Calls {
             let heard = timeout(call.timeout, network.carry(life.name(), &host, request)).await;
             let mut heard = heard.ok().and_then(Result::ok);
             if fate.happens(Fault::StrangeAnswer) {
-                heard = Some(strange_answer(&fate, is_question));
+                // A branch that is called last in a saga cannot refuse: nothing would undo it.
+                let may_refuse = !is_question && call.url.path() != "/finally";
+                heard = Some(strange_answer(&fate, may_refuse));
             }
             if heard.is_none() && is_question && bug == Some(Bug::UnknownIsFailure) {
                 heard = Some(Response { status: 409, body: Bytes::new() });
             }
-            let answer = heard.as_ref().map_or(Answer::Unknown, Response::answer);
+            let answer =
+                heard.as_ref().map_or(Answer::Unknown, |response| Answer::read(response.status, &response.body));
             fate.note(format_args!("{} hears {answer:?} from {gid} {branch_id}", life.name()));
             fate.after(&life, &name).await;
             heard.ok_or_else(|| CallError::NoResponse("simulated".to_owned()))
@@ -216,9 +231,14 @@ impl Transport for Calls {
     }
 }
 
+/// The value of a parameter in the query of an address.
+fn value(url: &url::Url, name: &str) -> String {
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
 /// Possible responses of a proxy, or of a failing service. Never that a local transaction has not committed: only the
 /// database decides that.
-fn strange_answer(fate: &Fate, is_question: bool) -> Response {
+fn strange_answer(fate: &Fate, may_refuse: bool) -> Response {
     const ANSWERS: [(u16, &[u8]); 8] = [
         (502, b"Bad Gateway"),
         (503, b""),
@@ -229,7 +249,7 @@ fn strange_answer(fate: &Fate, is_question: bool) -> Response {
         (409, b"{\"dtm_result\":\"FAILURE\"}"),
         (500, b"\xff\xfe FAILURE"),
     ];
-    let (status, body) = ANSWERS[usize::try_from(fate.below(if is_question { 6 } else { 8 })).unwrap_or(0)];
+    let (status, body) = ANSWERS[usize::try_from(fate.below(if may_refuse { 8 } else { 6 })).unwrap_or(0)];
     Response { status, body: Bytes::from_static(body) }
 }
 
@@ -256,14 +276,50 @@ impl Channel for Requests {
             let carried = self.network.carry(self.life.name(), self.coordinators[index], request);
             let heard = timeout(CLIENT_TIMEOUT, carried).await.unwrap_or(Err(Lost::Cut));
             fate.after(&self.life, &name).await;
-            match heard {
-                Ok(Response { status, body }) => {
-                    Ok(http::Response::builder().status(status).body(body).expect("a status and bytes"))
-                }
-                Err(Lost::NotSent) => Err(ChannelError::NotSent("simulated".into())),
-                Err(Lost::Cut) => Err(ChannelError::NoAnswer("simulated".into())),
-            }
+            exchanged(heard)
         }
         .boxed()
+    }
+}
+
+/// How a client calls the tries of its TCCs.
+#[derive(Debug, Clone)]
+pub(super) struct Tries {
+    /// The network.
+    pub(super) network: Arc<Network>,
+    /// The client's process.
+    pub(super) life: Life,
+}
+
+impl Channel for Tries {
+    fn exchange(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, ChannelError>> {
+        async move {
+            let fate = &self.network.fate;
+            let (parts, body) = request.into_parts();
+            let url: url::Url = parts.uri.to_string().parse().expect("an address was checked");
+            let name = format!("call {}/{}", value(&url, "branch_id"), value(&url, "op"));
+            fate.before(&self.life, &name).await;
+            let request = Request { method: parts.method, uri: parts.uri, body };
+            let host = url.host_str().unwrap_or_default().to_owned();
+            // Whoever calls has a timeout.
+            let mut heard = self.network.carry(self.life.name(), &host, request).await;
+            if fate.happens(Fault::StrangeAnswer) {
+                heard = Ok(strange_answer(fate, true));
+            }
+            fate.after(&self.life, &name).await;
+            exchanged(heard)
+        }
+        .boxed()
+    }
+}
+
+/// What a channel of a client makes of it.
+fn exchanged(heard: Result<Response, Lost>) -> Result<http::Response<Bytes>, ChannelError> {
+    match heard {
+        Ok(Response { status, body }) => {
+            Ok(http::Response::builder().status(status).body(body).expect("a status and bytes"))
+        }
+        Err(Lost::NotSent) => Err(ChannelError::NotSent("simulated".into())),
+        Err(Lost::Cut) => Err(ChannelError::NoAnswer("simulated".into())),
     }
 }

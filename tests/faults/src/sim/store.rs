@@ -8,10 +8,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use branchwire::protocol::Status;
+use branchwire::protocol::{Status, TransType};
 use branchwire_coordinator::engine::{BranchOp, Definition, State, Time};
 use branchwire_coordinator::store::{
-    BranchRow, Filter, KvPut, KvRow, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write, WriteOutcome,
+    BranchRow, Change, Filter, KvPut, KvRow, ResetDue, Row, Store, StoreError, Sweep, Take, Taken, Write, WriteOutcome,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -22,7 +22,7 @@ use super::process::Life;
 use super::{Bug, EPOCH};
 
 /// The rows, and the machine that they are on.
-pub struct Disk {
+pub(super) struct Disk {
     fate: Arc<Fate>,
     bug: Option<Bug>,
     /// Whether several coordinators share it. It has a clock of its own then.
@@ -40,6 +40,8 @@ struct Tables {
     durable: BTreeMap<String, Row>,
     /// The rows that differ.
     dirty: BTreeSet<String>,
+    /// What the coordinators have forgotten, for the auditor.
+    archive: BTreeMap<String, Row>,
     up: bool,
     starts: u64,
 }
@@ -63,34 +65,35 @@ impl fmt::Debug for Disk {
 
 impl Disk {
     /// An empty one.
-    pub fn new(shared: bool, fate: Arc<Fate>, bug: Option<Bug>) -> Arc<Self> {
+    pub(super) fn new(shared: bool, fate: Arc<Fate>, bug: Option<Bug>) -> Arc<Self> {
         let tables = Tables { up: true, ..Tables::default() };
         let early = shared && fate.chance(50);
         Arc::new(Self { fate, bug, shared, early, start: Instant::now(), tables: Mutex::new(tables) })
     }
 
     /// How a coordinator sees it.
-    pub fn open(self: &Arc<Self>, life: &Life) -> OpenStore {
-        OpenStore { disk: self.clone(), life: life.clone() }
+    pub(super) fn open(self: &Arc<Self>, life: &Life) -> OpenStore {
+        OpenStore { disk: self.clone(), life: life.clone(), branches_seen: Arc::default() }
     }
 
     /// Whether several coordinators share it.
-    pub fn is_shared(&self) -> bool {
+    pub(super) fn is_shared(&self) -> bool {
         self.shared
     }
 
     /// What is on disk of a transaction.
-    pub fn row(&self, gid: &str) -> Option<Row> {
-        self.tables().durable.get(gid).cloned()
+    pub(super) fn row(&self, gid: &str) -> Option<Row> {
+        let tables = self.tables();
+        tables.durable.get(gid).or_else(|| tables.archive.get(gid)).cloned()
     }
 
     /// Whether all that is on disk has come to its end.
-    pub fn all_ended(&self) -> bool {
+    pub(super) fn all_ended(&self) -> bool {
         !self.tables().durable.values().any(is_open)
     }
 
     /// Forgets what has ended, as retention does.
-    pub fn forget_ended(&self) {
+    pub(super) fn forget_ended(&self) {
         let mut tables = self.tables();
         tables.sync();
         tables.rows.retain(|_, row| is_open(row));
@@ -99,8 +102,32 @@ impl Disk {
         self.fate.note("what has ended is forgotten");
     }
 
+    /// The same, and the auditor still sees it.
+    pub(super) fn archive_ended(&self) {
+        let mut tables = self.tables();
+        tables.sync();
+        let ended: Vec<_> =
+            tables.rows.iter().filter(|(_, row)| !is_open(row)).map(|(g, r)| (g.clone(), r.clone())).collect();
+        tables.archive.extend(ended);
+        drop(tables);
+        self.forget_ended();
+    }
+
+    /// A seeded bug: a second submit ends a TCC, whatever is confirmed.
+    pub(super) fn end_submitted_tcc(&self, gid: &str) {
+        let mut tables = self.tables();
+        if let Some(row) = tables.rows.get_mut(gid)
+            && row.trans_type == TransType::Tcc.as_str()
+            && row.status == Status::Submitted.as_str()
+        {
+            row.status = Status::Succeed.to_string();
+            tables.dirty.insert(gid.to_owned());
+            tables.sync();
+        }
+    }
+
     /// The machine dies: what is not on disk is gone. An embedded store dies with its coordinator.
-    pub fn crash(&self) {
+    pub(super) fn crash(&self) {
         let mut tables = self.tables();
         tables.rows = tables.durable.clone();
         tables.dirty.clear();
@@ -111,7 +138,7 @@ impl Disk {
     }
 
     /// It is started again.
-    pub fn start(&self) {
+    pub(super) fn start(&self) {
         self.tables().up = true;
         self.fate.note("the store is up");
     }
@@ -131,10 +158,27 @@ impl Disk {
         let mut tables = self.tables();
         let outcomes = writes.iter().map(|write| self.execute(&mut tables.rows, write)).collect();
         tables.dirty.extend(writes.iter().map(|write| write.gid().to_owned()));
-        if !self.early && self.bug != Some(Bug::AcknowledgeBeforeDurable) {
+        if !self.early && !self.is_late(writes) {
             tables.sync();
         }
         outcomes
+    }
+
+    /// Whether these writes get on disk only later, by a seeded bug.
+    fn is_late(&self, writes: &[Write]) -> bool {
+        let changes = |is_so: fn(&Change) -> bool| {
+            writes.iter().all(|write| matches!(write, Write::Change(change) if is_so(change)))
+        };
+        match self.bug {
+            Some(Bug::AcknowledgeBeforeDurable) => true,
+            Some(Bug::ProgressIsNotDurable) => changes(|change| {
+                (change.from, change.status) == (Status::Submitted, Status::Submitted) && !change.branches.is_empty()
+            }),
+            Some(Bug::UndoneBeforeTheDirectionIsDurable) => {
+                changes(|change| change.from != Status::Aborting && change.status == Status::Aborting)
+            }
+            _ => false,
+        }
     }
 
     /// Waits until all that can be read is on disk; `false` if it crashed meanwhile.
@@ -204,14 +248,17 @@ impl Disk {
                 if let Some(ext_data) = &change.ext_data {
                     row.ext_data.clone_from(ext_data);
                 }
+                let mut outcome = WriteOutcome::Applied;
                 for branch in &change.appended {
                     let branch = branch_row(branch, Status::Prepared, change.at);
-                    if !row.branches.iter().any(|b| b.branch_id == branch.branch_id && b.op == branch.op) {
+                    if row.branches.iter().any(|b| b.branch_id == branch.branch_id && b.op == branch.op) {
+                        outcome = WriteOutcome::Conflict;
+                    } else {
                         row.branches.push(branch);
                     }
                 }
                 self.fate.note(format_args!("durable: {} {} {}", row.gid, row.status, row.next_cron_time));
-                WriteOutcome::Applied
+                outcome
             }
             Write::Park { gid, reason } => {
                 let Some(row) = rows.get_mut(gid) else { return WriteOutcome::Conflict };
@@ -310,9 +357,11 @@ fn is_open(row: &Row) -> bool {
 
 /// A coordinator's connections to the store.
 #[derive(Debug, Clone)]
-pub struct OpenStore {
+pub(super) struct OpenStore {
     disk: Arc<Disk>,
     life: Life,
+    /// How many branches each transaction had when it was still open to more; for a seeded bug.
+    branches_seen: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
 impl OpenStore {
@@ -327,6 +376,20 @@ impl OpenStore {
             return Err(StoreError::Unavailable("simulated".to_owned()));
         }
         Ok(())
+    }
+
+    /// The row as it is; with a seeded bug a decided one has only the branches that were seen before the
+    /// decision.
+    fn as_seen_before(&self, mut row: Row) -> Row {
+        if self.disk.bug == Some(Bug::LateRegistrationLeaks) {
+            let mut seen = self.branches_seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if row.status == Status::Prepared.as_str() {
+                seen.insert(row.gid.clone(), row.branches.len());
+            } else if let Some(seen) = seen.get(&row.gid) {
+                row.branches.truncate(*seen);
+            }
+        }
+        row
     }
 
     async fn write_all(&self, writes: &[Write]) -> Result<Vec<WriteOutcome>, StoreError> {
@@ -351,10 +414,11 @@ impl OpenStore {
         self.life.lives().await;
         let outcomes = disk.commit(writes);
         // A commit that has written nothing need not wait for the disk.
-        if outcomes.contains(&WriteOutcome::Applied) && !disk.on_disk().await {
+        let is_late = disk.is_late(writes);
+        if outcomes.contains(&WriteOutcome::Applied) && !is_late && !disk.on_disk().await {
             return Err(unknown());
         }
-        if disk.bug == Some(Bug::AcknowledgeBeforeDurable) {
+        if is_late {
             let (disk, starts) = (disk.clone(), disk.tables().starts);
             tokio::spawn(async move {
                 sleep(Duration::from_secs(2)).await;
@@ -373,7 +437,8 @@ impl OpenStore {
 fn name_of(writes: &[Write]) -> String {
     match writes {
         [Write::Create { state, .. }, ..] => format!("write {}", state.status),
-        [Write::Change(change), ..] if change.status == Status::Submitted && !change.branches.is_empty() => {
+        [Write::Change(change), ..] if !change.appended.is_empty() => "write registration".to_owned(),
+        [Write::Change(change), ..] if change.from == change.status && !change.branches.is_empty() => {
             "write progress".to_owned()
         }
         [Write::Change(change), ..] => format!("write {}", change.status),
@@ -391,7 +456,7 @@ impl Store for OpenStore {
             self.reach("load").await?;
             let row = self.disk.tables().rows.get(gid).map(|row| self.disk.read(row));
             self.disk.fate.after(&self.life, "load").await;
-            Ok(row)
+            Ok(row.map(|row| self.as_seen_before(row)))
         }
         .boxed()
     }

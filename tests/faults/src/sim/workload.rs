@@ -1,18 +1,18 @@
-//! The clients' orders: transfers, known only to the auditor.
+//! The clients' orders of messages: transfers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use branchwire::msg::Msg;
-use branchwire::simulation::{do_and_submit, do_and_submit_with_retries};
-use branchwire::{Client, Done, Gid, MsgBranch, NotDone};
+use branchwire::protocol::Op;
+use branchwire::simulation::{do_and_submit, do_and_submit_with_retries, send_with};
+use branchwire::{Client, Done, Gid, MsgBranch, NotDone, Outbox};
 use tokio::time::sleep;
 
 use super::Bug;
-use super::audit::{Auditor, Told};
-use super::bank::Credit;
+use super::bank::Asked;
 use super::database::{Connection, Effect};
 use super::fate::Fate;
+use super::told::Told;
 
 /// One ordered message.
 #[derive(Debug, Clone)]
@@ -73,7 +73,8 @@ impl Transfer {
 
     fn message(&self, client: &Client) -> Msg {
         let branches = self.branches.iter().map(|(host, amount)| {
-            MsgBranch::url(&format!("http://{host}/trans-in"), &Credit { amount: *amount }).expect("an address")
+            MsgBranch::url(&format!("http://{host}/trans-in"), &Asked { amount: *amount, refuses: false })
+                .expect("an address")
         });
         let mut message = client.msg_all(branches).expect("at least one branch");
         message = message.gid(Gid::new(self.gid.clone()).expect("a letter and a number"));
@@ -91,18 +92,28 @@ impl Transfer {
         message
     }
 
-    /// Sends it; `run` says which of those that send it this is.
-    pub async fn send(&self, client: &Client, bank: &Connection, run: u32, auditor: &Arc<Auditor>, bug: Option<Bug>) {
+    /// Sends it, by this outbox if there is one; `run` is the number of those that send it.
+    pub(super) async fn send(
+        &self,
+        client: &Client,
+        bank: &Connection,
+        outbox: Option<&Outbox<Connection>>,
+        run: u32,
+        bug: Option<Bug>,
+    ) -> Told {
         let message = self.message(client);
         let told = if self.local {
-            let effect = Effect { gid: self.gid.clone(), branch_id: "00".to_owned(), run, amount: -self.sum() };
+            let (gid, branch_id) = (self.gid.clone(), "00".to_owned());
+            let effect = Effect { gid, branch_id, op: Op::Msg, run, amount: -self.sum(), at: 0 };
             let business = async |tx: &mut super::database::Transaction| {
                 tx.apply(effect.clone()).await.map_err(|_| ())?;
                 sleep(self.business).await;
                 if self.refuses { Err(()) } else { Ok(()) }
             };
             let prepared = "http://bank-a/prepared".to_owned();
-            if self.repeats {
+            if let Some(outbox) = outbox {
+                of(&send_with(message, outbox, business).await)
+            } else if self.repeats {
                 of(&do_and_submit_with_retries(message, prepared, bank, business).await)
             } else {
                 of(&do_and_submit(message, prepared, bank, business).await)
@@ -110,11 +121,10 @@ impl Transfer {
         } else {
             of(&message.submit().await)
         };
-        let told = match told {
+        match told {
             Told::GivenUp if bug == Some(Bug::GiveUpToldAsRepetition) => Told::Repeated { finished: false },
             told => told,
-        };
-        auditor.told(self, run, told);
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
-use branchwire::Client;
+use branchwire::protocol::client::Client as Api;
+use branchwire::simulation::start_outbox;
+use branchwire::{Client, Outbox};
 use branchwire_coordinator::transport::Response;
 use branchwire_coordinator::{Clock, Coordinator, Retention};
 use futures_util::FutureExt;
@@ -13,13 +15,15 @@ use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt;
 
 use super::audit::Auditor;
-use super::database::Database;
+use super::database::{Connection, Database};
 use super::fate::{Fate, Fault};
-use super::network::{Calls, Handler, Network, Requests};
+use super::network::{Calls, Handler, Network, Requests, Tries};
+use super::order::{Order, Run};
 use super::process::Life;
 use super::store::Disk;
+use super::trip::Trip;
 use super::workload::Transfer;
-use super::{Bug, EPOCH, FAULTS_LAST, REST, Report, bank};
+use super::{Bug, EPOCH, FAULTS_LAST, Orders, REST, Report, bank};
 
 const COORDINATORS: [&str; 2] = ["coordinator", "coordinator-2"];
 
@@ -35,6 +39,8 @@ pub(super) struct World {
     databases: BTreeMap<&'static str, Arc<Database>>,
     auditor: Arc<Auditor>,
     coordinators: Vec<&'static str>,
+    /// What clients order.
+    orders: Orders,
     start: Instant,
     state: Mutex<State>,
 }
@@ -45,6 +51,8 @@ struct State {
     clocks: BTreeMap<&'static str, Clock>,
     /// To be stopped in an orderly way.
     stops: BTreeMap<&'static str, Arc<tokio::sync::Notify>>,
+    /// That of bank A's present life.
+    outbox: Option<Outbox<Connection>>,
     transactions: u64,
     /// What was durable of each message when a process died last.
     at_death: BTreeMap<String, String>,
@@ -52,7 +60,7 @@ struct State {
 
 impl World {
     /// A world in which everybody is up.
-    pub(super) fn new(fate: Fate, coordinators: usize, bug: Option<Bug>) -> Arc<Self> {
+    pub(super) fn new(fate: Fate, coordinators: usize, bug: Option<Bug>, orders: Orders) -> Arc<Self> {
         let fate = Arc::new(fate);
         let network = Network::new(fate.clone());
         let disk = Disk::new(coordinators > 1, fate.clone(), bug);
@@ -61,7 +69,7 @@ impl World {
         let auditor = Auditor::new(fate.clone(), disk.clone(), databases.clone());
         let coordinators = COORDINATORS[..coordinators].to_vec();
         let (start, state) = (Instant::now(), Mutex::default());
-        let world = Self { fate, bug, network, disk, databases, auditor, coordinators, start, state };
+        let world = Self { fate, bug, network, disk, databases, auditor, coordinators, orders, start, state };
         let world = Arc::new(world);
         for name in world.coordinators.clone() {
             tokio::spawn(world.clone().keep_up(name, true));
@@ -89,6 +97,10 @@ impl World {
                 tokio::spawn(self.clone().run_coordinator(life.clone(), stop));
             } else {
                 self.network.listen(&life, bank::handler(&self.fate, &self.databases[name], &life));
+                if self.orders == Orders::MessagesByOutbox && name == "bank-a" {
+                    let outbox = start_outbox(&self.databases[name].connect(&life), &self.client(&life));
+                    self.state().outbox = Some(outbox);
+                }
             }
             life.death().await;
             self.fate.note(format_args!("{name} is dead"));
@@ -108,7 +120,8 @@ impl World {
         let skew = if self.fate.has(Fault::ClockJump) { self.fate.between(0, 60_000) } else { Duration::ZERO };
         let clock = Clock::tokio(EPOCH.after(self.start.elapsed()).after(skew));
         self.state().clocks.insert(life.name(), clock.clone());
-        let calls = Calls { network: self.network.clone(), life: life.clone(), bug: self.bug };
+        let (network, auditor) = (self.network.clone(), self.auditor.clone());
+        let calls = Calls { network, life: life.clone(), auditor, bug: self.bug };
         let coordinator = Coordinator::builder()
             .with_store(Arc::new(self.disk.open(&life)))
             .with_transport(Arc::new(calls))
@@ -137,7 +150,10 @@ impl World {
         Arc::new(move |request| {
             let (router, life, world) = (router.clone(), life.clone(), self.clone());
             async move {
-                let (call, gid) = (request.call().to_owned(), request.gid());
+                let (call, gid, branch_id) = (request.call().to_owned(), request.gid(), request.branch_id());
+                if call == "submit" && world.bug == Some(Bug::SecondSubmitEnds) {
+                    world.disk.end_submitted_tcc(&gid);
+                }
                 let request = http::Request::builder()
                     .method(request.method)
                     .uri(request.uri)
@@ -148,7 +164,7 @@ impl World {
                 let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap_or_default();
                 world.fate.before(&life, &format!("answer {call}")).await;
                 if status == 200 {
-                    world.auditor.acknowledged(&call, &gid);
+                    world.auditor.acknowledged(&call, &gid, &branch_id);
                 }
                 Response { status, body }
             }
@@ -159,7 +175,8 @@ impl World {
     /// A client of the coordinators in this process.
     fn client(&self, life: &Life) -> Client {
         let (network, coordinators) = (self.network.clone(), self.coordinators.clone());
-        Client::with_channel(Requests { network, life: life.clone(), coordinators })
+        let tries = Tries { network: network.clone(), life: life.clone() };
+        Api::with_channel(Requests { network, life: life.clone(), coordinators }).with_branches(tries).into()
     }
 
     /// The present life of a process, once it has one.
@@ -173,63 +190,80 @@ impl World {
         }
     }
 
-    /// Sends a transfer from the process of bank A as it is now.
-    async fn send(&self, transfer: Transfer, run: u32) {
+    /// Sends an order from the process of bank A as it is now.
+    async fn send(&self, order: Order, run: Run) {
         let life = self.life("bank-a").await;
         let (client, bank, auditor) =
             (self.client(&life), self.databases["bank-a"].connect(&life), self.auditor.clone());
-        self.auditor.begins(&transfer, run);
-        let bug = self.bug;
-        life.spawn(async move { transfer.send(&client, &bank, run, &auditor, bug).await });
+        self.auditor.begins(&order, run);
+        let (bug, outbox) = (self.bug, self.state().outbox.clone());
+        life.spawn(async move {
+            let told = order.send(&client, &bank, outbox.as_ref(), run, bug).await;
+            auditor.told(&order, run, told);
+        });
     }
 
-    fn wanted(&self, transfer: &Transfer) {
-        self.auditor.wanted(transfer);
+    fn wanted(&self, order: &Order) {
+        self.auditor.wanted(order);
         self.state().transactions += 1;
     }
 
-    /// Transfers and faults, until the faults are over.
+    /// Orders and faults, until the faults are over.
     pub(super) async fn live_through(self: Arc<Self>) {
         // Everybody is up before the first request.
         sleep(Duration::from_secs(1)).await;
         let faults = tokio::spawn(self.clone().disturb());
         for number in 0..5 + self.fate.below(20) {
-            let transfer = Transfer::draw(&self.fate, number);
-            self.wanted(&transfer);
+            let order = match self.orders {
+                Orders::Messages | Orders::MessagesByOutbox => Order::Message(Transfer::draw(&self.fate, number)),
+                Orders::Trips => Order::Trip(Trip::draw(&self.fate, number)),
+            };
+            self.wanted(&order);
             let (world, begin) = (self.clone(), self.fate.between(0, 60_000));
             tokio::spawn(async move {
                 sleep(begin).await;
-                world.send(transfer.clone(), 1).await;
-                // Another client sends the same message under the same gid.
+                world.send(order.clone(), Run::First).await;
+                // Another client sends the same under the same gid.
                 if world.fate.chance(20) {
                     sleep(world.fate.between(0, 30_000)).await;
-                    world.send(transfer, 2).await;
+                    world.send(order, Run::Second).await;
                 }
             });
         }
         sleep(self.fate.between(60_000, u64::try_from(FAULTS_LAST.as_millis()).unwrap_or(u64::MAX))).await;
         faults.abort();
+        if self.orders == Orders::MessagesByOutbox {
+            self.disk.archive_ended();
+        }
         self.heal();
         self.finish().await;
-        self.repeat_all(3).await;
-        self.disk.forget_ended();
-        self.repeat_all(4).await;
+        self.repeat_all(Run::Quiet).await;
+        match self.orders {
+            Orders::Messages => self.disk.forget_ended(),
+            Orders::MessagesByOutbox => self.disk.archive_ended(),
+            Orders::Trips => {
+                self.auditor.forgets();
+                self.disk.archive_ended();
+            }
+        }
+        self.repeat_all(Run::Forgotten).await;
     }
 
     /// Sends everything once more under its old gid, now that all is quiet.
-    async fn repeat_all(&self, run: u32) {
-        for transfer in self.auditor.all_wanted() {
-            self.auditor.repeats(&transfer, run);
-            self.send(transfer, run).await;
+    async fn repeat_all(&self, run: Run) {
+        for order in self.auditor.all_wanted() {
+            if self.auditor.repeats(&order, run) {
+                self.send(order, run).await;
+            }
         }
         self.finish().await;
     }
 
-    /// One transfer, and then whatever it takes.
-    pub(super) async fn carry_out(self: Arc<Self>, transfer: Transfer) {
+    /// One order, and then whatever it takes.
+    pub(super) async fn carry_out(self: Arc<Self>, order: Order) {
         sleep(Duration::from_secs(1)).await;
-        self.wanted(&transfer);
-        self.send(transfer, 1).await;
+        self.wanted(&order);
+        self.send(order, Run::First).await;
         sleep(Duration::from_mins(2)).await;
         self.finish().await;
     }
