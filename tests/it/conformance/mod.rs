@@ -6,7 +6,7 @@
 mod differences;
 pub(crate) mod host;
 mod play;
-mod vector;
+pub(crate) mod vector;
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,14 @@ use tokio::sync::oneshot;
 use self::host::Host;
 use self::vector::Vector;
 
-/// How many scenarios are played at once: most of them wait most of the time.
+/// How many scenarios are played at once: they wait most of the time.
 const AT_ONCE: usize = 24;
+
+/// How often a scenario is played at most, while its steps are late.
+const PLAYS_MAX: usize = 5;
+
+/// This scenario counts all long waiting transactions of the store, so it comes first.
+const ALONE: &str = "reset-cron";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_coordinator_on_sqlite_does_as_dtm_does() {
@@ -75,8 +81,9 @@ async fn conforms(database: TestDatabase) {
 /// Plays each scenario; each result must be equal to one of the expected ones.
 async fn play_all(url: &str, expected: impl Fn(&Vector) -> Vec<Vector>) {
     let host = Host::start().await;
-    let vectors = vector::all();
-    let plays = vectors.iter().map(|vector| {
+    let (alone, beside): (Vec<_>, Vec<_>) = vector::all().into_iter().partition(|vector| vector.title == ALONE);
+    let vectors = [alone, beside].concat();
+    let mut plays = vectors.iter().map(|vector| {
         let (host, expected) = (&host, expected(vector));
         async move {
             if vector.is_of_a_later_pattern() {
@@ -84,7 +91,7 @@ async fn play_all(url: &str, expected: impl Fn(&Vector) -> Vec<Vector>) {
             }
             let mut found = Vec::new();
             for expected in &expected {
-                found = vector::differences(expected, &play::play(expected, url, host).await);
+                found = differences_from(expected, url, host).await;
                 if found.is_empty() {
                     break;
                 }
@@ -92,7 +99,8 @@ async fn play_all(url: &str, expected: impl Fn(&Vector) -> Vec<Vector>) {
             found
         }
     });
-    let results: Vec<_> = futures_util::stream::iter(plays).buffered(AT_ONCE).collect().await;
+    let mut results = vec![plays.next().expect("a scenario").await];
+    results.extend(futures_util::stream::iter(plays).buffered(AT_ONCE).collect::<Vec<_>>().await);
     let failed: Vec<_> = vectors
         .iter()
         .zip(results)
@@ -100,4 +108,16 @@ async fn play_all(url: &str, expected: impl Fn(&Vector) -> Vec<Vector>) {
         .map(|(vector, found)| format!("{}:\n    {}", vector.title, found.join("\n    ")))
         .collect();
     assert!(failed.is_empty(), "{} of {} differ\n{}", failed.len(), vectors.len(), failed.join("\n"));
+}
+
+/// What is otherwise than expected. A difference after a step that was late says nothing: then it is played again.
+async fn differences_from(expected: &Vector, url: &str, host: &Host) -> Vec<String> {
+    for _ in 1..PLAYS_MAX {
+        let played = play::play(expected, url, host).await;
+        let found = vector::differences(expected, &played.vector);
+        if found.is_empty() || !played.late {
+            return found;
+        }
+    }
+    vector::differences(expected, &play::play(expected, url, host).await.vector)
 }

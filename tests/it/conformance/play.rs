@@ -13,8 +13,11 @@ use super::vector::{Request, Response, Step, Vector};
 /// How long to wait for a status.
 const WAIT: Duration = Duration::from_secs(25);
 
+/// A step that takes so much longer than it should was late. Scenarios have half a second between what they compare.
+const LATE: Duration = Duration::from_millis(200);
+
 /// Fields of a response that are not compared.
-const LEFT_OUT: [&str; 5] = ["id", "owner", "next_cron_interval", "ext_data", "version"];
+const LEFT_OUT: [&str; 6] = ["id", "owner", "next_cron_interval", "ext_data", "version", "facts"];
 
 /// How the names of fields with times end.
 const TIMES: [&str; 5] = ["create_time", "update_time", "finish_time", "rollback_time", "next_cron_time"];
@@ -27,11 +30,25 @@ struct Play<'a> {
     closed: String,
 }
 
-/// Plays a scenario; returns it as recorded here.
-pub(crate) async fn play(vector: &Vector, url: &str, host: &Host) -> Vector {
+/// A scenario as recorded here.
+pub(crate) struct Played {
+    pub(crate) vector: Vector,
+    /// Whether a step took much longer than it should: then the machine was busy, and something else may have come first.
+    pub(crate) late: bool,
+}
+
+/// Plays a scenario.
+pub(crate) async fn play(vector: &Vector, url: &str, host: &Host) -> Played {
     let play = Play::new(vector, url, host).await;
     let mut steps = Vec::new();
+    let mut late = false;
     for step in &vector.steps {
+        let start = Instant::now();
+        let should_take = match step {
+            Step::Sleep { sleep } => Duration::from_secs_f64(*sleep),
+            Step::Request { .. } => Duration::ZERO,
+            Step::Wait { .. } | Step::UntilCalled { .. } => WAIT,
+        };
         steps.push(match step {
             Step::Request { request, .. } => {
                 Step::Request { request: request.clone(), response: play.ask(request).await }
@@ -47,13 +64,14 @@ pub(crate) async fn play(vector: &Vector, url: &str, host: &Host) -> Vector {
                 step.clone()
             }
         });
+        late |= start.elapsed() > should_take + LATE;
     }
     let mut calls = host.calls(&play.gid);
     for call in &mut calls {
-        call.body = play.hide(&call.body);
+        call.body = by_rpc(play.hide(&call.body));
         call.query.values_mut().for_each(|value| *value = play.hide(value));
     }
-    Vector { steps, calls, end: play.transaction().await, ..vector.clone() }
+    Played { vector: Vector { steps, calls, end: play.transaction().await, ..vector.clone() }, late }
 }
 
 /// Plays a scenario's first request, which must be refused with a text that says why.
@@ -120,7 +138,7 @@ impl<'a> Play<'a> {
         self.ask(&request).await.body
     }
 
-    /// Waits for so many calls of a path; gives how many came, at most that many.
+    /// Waits for this many calls of a path; returns how many came, at most that many.
     async fn until_called(&self, host: &Host, path: &str, times: usize) -> usize {
         let start = Instant::now();
         loop {
@@ -145,6 +163,17 @@ impl<'a> Play<'a> {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+}
+
+/// The body of a call by JSON-RPC, with any id; the order of its members does not matter.
+fn by_rpc(body: String) -> String {
+    match serde_json::from_str(&body) {
+        Ok(Value::Object(mut call)) if call.contains_key("jsonrpc") => {
+            call.insert("id".to_owned(), Value::from("<id>"));
+            Value::Object(call).to_string()
+        }
+        _ => body,
     }
 }
 

@@ -7,22 +7,25 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Patterns that the coordinator does not carry out yet.
-const LATER: [&str; 3] = ["tcc-", "xa-", "workflow-"];
+const LATER: [&str; 2] = ["xa-", "workflow-"];
 
-/// Beginnings of texts that are accidental in the other program: from a crash, a database, a JSON library, a link.
-const ACCIDENTS: [&str; 6] = [
+/// Beginnings of texts that are accidental in DTM: from a crash, a database, a JSON library, a link.
+const ACCIDENTS: [&str; 9] = [
     "runtime error: ",
     "unexpected EOF",
     "unexpected end of JSON",
     "storage: ",
     "your http/grpc result",
     "custom_data: ",
+    "json: ",
+    "Parse json error: ",
+    "Bad json request: ",
 ];
 
 /// How much earlier than recorded a call may come, in seconds: DTM's cron looks only once a second.
 const EARLIER_MAX_S: i64 = 3;
 
-/// At the end of an expected text: the beginning is enough.
+/// Marks, at its end, an expected text of which only the beginning counts.
 pub(crate) const CUT: &str = "...";
 
 /// A scenario: its steps, and their results.
@@ -80,14 +83,14 @@ pub(crate) struct CallSeen {
 }
 
 impl Vector {
-    /// Whether it is of a pattern that is not carried out yet.
+    /// Whether its pattern is not built yet.
     pub(crate) fn is_of_a_later_pattern(&self) -> bool {
         LATER.iter().any(|prefix| self.title.starts_with(prefix))
     }
 
     /// Whether its branches are called at once, in any order.
     fn is_concurrent(&self) -> bool {
-        self.unordered || self.title.contains("concurrent") || self.title == "topic"
+        self.unordered || self.title.contains("concurrent") || self.title == "topic" || self.title.starts_with("tcc-")
     }
 }
 
@@ -128,7 +131,7 @@ pub(crate) fn differences(expected: &Vector, played: &Vector) -> Vec<String> {
     for part in ["status", "rollback_reason"] {
         let of = |vector: &Vector| vector.end["transaction"][part].clone();
         let (expected, mut played) = (of(expected), of(played));
-        // A text that is cut: how much of it there is depends on the length of addresses.
+        // A text that is cut off: where, depends on the length of addresses.
         if let (Some(start), Some(text)) = (expected.as_str().and_then(|text| text.strip_suffix(CUT)), played.as_str())
             && text.starts_with(start)
             && text.chars().count() <= 1_024
@@ -150,9 +153,12 @@ fn compare<T: PartialEq + std::fmt::Debug>(found: &mut Vec<String>, at: &str, ex
 /// The played body, with the expected text instead of an accidental one.
 fn without_accident(expected: &Response, played: &Response) -> Value {
     let mut body = played.body.clone();
-    let accident = expected.body["message"].as_str().filter(|text| ACCIDENTS.iter().any(|a| text.starts_with(a)));
-    if let (Some(text), Some(message)) = (accident, body.get_mut("message")) {
-        *message = Value::from(text);
+    for message in ["/message", "/error/message"] {
+        let text = expected.body.pointer(message).and_then(Value::as_str);
+        let accident = text.filter(|text| ACCIDENTS.iter().any(|a| text.starts_with(a)));
+        if let (Some(text), Some(message)) = (accident, body.pointer_mut(message)) {
+            *message = Value::from(text);
+        }
     }
     body
 }
@@ -176,7 +182,7 @@ fn calls(found: &mut Vec<String>, expected: &Vector, played: &Vector) {
     }
 }
 
-/// What must come after something else has.
+/// A rule that one call comes after another.
 fn after(found: &mut Vec<String>, expected: &Vector, played: &Vector) {
     for (later, earlier) in &expected.after {
         let first = played.calls.iter().position(|call| call.path == *later);
