@@ -43,6 +43,40 @@ pub mod notary {
     pub fn seal();
 }
 
+/// What passengers wish.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Wish {
+    /// Its number.
+    pub flight: i64,
+}
+
+/// What an airline hosts: all functions of each pair.
+#[transactions::service("/airline", remote)]
+pub mod airline {
+    use super::Wish;
+    use transactions::prelude::*;
+
+    /// Books a seat, and says which.
+    #[saga_action]
+    pub fn book(wish: Wish) -> i64;
+
+    /// Gives it back.
+    #[saga_compensate(of = book)]
+    pub fn cancel(wish: Wish);
+
+    /// Holds a seat.
+    #[tcc_try]
+    pub fn hold(wish: Wish);
+
+    /// Takes it.
+    #[tcc_confirm(of = hold)]
+    pub fn take(wish: Wish);
+
+    /// Lets it go.
+    #[tcc_cancel(of = hold)]
+    pub fn release(wish: Wish);
+}
+
 /// What the bank hosts.
 #[transactions::service("/bank")]
 pub mod bank {

@@ -1,0 +1,38 @@
+// A query-prepared as a step.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct Hotel(sqlx::SqlitePool);
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Book {
+    pub nights: u8,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct RoomId(pub i64);
+
+#[branchwire::service("/api/hotel")]
+pub mod hotel {
+    use super::*;
+
+    #[query_prepared]
+    pub fn booked(db: Hotel);
+
+    #[saga_action]
+    pub async fn book(_: &mut Tx<Hotel>, _: Book) -> Result<RoomId, BranchError> {
+        Ok(RoomId(1))
+    }
+
+    #[saga_compensate(of = book)]
+    pub async fn cancel(_: &mut Tx<Hotel>, _: Book, _: Kept<RoomId>) -> Result<(), Retry> {
+        Ok(())
+    }
+}
+
+fn example(client: &Client, hotel: &hotel::Remote) {
+    let _ = client.saga(hotel.book(&Book { nights: 1 })).then(hotel.booked());
+}
+
+fn main() {}

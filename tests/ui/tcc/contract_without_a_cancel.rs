@@ -1,0 +1,37 @@
+// A contract whose try has no cancel.
+
+use branchwire::prelude::*;
+
+#[derive(Clone, Database)]
+pub struct Seats(sqlx::SqlitePool);
+
+#[derive(Clone, Database)]
+pub struct Hotel(sqlx::SqlitePool);
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Reserve {
+    pub flight: i64,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Wish {
+    pub stars: u8,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Seat(pub i64);
+
+pub mod contracts {
+    #[branchwire::service("/api/seats", remote)]
+    pub mod seats {
+        use branchwire::prelude::*;
+
+        #[tcc_try]
+        pub fn reserve(req: super::super::Reserve) -> super::super::Seat;
+
+        #[tcc_confirm(of = reserve)]
+        pub fn take(req: super::super::Reserve);
+    }
+}
+
+fn main() {}
