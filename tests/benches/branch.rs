@@ -1,10 +1,10 @@
-//! What a branch costs: its call beside the same axum handler with a bare sqlx transaction.
+//! The cost of a branch: its call, compared with the same axum handler with a bare sqlx transaction.
 //!
-//! `cargo bench -p branchwire-tests --bench branch`. Three handlers run in one process and in turn, on one database with
-//! its durable settings: the branch, the bare one, and one by hand, which inserts the barrier's row with sqlx and is there
-//! to show what that one statement costs. They are called without a socket: what HTTP costs, the same for all, would hide a
-//! part of the difference. Prints a table, and a line of JSON for each of its rows; a row is the median of five rounds, each
-//! on a database of its own.
+//! `cargo bench -p branchwire-tests --bench branch`. Three handlers run in one process and in turn, on one database
+//! with its durable settings: the branch, the bare one, and one by hand, which inserts the barrier's row with sqlx and
+//! so shows the cost of that one statement. They are called without a socket: the cost of HTTP is the same for all, and
+//! would hide a part of the difference. Prints a table, and a line of JSON for each of its rows; a row is the median of
+//! five rounds, each on a database of its own.
 //!
 //! Five runs on 2 cores (a virtual machine on an AMD EPYC, 2026-11-25), as multiples of the bare handler:
 //!
@@ -15,10 +15,10 @@
 //! | PostgreSQL | 16 | 1.30, 1.32, 1.32, 1.33, 1.32 | 1.35 | 1.25 to 1.28 |
 //! | SQLite, `--idle` | 1 | 1.14, 1.17, 1.18, 1.09, 1.17 | | 1.11 to 1.14 |
 //!
-//! On SQLite sqlx hands each statement to the connection's thread and back: the branch begins and inserts in one turn, and by
-//! hand it is two. For the first row the processors are kept awake: one that idles may be asleep when a thread is woken on
-//! it, above all a virtual one, and which of a handler's waits that befalls is chance. With `-- --idle` they may sleep, and
-//! the figures then say as much of that as of the handlers.
+//! On SQLite sqlx hands each statement to the connection's thread and back. The branch begins and inserts in one such
+//! round trip, the handler by hand in two. For the first row the processors are kept awake: an idle processor may
+//! sleep, above all a virtual one, and then wakes up late at random waits of a handler. With `-- --idle` they may
+//! sleep, and the figures then say as much about that as about the handlers.
 
 use std::num::NonZero;
 use std::process::{Child, Command, Stdio};
@@ -36,12 +36,12 @@ use futures_util::future::join_all;
 use sqlx::{Pool, Postgres, Sqlite};
 use tower::ServiceExt;
 
-/// Calls of each handler in a round that are measured, and those before them that are not. In a turn each caller makes
-/// one: in short turns, what else the machine does meets all alike.
+/// How many calls of each handler are measured in a round, and how many come before them. In a turn each caller makes
+/// one call. Turns are short, so that other load of the machine hits all handlers alike.
 const CALLS: usize = 3200;
 const WARM_UP_CALLS: usize = 640;
 
-/// How often all is measured: how the machine's threads and its disk get along differs from one start to the next.
+/// How many rounds there are: the scheduling of threads and disk differs from one start to the next.
 const ROUNDS: usize = 5;
 
 /// Accounts that the calls spread over, so that they do not wait for each other's rows.
@@ -51,7 +51,7 @@ const ACCOUNTS: usize = 64;
 trait Credits: BankDriver {
     const NAME: &'static str;
 
-    /// What a call of a branch may cost, as a multiple of the bare handler.
+    /// The highest allowed cost of a branch's call, as a multiple of the bare handler's.
     const RATIO_MAX: f64;
 
     /// The handlers, at the paths of [`HANDLERS`].
@@ -147,7 +147,7 @@ credits!(
 struct Awake(Vec<Child>);
 
 impl Awake {
-    /// As much as there are processors, in the class that runs only where nothing else does.
+    /// One busy thread a processor, in the scheduling class that runs only if nothing else does.
     fn new() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let spin = format!("while kill -0 {}; do :; done", std::process::id());
@@ -168,7 +168,7 @@ impl Drop for Awake {
     }
 }
 
-/// What a branch costs, beside a bare handler.
+/// Measures the cost of a branch, compared with a bare handler.
 #[derive(Debug, Parser)]
 #[command(name = "branch")]
 struct Options {
@@ -186,7 +186,7 @@ async fn main() {
     let options = Options::parse();
     println!("database    in flight  bare us  by hand us  branch us  by hand  branch  at most");
     {
-        // Only here: PostgreSQL's processes, of another user, have to share the processors with these.
+        // On SQLite only: with PostgreSQL, the processes of another user would share the processors with these threads.
         let _awake = (!options.idle).then(Awake::new);
         report::<Sqlite>(1).await;
     }
@@ -211,7 +211,7 @@ async fn round<DB: Credits>(in_flight: u32) -> Option<[f64; 3]> {
     let callers = usize::try_from(in_flight).expect("few callers");
     let warm_up = WARM_UP_CALLS / callers;
     for turn in 0..warm_up + CALLS / callers {
-        // Who comes first changes, and with it whose writes meet the other's checkpoint.
+        // The first handler changes from turn to turn, and so does the one whose writes meet another's checkpoint.
         for handler in (0..HANDLERS.len()).map(|place| (turn + place) % HANDLERS.len()) {
             let time = time(&router, turn, callers, HANDLERS[handler]).await;
             if turn >= warm_up {

@@ -1,26 +1,26 @@
-//! What a store costs when it is empty, and when a million transactions in it have ended.
+//! The cost of a store, empty and with a million finished transactions.
 //!
 //! `cargo bench -p branchwire-tests --bench store`; `-- 100000` for another number. Each database runs with its durable
-//! settings. A batch is 16 messages, as one commit has them at 16 in flight: their prepare, their submit, their end. Prints a
-//! table, and a line of JSON for each of its rows.
+//! settings. A batch is one commit for 16 messages, as with 16 in flight: their prepare, their submit, or their end.
+//! Prints a table, and a line of JSON for each of its rows.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
 use branchwire_coordinator::Clock;
-use branchwire_coordinator::engine::{BranchOp, Defaults, Definition, Opening, Timing, create};
+use branchwire_coordinator::engine::{BranchOp, Defaults, Definition, Opening, Protocol, Time, Timing, create};
 use branchwire_coordinator::store::{self, BranchChange, Change, Filter, Options, Store, Take, Write, WriteOutcome};
-use branchwire_tests::database::TestDatabase;
+use branchwire_tests::database::{TestDatabase, execute};
 use clap::Parser;
-use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, SqliteConnection};
+use url::Url;
 
 const OWNER: &str = "branchwire-bench";
 const BATCH: usize = 16;
 const BATCHES: usize = 100;
 const LEASE: Duration = Duration::from_mins(5);
 
-/// What a store costs, empty and filled.
+/// Measures the cost of a store, empty and filled.
 #[derive(Debug, Parser)]
 #[command(name = "store")]
 struct Arguments {
@@ -36,7 +36,9 @@ struct Arguments {
 #[tokio::main]
 async fn main() {
     let Arguments { ended, .. } = Arguments::parse();
-    println!("database    ended      batch ms  p99 ms  take 256 ms  look ms  list failed ms");
+    println!(
+        "database    ended      batch ms  p99 ms  take 256 ms  look ms  list ms: failed, a pattern, an hour, the oldest hour"
+    );
     let mut databases = vec![("SQLite", TestDatabase::sqlite())];
     databases.extend(TestDatabase::postgres().await.map(|database| ("PostgreSQL", database)));
     databases.extend(TestDatabase::mysql().await.map(|database| ("MariaDB", database)));
@@ -82,20 +84,29 @@ async fn measure(name: &str, ended: usize, store: &dyn Store) {
         assert!(store.take_due(&take).await.expect("an answer").rows.is_empty());
         looks.push(start.elapsed());
     }
-    let failed = Filter { status: "failed".to_owned(), limit: 100, ..Filter::default() };
-    let start = Instant::now();
-    store.list(&failed).await.expect("an answer");
-    let list = start.elapsed();
+    let mut lists = Vec::new();
+    let an_hour_ago = Time::from_millis(now.as_millis() - 3_600_000);
+    let first = Filter { limit: 50, ..Filter::default() };
+    for filter in [
+        Filter { status: "failed".to_owned(), ..first.clone() },
+        Filter { trans_type: "saga".to_owned(), ..first.clone() },
+        Filter { created_from: Some(an_hour_ago), ..first.clone() },
+        Filter { created_to: Some(an_hour_ago), ..first.clone() },
+    ] {
+        let start = Instant::now();
+        store.list(&filter).await.expect("an answer");
+        lists.push(millis(start.elapsed()));
+    }
 
     batches.sort();
     let p99 = batches[batches.len() * 99 / 100];
-    let [batch, p99, take, look, list] = [mean(&batches), p99, mean(&takes), mean(&looks), list].map(millis);
-    println!("{name:<10}  {ended:>9}  {batch:>8.2}  {p99:>6.2}  {take:>11.2}  {look:>7.2}  {list:>14.2}");
+    let [batch, p99, take, look] = [mean(&batches), p99, mean(&takes), mean(&looks)].map(millis);
+    println!("{name:<10}  {ended:>9}  {batch:>8.2}  {p99:>6.2}  {take:>11.2}  {look:>7.2}  {lists:.2?}");
     println!(
         "{}",
         serde_json::json!({
             "database": name, "ended": ended, "batch_ms": batch, "batch_p99_ms": p99, "take_256_ms": take,
-            "look_ms": look, "list_failed_ms": list,
+            "look_ms": look, "list_ms": lists,
         })
     );
 }
@@ -112,6 +123,7 @@ fn message() -> Arc<Definition> {
     Arc::new(Definition {
         gid: Gid::random(),
         trans_type: TransType::Msg,
+        protocol: Protocol::Http,
         created: Clock::System.now(),
         query_prepared: "http://bank-a.example:8080/api/bank-a/transfer-prepared".to_owned(),
         branches: vec![BranchOp {
@@ -171,8 +183,9 @@ fn change(definition: &Definition, from: (Status, &str), to: (Status, &str), bra
     })
 }
 
-/// Doubles the finished transactions until there are so many.
+/// Doubles the finished transactions until there are `ended`.
 async fn fill(url: &str, ended: usize) {
+    let address = Url::parse(url).expect("a URL");
     let columns = "trans_type, status, query_prepared, protocol, create_time, update_time, finish_time, options, \
                    custom_data, next_cron_interval, next_cron_time, owner, ext_data, result, rollback_reason";
     let branch = "branch_id, op, url, bin_data, status, create_time, update_time, finish_time";
@@ -192,24 +205,13 @@ async fn fill(url: &str, ended: usize) {
              INSERT INTO trans_global (gid, {columns}) SELECT {concat}, {columns} FROM trans_global \
              WHERE gid IN (SELECT gid FROM doubles); DROP TABLE doubles"
         );
-        execute(url, sql).await;
+        execute(&address, &sql).await.expect("it is done");
         have += some;
     }
-    // Statistics come by themselves, but later.
+    // The database would collect statistics by itself, but later.
     let analyze = match url.split(':').next() {
         Some("mysql") => "ANALYZE TABLE trans_global, trans_branch_op",
         _ => "ANALYZE",
     };
-    execute(url, analyze.to_owned()).await;
-}
-
-async fn execute(url: &str, sql: String) {
-    let sql = sqlx::raw_sql(AssertSqlSafe(sql));
-    if url.starts_with("sqlite") {
-        sql.execute(&mut SqliteConnection::connect(url).await.expect("a connection")).await.expect("it is done");
-    } else if url.starts_with("postgres") {
-        sql.execute(&mut PgConnection::connect(url).await.expect("a connection")).await.expect("it is done");
-    } else {
-        sql.execute(&mut MySqlConnection::connect(url).await.expect("a connection")).await.expect("it is done");
-    }
+    execute(&address, analyze).await.expect("it is done");
 }

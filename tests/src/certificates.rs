@@ -1,4 +1,4 @@
-//! Certificates for tests of TLS, made anew for each.
+//! Certificates for tests of TLS, new ones for each test.
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ pub struct ClientFiles {
 
 #[expect(clippy::new_without_default, reason = "no authority is like another")]
 impl Authority {
-    /// A new one, which nobody knows.
+    /// A new authority, which no system trusts.
     ///
     /// # Panics
     /// If no certificate or no directory can be made.
@@ -37,7 +37,7 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        // Named apart: two of one name would be told apart only by their signatures.
+        // Each authority has a name of its own: two with one name would differ only in their signatures.
         params.distinguished_name.push(DnType::CommonName, format!("authority {}", Uuid::new_v4()));
         let issuer = CertifiedIssuer::self_signed(params, key()).expect("a certificate");
         let directory = tempfile::tempdir().expect("a temporary directory");
@@ -88,7 +88,7 @@ fn key() -> KeyPair {
     KeyPair::generate().expect("a key")
 }
 
-/// A path as it stands in an address.
+/// A path in the form that it has in an address.
 ///
 /// # Panics
 /// If it is not UTF-8.

@@ -1,16 +1,16 @@
 //! A database for one test: fresh, shared with no other test, and gone afterwards.
 
-use sqlx::{Connection, Executor, MySqlConnection, PgConnection};
+use sqlx::{Connection, Executor, MySqlConnection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use url::Url;
 use uuid::Uuid;
 
 use crate::server::{self, Server};
 
-/// The database that one test has for itself. Keep it as long as the test runs: dropped, it is removed.
+/// A database for one test. Keep it as long as the test runs: it is removed when this is dropped.
 ///
-/// Several databases of one test are several of these. They share nothing, except that on MySQL the database
-/// `dtm_barrier` is one for each server: there tests are kept apart by their gids, so use
+/// A test may have several. They share nothing, with one exception: on MySQL there is one database `dtm_barrier` for
+/// the whole server. Tests there must not use the same gids, so take
 /// [`Gid::random`](branchwire::protocol::Gid::random).
 #[derive(Debug)]
 pub struct TestDatabase {
@@ -18,14 +18,14 @@ pub struct TestDatabase {
     home: Home,
 }
 
-/// Where the database lives, and so how it ends.
+/// Where the database is. It decides how the database is removed.
 #[derive(Debug)]
 enum Home {
     /// A file in a directory of its own.
     Directory(#[expect(dead_code, reason = "dropped, it removes the directory")] TempDir),
-    /// A server that was started for the tests, and ends with everything in it.
+    /// On a server that was started for the tests: the database goes with the server.
     Scratch,
-    /// A server that others use, too, at this address.
+    /// On a server that others use, too, at this address.
     Given(Url),
 }
 
@@ -70,7 +70,7 @@ impl TestDatabase {
     /// The database at this address, on a server that was started for the test.
     ///
     /// # Panics
-    /// If that is no address.
+    /// If it is not an address.
     pub fn at(url: &str) -> Self {
         Self { url: Url::parse(url).expect("a URL"), home: Home::Scratch }
     }
@@ -92,10 +92,10 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         let Home::Given(server) = &self.home else { return };
         let name = self.url.path().trim_start_matches('/');
-        // Connections that the test left open hold a database of PostgreSQL's.
+        // PostgreSQL does not drop a database while the test's connections to it are open.
         let force = if self.url.scheme().starts_with("postgres") { " WITH (FORCE)" } else { "" };
         let drop = format!("DROP DATABASE {name}{force}");
-        // The test's own runtime is busy dropping us, so another does it.
+        // The test's own runtime is blocked by this drop, so another runtime executes the statement.
         let dropped = std::thread::scope(|scope| {
             let dropped = scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -109,16 +109,27 @@ impl Drop for TestDatabase {
     }
 }
 
-/// Executes one statement on a connection of its own.
-pub(crate) async fn execute(url: &Url, statement: &str) -> Result<(), sqlx::Error> {
-    let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(statement));
-    if url.scheme().starts_with("postgres") {
-        let mut connection = PgConnection::connect(url.as_str()).await?;
-        connection.execute(statement).await?;
-        connection.close().await
-    } else {
-        let mut connection = MySqlConnection::connect(url.as_str()).await?;
-        connection.execute(statement).await?;
-        connection.close().await
+/// Executes statements on a connection of their own.
+///
+/// # Errors
+/// The database's error.
+pub async fn execute(url: &Url, statements: &str) -> Result<(), sqlx::Error> {
+    let statements = sqlx::raw_sql(sqlx::AssertSqlSafe(statements));
+    match url.scheme() {
+        "sqlite" => {
+            let mut connection = SqliteConnection::connect(url.as_str()).await?;
+            connection.execute(statements).await?;
+            connection.close().await
+        }
+        scheme if scheme.starts_with("postgres") => {
+            let mut connection = PgConnection::connect(url.as_str()).await?;
+            connection.execute(statements).await?;
+            connection.close().await
+        }
+        _ => {
+            let mut connection = MySqlConnection::connect(url.as_str()).await?;
+            connection.execute(statements).await?;
+            connection.close().await
+        }
     }
 }

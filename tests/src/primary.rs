@@ -1,7 +1,7 @@
 //! The pool of a service that follows the primary of its cluster, by a list of hosts.
 //!
-//! sqlx knows one host for each pool. So a task looks for the primary and leads new connections there, and each connection
-//! is asked before it is used. This is the recipe in the coordinator's docs, page `clusters`.
+//! sqlx knows one host for each pool. So a task looks for the primary and sends new connections there, and each
+//! connection is checked before it is used. This is the recipe in the coordinator's docs, page `clusters`.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 /// How long one host may take to answer.
 const HOST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often the primary is asked whether it still is one.
+/// The time between two checks that the primary still is the primary.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How long a transaction waits for a connection: as long as a failover takes.
@@ -35,7 +35,8 @@ pub fn postgres(address: &str) -> Result<PgPool, sqlx::Error> {
                 if is_primary(connection).await? { Ok(()) } else { Err(sqlx::Error::Configuration("a replica".into())) }
             })
         })
-        // Instead of sqlx's own ping. A pooler before the database keeps connections when the server behind it changes.
+        // This replaces sqlx's own ping: a pooler before the database keeps connections when the server behind it
+        // changes.
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(is_primary(connection)))
         .connect_lazy_with(hosts[0].clone());
@@ -47,7 +48,7 @@ async fn is_primary(connection: &mut PgConnection) -> Result<bool, sqlx::Error> 
     sqlx::query_scalar("SELECT NOT pg_is_in_recovery()").persistent(false).fetch_one(connection).await
 }
 
-/// Leads new connections to the primary, whichever host that is.
+/// Sends new connections to the host that is the primary.
 async fn follow(pool: PgPool, hosts: Vec<PgConnectOptions>) {
     while !pool.is_closed() {
         for host in &hosts {
@@ -83,7 +84,7 @@ pub fn mysql(address: &str) -> Result<MySqlPool, sqlx::Error> {
                 if is_ready(connection).await? { Ok(()) } else { Err(sqlx::Error::Configuration("not ready".into())) }
             })
         })
-        // Instead of sqlx's own ping: `read_only` is switched on with connections open.
+        // This replaces sqlx's own ping: `read_only` may be switched on while connections are open.
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(is_ready(connection)))
         .connect_lazy_with(hosts[0].clone());
@@ -91,13 +92,13 @@ pub fn mysql(address: &str) -> Result<MySqlPool, sqlx::Error> {
     Ok(pool)
 }
 
-/// Whether it takes writes: a node of Galera that is cut off answers as well.
+/// Whether the server takes writes. A Galera node that is cut off still answers, so an answer alone proves nothing.
 async fn is_ready(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
     let read_only = "SHOW GLOBAL VARIABLES WHERE Variable_name = 'read_only' AND Value <> 'OFF'";
     if sqlx::raw_sql(read_only).fetch_optional(&mut *connection).await?.is_some() {
         return Ok(false);
     }
-    // A MariaDB without Galera says that it is not ready, too.
+    // A MariaDB without Galera also reports that `wsrep_ready` is OFF.
     let is_galera = "SHOW GLOBAL VARIABLES WHERE Variable_name = 'wsrep_on' AND Value = 'ON'";
     if sqlx::raw_sql(is_galera).fetch_optional(&mut *connection).await?.is_none() {
         return Ok(true);

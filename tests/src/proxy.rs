@@ -1,4 +1,4 @@
-//! A proxy before a database, that loses answers: what a client sees of a server that dies, or of a network that does.
+//! A proxy before a database that loses requests and responses, as a client sees it when a server or the network fails.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,14 +8,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use url::Url;
 
-/// How the next thing that a client sends is lost.
+/// How the next message of a client is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// The server never gets it.
+    /// The server never receives it.
     OfTheRequest,
-    /// The server does it, and its answer is lost.
+    /// The server carries it out, and its response is lost.
     OfTheAnswer,
-    /// The client is cut off at once; the server gets it only when [`Proxy::deliver`] says so.
+    /// The client is cut off at once; the server receives the message only at [`Proxy::deliver`].
     UntilDelivered,
 }
 
@@ -61,7 +61,7 @@ impl Proxy {
             while let Some(Ok((client, _))) = until_shut(&mut shut, listener.accept()).await {
                 let shared = accepting.clone();
                 let mut shut = shared.shut.subscribe();
-                // A broken connection is what this is for.
+                // A broken connection is intended here.
                 tokio::spawn(async move { drop(until_shut(&mut shut, shared.pass(client)).await) });
             }
         });
@@ -73,7 +73,7 @@ impl Proxy {
         self.url.as_str()
     }
 
-    /// Loses the next thing that a client sends, whichever client it is.
+    /// Loses the next message of any client.
     ///
     /// # Panics
     /// If a test has panicked before.
@@ -81,12 +81,12 @@ impl Proxy {
         *self.shared.next.lock().expect("no panic") = Some(loss);
     }
 
-    /// Cuts off all clients, and lets none in any more.
+    /// Cuts off all clients, and accepts no more.
     pub fn shut(&self) {
         self.shared.shut.send_replace(true);
     }
 
-    /// Whether what was to be lost is lost.
+    /// Whether the message has been lost.
     ///
     /// # Panics
     /// If a test has panicked before.
@@ -94,10 +94,10 @@ impl Proxy {
         self.shared.next.lock().expect("no panic").is_none()
     }
 
-    /// Delivers to the server what was held back, and returns when it has answered.
+    /// Delivers the held message to the server, and returns when the server has responded.
     ///
     /// # Panics
-    /// If nothing was held back.
+    /// If no message is held.
     pub async fn deliver(&self) {
         let held_back = self.shared.held_back.lock().expect("no panic").take().expect("something was held back");
         let HeldBack { request, mut from_server, mut to_server, answered } = held_back;
@@ -105,14 +105,14 @@ impl Proxy {
         let mut answer = vec![0; 1 << 16];
         let read = from_server.read(&mut answer).await.expect("the server answers");
         assert!(read > 0, "the server answers");
-        // Its part of the transaction ends with the connection, if it has not ended by itself.
+        // An open transaction ends with the connection.
         to_server.shutdown().await.expect("the server is there");
         while from_server.read(&mut answer).await.is_ok_and(|read| read > 0) {}
         drop(answered);
     }
 }
 
-/// What `work` gives; `None` if the proxy is shut before.
+/// The result of `work`; `None` if the proxy is shut first.
 async fn until_shut<T>(shut: &mut watch::Receiver<bool>, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         _ = shut.wait_for(|shut| *shut) => None,
@@ -142,7 +142,8 @@ impl Shared {
                         Some(Loss::OfTheRequest) => return Ok(()),
                         Some(Loss::OfTheAnswer) => {
                             to_server.write_all(&request[..read]).await?;
-                            // Something was answered: the server is at work, and ends it whether we are there or not.
+                            // The server has begun to respond: it carries the message out even if the connection breaks
+                            // now.
                             let read = from_server.read(&mut answer).await?;
                             assert!(read > 0, "the server answers");
                             drop((from_client, to_client));

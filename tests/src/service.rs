@@ -1,4 +1,4 @@
-//! A service with one branch and its query-prepared, on any database, whose business each test brings along.
+//! A service with one branch and its query-prepared, on any database. Each test gives it the business.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use branchwire::protocol::Gid;
 use branchwire::{BranchError, Database, Payload, Prepared, Reply, Retry, Role, Route, Tx};
 use tower::ServiceExt;
 
-/// What the branch does with its transaction and its payload.
+/// The business of the branch.
 pub type Business<D> = dyn for<'tx> Fn(&'tx mut Tx<D>, i64) -> BoxFuture<'tx, Result<(), BranchError>> + Send + Sync;
 
 /// A running service, called without a socket.
@@ -79,10 +79,10 @@ impl Service {
     }
 }
 
-/// Which of the fixed answers this is.
+/// The fixed answer that this response is.
 ///
 /// # Panics
-/// If it is none of them.
+/// If it is not one of them.
 pub async fn read(response: Response) -> Reply {
     let status = response.status();
     let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
@@ -105,10 +105,16 @@ const PREPARED: Route = Route {
 /// The business, as the router hands it to the branch.
 type Given<D> = Extension<Arc<Business<D>>>;
 
+/// A branch with a payload `i64`, which is in no pair.
+type Crediting<D> = BranchFn<D, (Given<D>,), i64, (), Result<(), BranchError>, ()>;
+
 /// The branch, as an attribute would write it for a function that is generic and may refuse.
-fn branch<D: Database>() -> BranchFn<D, (Given<D>,), i64, Result<(), BranchError>> {
+fn branch<D: Database>() -> Crediting<D> {
     BranchFn {
-        run: |tx, (Extension(business),), payload| business(tx, payload),
+        run: |tx, (Extension(business),), payload, ()| business(tx, payload),
+        kept: branchwire::__private::no_payload,
+        takes_kept: false,
+        value: None,
         payload: i64::from_json,
         outcome: std::convert::identity,
     }

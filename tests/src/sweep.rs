@@ -9,7 +9,7 @@ use crate::bank::BankDriver;
 
 /// Fills the barrier table.
 pub trait OldRows: BankDriver {
-    /// Adds so many rows that are that old, each of a message of its own.
+    /// Adds `rows` rows of this age, each of a message of its own.
     fn add_rows(pool: &Pool<Self>, rows: u64, age: Duration) -> impl Future<Output = ()> + Send;
 
     /// How many rows there are.

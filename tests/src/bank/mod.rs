@@ -1,10 +1,9 @@
 //! A bank for tests: accounts beside a barrier table, the same on each database.
 //!
-//! A test is written once, over [`BankDriver`], and runs on each database. What only one database has is tested apart.
+//! A test is written once, over [`BankDriver`], and runs on each database. Features of a single database have tests of
+//! their own.
 
-mod mysql;
-mod postgres;
-mod sqlite;
+mod drivers;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,10 +15,10 @@ use sqlx::Pool;
 
 use crate::database::TestDatabase;
 
-/// The account that tests credit. It begins with nothing.
+/// The account that tests credit. It is empty at first.
 pub const ACCOUNT: i64 = 1;
 
-/// Another account, which begins with nothing as well.
+/// Another account. It is empty at first, too.
 pub const OTHER_ACCOUNT: i64 = 2;
 
 /// A bank with a database of its own: accounts [`ACCOUNT`] and [`OTHER_ACCOUNT`], and the barrier table.
@@ -53,7 +52,7 @@ impl<DB: BankDriver> Bank<DB> {
         Some(Self::on(DB::database().await?, 10).await)
     }
 
-    /// A bank on this database, with at most so many connections.
+    /// A bank on this database, with at most `connections_max` connections.
     ///
     /// # Panics
     /// If the database does not do what is asked.
@@ -81,7 +80,7 @@ impl<DB: BankDriver> Bank<DB> {
         self.database.url()
     }
 
-    /// What is in an account.
+    /// The balance of an account.
     pub async fn balance(&self, account: i64) -> i64 {
         DB::balance(&self.pool, account).await
     }
@@ -130,21 +129,21 @@ bank_with_level! {
 /// A row of the barrier table: `trans_type`, `branch_id`, `op`, `barrier_id`, `reason`.
 pub type Row = (String, String, String, String, String);
 
-/// What a test needs of one kind of database: its SQL.
+/// The SQL that tests need, for one kind of database.
 ///
-/// Statements on a pool panic where the database does not do what is asked; those within a transaction are the
-/// business's, and return the database's error.
+/// A statement on a pool panics if it fails. A statement within a transaction belongs to the business, and returns the
+/// database's error.
 pub trait BankDriver: BarrierDialect {
     /// A fresh database; `None` if there is no server, and then the test has been reported as skipped.
     fn database() -> impl Future<Output = Option<TestDatabase>> + Send;
 
-    /// A pool of at most so many connections.
+    /// A pool with at most `connections_max` connections.
     fn pool(url: &str, connections_max: u32) -> impl Future<Output = Pool<Self>> + Send;
 
     /// Creates the accounts.
     fn create_accounts(pool: &Pool<Self>) -> impl Future<Output = ()> + Send;
 
-    /// What is in an account.
+    /// The balance of an account.
     fn balance(pool: &Pool<Self>, account: i64) -> impl Future<Output = i64> + Send;
 
     /// The barrier rows of a global transaction.
@@ -163,7 +162,7 @@ pub trait BankDriver: BarrierDialect {
         sql: &'static str,
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
-    /// Runs any statements, and drops what they give after the first row.
+    /// Runs any statements, and drops their results after the first row.
     fn execute_and_drop<D: Database<Driver = Self>>(
         tx: &mut Tx<D>,
         sql: &'static str,

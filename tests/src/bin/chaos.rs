@@ -16,7 +16,7 @@ struct Cli {
     #[command(subcommand)]
     part: Option<Part>,
 
-    /// For how long, in all.
+    /// How long all rounds last together.
     #[arg(long, default_value_t = 1.0)]
     minutes: f64,
 
@@ -24,7 +24,8 @@ struct Cli {
     #[arg(long, default_value_t = 60.0)]
     round_seconds: f64,
 
-    /// Which faults come when; by default another one each time. Real processes make no two runs alike all the same.
+    /// The seed of the faults and their times; by default a new one. With real processes, two runs of one seed still
+    /// differ.
     #[arg(long)]
     seed: Option<u64>,
 
@@ -57,7 +58,7 @@ fn run(part: impl Future<Output = Result<bool, Failure>>) -> Result<bool, Failur
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(part)
 }
 
-/// Round after round; whether all books were right.
+/// Runs round after round; returns whether all books were right.
 async fn rounds(cli: &Cli) -> Result<bool, Failure> {
     let end = Instant::now() + Duration::try_from_secs_f64(cli.minutes * 60.0)?;
     let kinds = cli.only.map_or(Kind::ALL.to_vec(), |only| vec![only]);

@@ -1,7 +1,7 @@
 //! Changes the primary of a database under load, and compares the books.
 //!
-//! `cargo run --release --bin cluster -- postgres --minutes 5`: a PostgreSQL with a synchronous standby, switched over and
-//! failed over again and again. It ends with an error if there is a difference.
+//! `cargo run --release --bin cluster -- postgres --minutes 5`: a PostgreSQL with a synchronous standby, switched over
+//! and failed over again and again. It ends with an error if there is a difference.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,10 +24,10 @@ enum Work {
     Postgres {
         #[command(flatten)]
         round: Round,
-        /// The standby is asynchronous: shows what is lost then.
+        /// Makes the standby asynchronous, to show what is then lost.
         #[arg(long)]
         asynchronous: bool,
-        /// Poolers before the servers.
+        /// Puts poolers before the servers.
         #[arg(long, value_enum, default_value = "no")]
         pgbouncer: Pooled,
     },
@@ -42,10 +42,10 @@ enum Work {
 
 #[derive(Debug, Args)]
 struct Round {
-    /// For how long at least.
+    /// How long it lasts at least.
     #[arg(long, default_value_t = 1.0)]
     minutes: f64,
-    /// How many changes at least.
+    /// How many changes there are at least.
     #[arg(long, default_value_t = 1)]
     changes: usize,
     /// How many orders are carried out between two changes, at least.
@@ -54,7 +54,7 @@ struct Round {
     /// How many customers order at once.
     #[arg(long, default_value_t = 16)]
     customers: usize,
-    /// Which change comes when; by default another one each time.
+    /// The seed of the changes and their times; by default a new one.
     #[arg(long)]
     seed: Option<u64>,
 }

@@ -1,7 +1,7 @@
-//! How long a sweep of barrier rows takes on a large table, and what branches feel of it meanwhile.
+//! How long a sweep of barrier rows takes on a large table, and how much it slows branches down.
 //!
-//! `cargo run --release --bin sweep -- --rows 3000000`: on SQLite, PostgreSQL and MariaDB in turn. Half of the rows are old
-//! and are removed. It ends with an error if another number of rows is removed, or if a branch fails.
+//! `cargo run --release --bin sweep -- --rows 3000000`: on SQLite, PostgreSQL and MariaDB in turn. Half of the rows are
+//! old and are removed. It ends with an error if another number of rows is removed, or if a branch fails.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,7 @@ struct Options {
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     rows: u64,
 
-    /// For how long branches are called alone, to compare with.
+    /// How long branches are called without a sweep, for comparison.
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     alone: u64,
 
@@ -65,7 +65,7 @@ async fn measure<DB: OldRows>(options: &Options) -> bool {
     let (before, ()) = tokio::join!(calls(&bank, &stop), alone);
     println!("  alone            {before}");
     let mut all_well = before.failed == 0;
-    // The second one finds nothing: it is what a regular sweep costs.
+    // The second sweep finds nothing: this is the cost of a regular sweep.
     for expected in [old, 0] {
         stop.store(false, Ordering::Relaxed);
         let started = Instant::now();
@@ -86,7 +86,7 @@ async fn measure<DB: OldRows>(options: &Options) -> bool {
     all_well
 }
 
-/// What calls of a branch took, one after another.
+/// The times of calls of a branch, one after another.
 struct Calls {
     times: Vec<Duration>,
     failed: usize,

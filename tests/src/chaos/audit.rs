@@ -1,6 +1,6 @@
 //! Whether the books are right.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -9,32 +9,41 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Failure;
-use super::bank::{ACCOUNTS, Books, OPENING_BALANCE};
+use super::bank::{ACCOUNTS, Books, OPENING_BALANCE, OUTBOX, Queue};
 use super::customer::{Answer, Told};
 
-/// How long everything may take to come to its end, once all is healed.
+/// How long it may take after the healing until another transaction ends. A long queue needs time on a slow machine.
 const END_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The differences: for each kind, the gids.
 #[derive(Debug, Default)]
 pub(crate) struct Differences {
-    /// Money that is missing, or too much.
+    /// Missing or surplus money.
     balance: i64,
     /// Orders that were debited, and credited.
     done: usize,
-    /// Applied more than once at one of the banks.
+    /// Orders that a bank has booked, and undone.
+    undone: usize,
+    /// Applied, or undone, more than once at one of the banks.
     twice: Vec<String>,
-    /// Debited and not credited, or the other way round.
+    /// Debited and not credited, or undone by one of the banks alone.
     half: Vec<String>,
-    /// Told that it is done, and it is not; or that nothing happened, and it did.
+    /// The customer was told that it is done, and it is not; or that nothing happened, and it did.
     lies: Vec<String>,
-    /// The coordinator has something else to say than the books.
+    /// The coordinator and the books say different things.
     status: Vec<String>,
+    /// In an outbox, and the coordinator does not take it.
+    stuck: Vec<String>,
 }
 
 impl Differences {
+    /// How many orders were undone.
+    pub(crate) fn undone(&self) -> usize {
+        self.undone
+    }
+
     pub(crate) fn count(&self) -> usize {
-        let lists = [&self.twice, &self.half, &self.lies, &self.status];
+        let lists = [&self.twice, &self.half, &self.lies, &self.status, &self.stuck];
         lists.iter().map(|list| list.len()).sum::<usize>() + usize::from(self.balance != 0)
     }
 }
@@ -43,15 +52,17 @@ impl fmt::Display for Differences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "books: {} orders carried out; {} differences (money {}, applied twice {:?}, half {:?}, told wrong {:?}, \
-             status wrong {:?})",
+            "books: {} orders carried out, {} undone; {} differences (money {}, applied twice {:?}, half {:?}, told wrong {:?}, \
+             status wrong {:?}, stuck {:?})",
             self.done,
+            self.undone,
             self.count(),
             self.balance,
             self.twice,
             self.half,
             self.lies,
-            self.status
+            self.status,
+            self.stuck
         )
     }
 }
@@ -72,23 +83,59 @@ struct Transaction {
     status: String,
 }
 
-/// Waits until the coordinator at this address has nothing left to do. What waits for its next attempt is due at once.
+/// Waits until the coordinator at this address has nothing left to do. A transaction that waits for its next attempt is
+/// due at once.
 pub(crate) async fn await_the_end(coordinator: &str) -> Result<(), Failure> {
     let api = format!("{coordinator}/api/dtmsvr");
-    let (client, started) = (client()?, Instant::now());
+    let client = client()?;
+    let (mut last, mut since) = (None, Instant::now());
     loop {
-        let _: serde_json::Value = get(&client, &format!("{api}/resetCronTime?timeout=1&limit=10000")).await?;
-        let mut left = Vec::new();
-        for status in ["prepared", "submitted", "aborting"] {
-            let all: All = get(&client, &format!("{api}/all?status={status}&limit=100")).await?;
-            left.extend(all.transactions.unwrap_or_default());
+        let left = unfinished(&client, &api).await;
+        if left.as_ref().is_ok_and(HashMap::is_empty) {
+            return Ok(());
         }
-        let Some(one) = left.first() else { return Ok(()) };
-        if started.elapsed() > END_TIMEOUT {
-            return Err(format!("{} and others ({}) have not ended: {}", one.gid, left.len(), one.status).into());
+        let gids: Option<HashSet<Gid>> = left.as_ref().ok().map(|left| left.keys().cloned().collect());
+        if gids.is_some() && gids != last {
+            (last, since) = (gids, Instant::now());
+        } else if since.elapsed() > END_TIMEOUT {
+            return Err(format!("no transaction has ended for {END_TIMEOUT:?}: {left:?}").into());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// Waits until nothing is to be sent any more from the outbox of the bank at this address.
+pub(crate) async fn await_outbox(bank: &str) -> Result<(), Failure> {
+    let client = client()?;
+    let (mut last, mut since) = (None, Instant::now());
+    loop {
+        let left = queue(&client, bank).await.map(|queue| queue.waiting);
+        match &left {
+            Ok(0) => return Ok(()),
+            Ok(left) if last != Some(*left) => (last, since) = (Some(*left), Instant::now()),
+            _ if since.elapsed() > END_TIMEOUT => {
+                return Err(format!("no message of the outbox was sent for {END_TIMEOUT:?}: {left:?}").into());
+            }
+            _ => {}
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// What is in the outbox of the bank at this address.
+async fn queue(client: &reqwest::Client, bank: &str) -> Result<Queue, Failure> {
+    Ok(client.post(format!("{bank}{OUTBOX}")).send().await?.error_for_status()?.json().await?)
+}
+
+/// Some of the transactions that have not ended, with their status.
+async fn unfinished(client: &reqwest::Client, api: &str) -> Result<HashMap<Gid, String>, Failure> {
+    let _: serde_json::Value = get(client, &format!("{api}/resetCronTime?timeout=1&limit=10000")).await?;
+    let mut left = HashMap::new();
+    for status in ["prepared", "submitted", "aborting"] {
+        let all: All = get(client, &format!("{api}/all?status={status}&limit=100")).await?;
+        left.extend(all.transactions.unwrap_or_default().into_iter().map(|one| (one.gid, one.status)));
+    }
+    Ok(left)
 }
 
 /// Compares the banks' books with each other, with what the coordinator says, and with what customers were told.
@@ -104,7 +151,8 @@ pub(crate) async fn compare(coordinator: &str, banks: &[String; 2], told: &[Told
             said.insert(transaction.gid, transaction.status);
         }
     }
-    Ok(differences([&bank_a, &bank_b], &said, told))
+    let stuck = queue(&client, &banks[0]).await?.stuck;
+    Ok(Differences { stuck, ..differences([&bank_a, &bank_b], &said, told) })
 }
 
 /// `said` is the status of each transaction that the coordinator knows.
@@ -118,21 +166,23 @@ fn differences(banks: [&Books; 2], said: &HashMap<Gid, String>, told: &[Told]) -
     }
     let balance: i64 = banks.iter().map(|books| books.balance).sum();
     let mut differences = Differences { balance: balance - 2 * ACCOUNTS * OPENING_BALANCE, ..Default::default() };
-    for (gid, [debits, credits]) in &lines {
-        if debits.len() > 1 || credits.len() > 1 {
+    for (gid, of_banks) in &lines {
+        // A line, and perhaps a line that undoes it.
+        if of_banks.iter().any(|lines| lines.len() > 2 || (lines.len() == 2 && lines[0] != -lines[1])) {
             differences.twice.push((*gid).to_owned());
         }
-        if debits.iter().sum::<i64>() + credits.iter().sum::<i64>() != 0 {
+        if of_banks.iter().flatten().sum::<i64>() != 0 {
             differences.half.push((*gid).to_owned());
         }
-        differences.done += usize::from(!debits.is_empty());
+        differences.done += usize::from(of_banks[0].iter().sum::<i64>() != 0);
+        differences.undone += usize::from(of_banks.iter().any(|lines| lines.len() == 2));
     }
     for Told { gid, answer, .. } in told {
-        let is_done = !lines[gid.as_str()][0].is_empty();
+        let is_done = lines[gid.as_str()][0].iter().sum::<i64>() != 0;
         if (*answer == Answer::Done && !is_done) || (*answer == Answer::Nothing && is_done) {
             differences.lies.push(format!("{gid}: {answer:?}"));
         }
-        // One that never came so far is not there.
+        // An order that never came so far has no line.
         let fits = match said.get(gid).map(String::as_str) {
             Some("succeed") => is_done,
             Some("failed") | None => !is_done,
@@ -155,6 +205,7 @@ async fn get<T: DeserializeOwned>(client: &reqwest::Client, url: &str) -> Result
 
 #[cfg(test)]
 mod tests {
+    use super::super::bank::Pattern;
     use super::*;
 
     /// Two orders, of which `gids[0]` was carried out and `gids[1]` was not.
@@ -166,8 +217,8 @@ mod tests {
         };
         let at = Instant::now();
         let told = vec![
-            Told { gid: gids[0].clone(), answer: Answer::Done, at },
-            Told { gid: gids[1].clone(), answer: Answer::Nothing, at },
+            Told { gid: gids[0].clone(), pattern: Pattern::Msg, answer: Answer::Done, at },
+            Told { gid: gids[1].clone(), pattern: Pattern::Msg, answer: Answer::Nothing, at },
         ];
         let said = HashMap::from([(gids[0].clone(), "succeed".to_owned()), (gids[1].clone(), "failed".to_owned())]);
         let books = [bank(-30), bank(30)];
@@ -183,6 +234,25 @@ mod tests {
             told.answer = Answer::Unknown;
         }
         assert_eq!(differences([&a, &b], &said, &told).count(), 0);
+    }
+
+    #[test]
+    fn an_order_that_both_banks_have_undone_did_not_happen() {
+        let (_, [mut a, mut b], mut said, mut told) = right();
+        for books in [&mut a, &mut b] {
+            let (gid, amount) = books.lines[0].clone();
+            books.lines.push((gid, -amount));
+            books.balance -= amount;
+        }
+        told[0].answer = Answer::Nothing;
+        said.insert(told[0].gid.clone(), "failed".to_owned());
+        let right = differences([&a, &b], &said, &told);
+        assert_eq!((right.count(), right.done, right.undone), (0, 0, 1));
+        // Undone once more, at both banks.
+        for books in [&mut a, &mut b] {
+            books.lines.push(books.lines[1].clone());
+        }
+        assert_eq!(differences([&a, &b], &said, &told).twice.len(), 1);
     }
 
     #[test]

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use branchwire::Gid;
 use serde::{Deserialize, Serialize};
 
-use super::bank::{ACCOUNTS, OPENING_BALANCE, ORDER, Order};
+use super::bank::{ACCOUNTS, OPENING_BALANCE, ORDER, Order, Pattern, Refusal};
 
 /// What the bank said of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answer {
-    /// It is carried out: the money has left, and will arrive.
+    /// It is carried out: the money has left this account, and will arrive.
     Done,
     /// Nothing has happened, and nothing will.
     Nothing,
-    /// It does not know, or there was no answer.
+    /// The bank does not know, or there was no answer.
     Unknown,
 }
 
@@ -24,6 +24,7 @@ pub(crate) enum Answer {
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
     pub(crate) gid: Gid,
+    pub(crate) pattern: Pattern,
     pub(crate) answer: Answer,
     /// When.
     pub(crate) at: Instant,
@@ -34,6 +35,7 @@ pub(crate) struct Told {
 pub(crate) struct Shift {
     over: AtomicBool,
     done: AtomicU64,
+    done_by_outbox: AtomicU64,
 }
 
 impl Shift {
@@ -42,9 +44,14 @@ impl Shift {
         self.over.store(true, Ordering::Relaxed);
     }
 
-    /// How many orders were carried out so far, by what customers were told.
+    /// How many customers were told so far that their order is carried out.
     pub(crate) fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
+    }
+
+    /// How many of them by an outbox.
+    pub(super) fn done_by_outbox(&self) -> u64 {
+        self.done_by_outbox.load(Ordering::Relaxed)
     }
 }
 
@@ -55,15 +62,28 @@ pub(crate) async fn order_during(shift: Arc<Shift>, bank: String, seed: u64) -> 
     let client = client.expect("an HTTP client");
     let mut told = Vec::new();
     while !shift.over.load(Ordering::Relaxed) {
-        // Now and then more than there is.
+        // Sometimes more than the account has.
         let amount = if random.u8(0..20) == 0 { 2 * OPENING_BALANCE * ACCOUNTS } else { random.i64(1..100) };
         let gid = Gid::random();
-        let order = Order { gid: gid.clone(), from: random.i64(0..ACCOUNTS), to: random.i64(0..ACCOUNTS), amount };
+        let (from, to) = (random.i64(0..ACCOUNTS), random.i64(0..ACCOUNTS));
+        let (pattern, refusal) = match random.u8(0..10) {
+            0..2 => (Pattern::Msg, Refusal::None),
+            2..4 => (Pattern::Outbox, Refusal::None),
+            4 => (Pattern::Saga, Refusal::None),
+            5 => (Pattern::Saga, Refusal::AtOnce),
+            6 => (Pattern::Saga, Refusal::AtTheEnd),
+            7 => (Pattern::Tcc, Refusal::None),
+            8 => (Pattern::Tcc, Refusal::AtOnce),
+            _ => (Pattern::Tcc, Refusal::AtTheEnd),
+        };
+        let order = Order { gid: gid.clone(), from, to, amount, pattern, refusal };
         let answer = ask(&client, &bank, &order).await.unwrap_or(Answer::Unknown);
-        told.push(Told { gid, answer, at: Instant::now() });
-        shift.done.fetch_add(u64::from(answer == Answer::Done), Ordering::Relaxed);
+        told.push(Told { gid, pattern, answer, at: Instant::now() });
+        let done = u64::from(answer == Answer::Done);
+        shift.done.fetch_add(done, Ordering::Relaxed);
+        shift.done_by_outbox.fetch_add(if pattern == Pattern::Outbox { done } else { 0 }, Ordering::Relaxed);
         if answer == Answer::Unknown {
-            // The bank is not there, most likely.
+            // The bank is probably down.
             tokio::time::sleep(Duration::from_millis(random.u64(5..50))).await;
         }
     }

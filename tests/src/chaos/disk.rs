@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use super::Failure;
 
-/// Room for a round's transactions and the log beside them.
+/// Enough for a round's transactions and their log.
 const SIZE: &str = "size=64m";
 
 /// A mounted file system in memory. It is gone with this process, however that ends.
@@ -25,7 +25,7 @@ impl SmallDisk {
         fs::create_dir(directory)?;
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", SIZE, "tmpfs"]).arg(directory).stderr(Stdio::null());
-        // Not there, or not allowed.
+        // The program is missing, or mounting is not allowed.
         if !mount.status().is_ok_and(|status| status.success()) {
             return Ok(None);
         }
@@ -36,7 +36,7 @@ impl SmallDisk {
         Ok(Some(Self { directory: directory.to_owned(), keeper, input }))
     }
 
-    /// Takes all the room that is left.
+    /// Fills the disk.
     pub(super) fn fill(&self) -> Result<(), Failure> {
         let mut ballast = File::create(self.ballast())?;
         let block = [0; 4096];
@@ -49,7 +49,7 @@ impl SmallDisk {
         }
     }
 
-    /// Gives it back.
+    /// Makes room again.
     pub(super) fn empty(&self) -> Result<(), Failure> {
         Ok(fs::remove_file(self.ballast())?)
     }
@@ -62,7 +62,7 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         self.input = None;
-        // It ends by itself; waited for, so that the directory can be removed.
+        // The process ends by itself. Wait for it, so that the directory can be removed.
         let _ = self.keeper.wait();
     }
 }

@@ -1,8 +1,9 @@
-//! What breaks, and when.
+//! The faults and their times.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::customer::Shift;
 use super::process::{Health, Member};
 use super::{Failure, Kind, World};
 
@@ -13,7 +14,7 @@ enum Disk {
     #[default]
     None,
     Small,
-    /// Mounting one is not allowed.
+    /// Mounting such a disk is not allowed.
     Skipped,
 }
 
@@ -21,6 +22,8 @@ enum Disk {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Count {
     coordinator_kills: u64,
+    /// From when to when the coordinator was away.
+    pub(super) absence: Option<(Instant, Instant)>,
     bank_kills: u64,
     pauses: u64,
     file_limits: u64,
@@ -42,11 +45,12 @@ impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "coordinator killed {} times and banks {} times by SIGKILL, {} paused by SIGSTOP; started {} times with few \
-             file descriptors, {} times with files that may not grow (RLIMIT_FSIZE), {} times with a store that may not \
+            "coordinator killed {} times and banks {} times by SIGKILL, the coordinator once away for {:.0} s, {} paused by \
+             SIGSTOP; started {} times with few file descriptors, {} times with files that may not grow (RLIMIT_FSIZE), {} times with a store that may not \
              (max_page_count), of which {} failed at once; ",
             self.coordinator_kills,
             self.bank_kills,
+            self.absence.map_or(0.0, |(from, to)| (to - from).as_secs_f64()),
             self.pauses,
             self.few_files,
             self.file_limits,
@@ -61,17 +65,33 @@ impl fmt::Display for Count {
     }
 }
 
-/// One fault after the other, until this time. A round without a kill shows little: on a slow machine it lasts longer.
-pub(super) async fn inject_until(end: Instant, seed: u64, world: &mut World) -> Result<Count, Failure> {
+/// One fault after the other, until this time. In its middle the coordinator is away for a quarter of the time. A round
+/// without a kill, or without an order meanwhile, shows little, so on a slow machine it lasts longer.
+pub(super) async fn inject_until(end: Instant, seed: u64, world: &mut World, shift: &Shift) -> Result<Count, Failure> {
     let mut random = fastrand::Rng::with_seed(seed.wrapping_add(1));
+    let begin = Instant::now();
+    let quarter = end.saturating_duration_since(begin) / 4;
+    let (leaves, returns) = (begin + 2 * quarter, begin + 3 * quarter);
+    // Since when the coordinator is away, and how many orders had been carried out by an outbox then.
+    let mut away: Option<(Instant, u64)> = None;
     let disk = match (world.kind, &world.disk) {
         (Kind::Sqlite, None) => Disk::Skipped,
         (Kind::Sqlite, Some(_)) => Disk::Small,
         _ => Disk::None,
     };
     let mut count = Count { disk, ..Count::default() };
-    while Instant::now() < end || count.kills() == 0 {
+    while Instant::now() < end || count.kills() == 0 || count.absence.is_none() {
         tokio::time::sleep(Duration::from_millis(random.u64(50..700))).await;
+        if let Some((since, done)) = away {
+            if Instant::now() >= returns && shift.done_by_outbox() > done {
+                count.absence = Some((since, Instant::now()));
+                away = None;
+                world.coordinator.restart(Health::Good).await?;
+            }
+        } else if count.absence.is_none() && Instant::now() >= leaves {
+            world.coordinator.kill().await?;
+            away = Some((Instant::now(), shift.done_by_outbox()));
+        }
         match random.u8(0..100) {
             0..8 if world.server.is_some() => {
                 count.database_crashes += 1;
@@ -89,12 +109,12 @@ pub(super) async fn inject_until(end: Instant, seed: u64, world: &mut World) -> 
             }
             8..18 => {
                 count.pauses += 1;
-                let member = any(world, &mut random);
+                let member = any(world, away.is_some(), &mut random);
                 member.signal("STOP").await?;
                 tokio::time::sleep(Duration::from_millis(random.u64(50..2500))).await;
                 member.signal("CONT").await?;
             }
-            18..50 => {
+            18..50 if away.is_none() => {
                 count.coordinator_kills += 1;
                 let health = health(world.kind, &mut random, &mut count);
                 restart(&mut world.coordinator, health, &mut random, &mut count).await?;
@@ -110,11 +130,12 @@ pub(super) async fn inject_until(end: Instant, seed: u64, world: &mut World) -> 
     Ok(count)
 }
 
-fn any<'a>(world: &'a World, random: &mut fastrand::Rng) -> &'a Member {
-    [&world.coordinator, &world.bank_a, &world.bank_b][random.usize(0..3)]
+/// A bank, or the coordinator unless it is away.
+fn any<'a>(world: &'a World, away: bool, random: &mut fastrand::Rng) -> &'a Member {
+    [&world.bank_a, &world.bank_b, &world.coordinator][random.usize(0..if away { 2 } else { 3 })]
 }
 
-/// In bad health it has its time; if it cannot even start, it is away for that time.
+/// The process runs in bad health for this time; if it cannot start, it is down for this time.
 async fn restart(
     member: &mut Member,
     health: Health,
@@ -139,7 +160,7 @@ fn health(kind: Kind, random: &mut fastrand::Rng, count: &mut Count) -> Health {
         }
         2..4 if kind == Kind::Sqlite => {
             count.small_files += 1;
-            // It is larger already, most often: then it grows no more.
+            // The file is usually larger already: then it cannot grow at all.
             Health::SmallFile(random.u32(0..2))
         }
         4..6 => few_files(random, count),

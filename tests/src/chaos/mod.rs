@@ -1,9 +1,10 @@
-//! Real processes, and everything that can break them.
+//! Real processes under every fault that can hit them.
 //!
-//! Two banks and a coordinator run as processes of their own; all that they say to each other goes through proxies that
-//! lose, delay, double and cut it. Meanwhile processes are killed, stopped, and started again without room on the disk
-//! or without file descriptors, and databases crash. Then all is healed, everything must come to its end, and what the
-//! banks' books say is compared with what customers were told.
+//! Two banks and a coordinator run as processes of their own, and carry out orders as messages, with prepare or by an
+//! outbox, sagas and TCCs; all that they say to each other goes through proxies that lose, delay, double and cut it.
+//! Meanwhile processes are killed, stopped, and started again without room on the disk or without file descriptors, and
+//! databases crash. Then all is healed, everything must come to its end, and what the banks' books say is compared with
+//! what customers were told.
 
 pub(crate) mod audit;
 mod bank;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 pub use part::Part;
 
 use self::audit::Differences;
+use self::bank::Pattern;
 use self::customer::Told;
 use self::disk::SmallDisk;
 use self::process::{Member, Program};
@@ -46,20 +48,20 @@ impl Kind {
     pub const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::Mysql];
 }
 
-/// What is to be done.
+/// The plan of a round.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The program of which coordinator and banks are subcommands: `chaos` itself.
     pub program: PathBuf,
-    /// Which faults come when; real processes make no two runs alike all the same.
+    /// The seed of the faults and their times. With real processes, two runs of one seed still differ.
     pub seed: u64,
-    /// For how long things break, and until a process was killed.
+    /// How long faults are injected; longer if no process was killed by then.
     pub length: Duration,
     /// How many customers order at once.
     pub customers: usize,
 }
 
-/// What happened.
+/// The result of a round.
 #[derive(Debug)]
 pub struct Report {
     kind: Kind,
@@ -71,12 +73,12 @@ pub struct Report {
     differences: Differences,
 }
 
-/// Breaks things according to plan, heals them, and compares.
+/// Injects faults according to the plan, heals all, and compares the books.
 ///
 /// `None` if the database's server is not installed, which has been reported.
 ///
 /// # Errors
-/// If it cannot be carried out: a process that does not start though all is healed, say.
+/// If the round cannot be carried out: for example, a process does not start although all is healed.
 pub async fn run(kind: Kind, plan: &Plan) -> Result<Option<Report>, Failure> {
     let server = match kind {
         Kind::Sqlite => None,
@@ -90,7 +92,7 @@ pub async fn run(kind: Kind, plan: &Plan) -> Result<Option<Report>, Failure> {
     }
 }
 
-/// All that runs.
+/// The processes and proxies of a round.
 struct World {
     kind: Kind,
     coordinator: Member,
@@ -101,7 +103,7 @@ struct World {
     /// That of the coordinator's SQLite file, where mounting is allowed.
     disk: Option<SmallDisk>,
     // Dropped last: files of those above are in it.
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl World {
@@ -142,7 +144,7 @@ impl World {
             &bank_b.url(),
         ];
         let bank_a = bank_a.with(program("bank-a", &args)).await?;
-        Ok(Self { kind, coordinator, bank_a, bank_b, server, proxies, disk, _directory: directory })
+        Ok(Self { kind, coordinator, bank_a, bank_b, server, proxies, disk, directory })
     }
 
     async fn run(mut self, plan: &Plan) -> Result<Report, Failure> {
@@ -151,7 +153,7 @@ impl World {
         let order = |number| customer::order_during(shift.clone(), self.bank_a.url(), plan.seed ^ number);
         let customers: Vec<_> = (0..plan.customers as u64).map(|number| tokio::spawn(order(number))).collect();
         self.proxies.begin();
-        let faults = faults::inject_until(end, plan.seed, &mut self).await?;
+        let faults = faults::inject_until(end, plan.seed, &mut self, &shift).await?;
         shift.end();
         let mut told = Vec::new();
         for customer in customers {
@@ -164,10 +166,16 @@ impl World {
         }
         // Requests in flight must arrive first; otherwise they would arrive after the comparison.
         tokio::time::sleep(proxy::LATEST).await;
+        audit::await_outbox(&self.bank_a.direct()?).await?;
         audit::await_the_end(&self.coordinator.direct()?).await?;
         let healing = healed.elapsed();
         let banks = [self.bank_a.direct()?, self.bank_b.direct()?];
         let differences = audit::compare(&self.coordinator.direct()?, &banks, &told).await?;
+        if differences.count() > 0 {
+            // Keep the databases and the logs: they say more.
+            self.directory.disable_cleanup(true);
+            eprintln!("differences: databases and logs stay in {}", self.directory.path().display());
+        }
         let proxied = self.proxies.count();
         Ok(Report { kind: self.kind, seed: plan.seed, told, faults, proxied, healing, differences })
     }
@@ -182,6 +190,18 @@ impl Report {
     /// How many customers were told that their order is carried out.
     pub fn told_done(&self) -> usize {
         self.told.iter().filter(|told| told.answer == customer::Answer::Done).count()
+    }
+
+    /// How many orders a bank has booked and undone.
+    pub fn undone(&self) -> usize {
+        self.differences.undone()
+    }
+
+    /// How many customers were told so while the coordinator was away.
+    pub fn told_done_meanwhile(&self) -> usize {
+        let is_done = |told: &&Told| told.pattern == Pattern::Outbox && told.answer == customer::Answer::Done;
+        let meanwhile = |told: &&Told| self.faults.absence.is_some_and(|(from, to)| from < told.at && told.at <= to);
+        self.told.iter().filter(is_done).filter(meanwhile).count()
     }
 
     /// How often a process was killed.
@@ -201,6 +221,16 @@ impl fmt::Display for Report {
             count(customer::Answer::Done),
             count(customer::Answer::Nothing),
             count(customer::Answer::Unknown),
+        )?;
+        let done = |pattern| {
+            self.told.iter().filter(|told| told.pattern == pattern && told.answer == customer::Answer::Done).count()
+        };
+        let [messages, by_outbox, sagas, tccs] = [Pattern::Msg, Pattern::Outbox, Pattern::Saga, Pattern::Tcc].map(done);
+        let meanwhile = self.told_done_meanwhile();
+        writeln!(
+            f,
+            "  told done: messages {messages}, by an outbox {by_outbox} ({meanwhile} of them while the coordinator was away), \
+             sagas {sagas}, TCCs {tccs}"
         )?;
         writeln!(f, "  processes: {}", self.faults)?;
         writeln!(f, "  network: {}", self.proxied)?;

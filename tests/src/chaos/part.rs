@@ -47,6 +47,8 @@ impl Part {
                 branchwire_coordinator::cli::run(std::iter::once(OsString::from("branchwire")).chain(args))
             }
             Self::Bank { database, coordinator, url, other } => {
+                // Into the process's log, which is kept if there is a difference.
+                tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
                 let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
                 let runtime = runtime.expect("a runtime");
                 match runtime.block_on(serve(&database, Surroundings { coordinator, url, other })) {

@@ -16,16 +16,16 @@ use super::proxy::{Proxy, Settings};
 /// How long a process that is in good health may take to start; its database may have to start first.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What a process may use.
+/// The limits of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Health {
-    /// Anything.
+    /// None.
     Good,
-    /// No file grows beyond so many blocks, of 512 bytes or a few times that: `RLIMIT_FSIZE`.
+    /// No file grows beyond this number of blocks (512 bytes, on some systems more): `RLIMIT_FSIZE`.
     FileLimit(u32),
-    /// Its SQLite file grows to no more than so many MiB: `PRAGMA max_page_count`.
+    /// Its SQLite file grows to at most this number of MiB: `PRAGMA max_page_count`.
     SmallFile(u32),
-    /// So many file descriptors.
+    /// At most this number of file descriptors.
     FewFiles(u32),
 }
 
@@ -41,7 +41,7 @@ impl Health {
                 command.args(&program.args).env("BRANCHWIRE_SQLITE_MIB_MAX", mib.to_string());
                 return command;
             }
-            // Ignored, the signal leaves an error of the write behind, as a full disk does.
+            // If the signal is ignored, the write fails with an error, as on a full disk.
             Self::FileLimit(blocks) => (r#"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, blocks),
             Self::FewFiles(files) => (r#"ulimit -n "$0"; exec "$@""#, files),
         };
@@ -56,7 +56,7 @@ impl Health {
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     pub(crate) file: PathBuf,
-    /// It says `listening on http://ADDRESS` once it does.
+    /// It prints `listening on http://ADDRESS` when it listens.
     pub(crate) args: Vec<String>,
     pub(crate) log: PathBuf,
 }
@@ -71,7 +71,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// One whose address is known before it is started.
+    /// A process whose address is known before it starts.
     pub(crate) async fn absent(name: &'static str, settings: &Arc<Settings>) -> Result<Self, Failure> {
         let proxy = Proxy::open(settings).await.map_err(|error| format!("{name}: {error}"))?;
         Ok(Self { program: None, proxy, child: None, address: None })
@@ -88,18 +88,18 @@ impl Member {
         Ok(self)
     }
 
-    /// Where others reach it: its proxy.
+    /// The address that others use: its proxy.
     pub(crate) fn url(&self) -> String {
         self.proxy.url()
     }
 
-    /// Where it is itself.
+    /// Its own address.
     pub(crate) fn direct(&self) -> Result<String, Failure> {
         let address = self.address.ok_or("a process that does not run")?;
         Ok(format!("http://{address}"))
     }
 
-    /// Kills it, with no time for a last word.
+    /// Kills it with `KILL`: it runs no more code.
     pub(crate) async fn kill(&mut self) -> Result<(), Failure> {
         self.proxy.lead_to(None);
         self.address = None;
@@ -109,7 +109,7 @@ impl Member {
         Ok(())
     }
 
-    /// Sends it a signal that is no end: `STOP` or `CONT`.
+    /// Sends it a signal that does not end it: `STOP` or `CONT`.
     pub(crate) async fn signal(&self, signal: &str) -> Result<(), Failure> {
         if let Some(id) = self.child.as_ref().and_then(Child::id) {
             Command::new("kill").args(["-s", signal, &id.to_string()]).status().await?;
@@ -117,7 +117,7 @@ impl Member {
         Ok(())
     }
 
-    /// Kills it, and starts it in this health. Whether it then runs: in bad health it may be unable to.
+    /// Kills it, and starts it in this health. Returns whether it runs: in bad health it may be unable to start.
     pub(crate) async fn restart(&mut self, health: Health) -> Result<bool, Failure> {
         self.kill().await?;
         let started = Instant::now();
@@ -131,7 +131,7 @@ impl Member {
             if started.elapsed() > START_TIMEOUT {
                 return Err(self.does_not_start().into());
             }
-            // Its database is not there yet.
+            // Its database is not ready yet.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

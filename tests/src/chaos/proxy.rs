@@ -1,4 +1,4 @@
-//! The network between the processes: HTTP requests that are lost, late, doubled, or answered in half.
+//! The network between the processes: HTTP requests are lost, delayed or doubled, and responses break off.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,17 +23,20 @@ use super::bank::ORDER;
 /// After this time every delayed or repeated request has arrived.
 pub(super) const LATEST: Duration = Duration::from_millis(2500);
 
-/// How long the sender of a lost request is kept waiting: beyond its own timeout.
+/// A text in the body of a saga's submit.
+const SAGA: &[u8] = br#""trans_type":"saga""#;
+
+/// How long the sender of a lost request waits: longer than its own timeout.
 const LOST: Duration = Duration::from_secs(4);
 
-/// What becomes of a request.
+/// The fate of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     /// It arrives, and so does its answer.
     Pass,
     /// It never arrives.
     Lose,
-    /// It arrives, its answer does not.
+    /// It arrives, and its answer is lost.
     LoseAnswer,
     /// It arrives late.
     Delay,
@@ -49,7 +52,7 @@ impl Fate {
     const ALL: [Self; 7] =
         [Self::Pass, Self::Lose, Self::LoseAnswer, Self::Delay, Self::Double, Self::Repeat, Self::Cut];
 
-    /// Most requests pass: what never gets anywhere shows nothing.
+    /// Most requests pass: a transaction that never gets far shows nothing.
     fn draw(random: &mut fastrand::Rng) -> Self {
         match random.u8(0..100) {
             0..3 => Self::Lose,
@@ -63,17 +66,17 @@ impl Fate {
     }
 }
 
-/// What all proxies share.
+/// The state that all proxies share.
 #[derive(Debug)]
 pub(crate) struct Settings {
     random: Mutex<fastrand::Rng>,
     bad: AtomicBool,
     count: [AtomicU64; Fate::ALL.len()],
-    /// Requests whose process was not there.
+    /// Requests whose process was down.
     unreachable: AtomicU64,
 }
 
-/// How many requests met with what.
+/// How many requests had each fate.
 #[derive(Debug, Clone)]
 pub(super) struct Count([(Fate, u64); Fate::ALL.len()], u64);
 
@@ -92,7 +95,7 @@ impl Settings {
         self.bad.store(true, Ordering::Relaxed);
     }
 
-    /// From now on it is good.
+    /// From now on the network is good.
     pub(super) fn heal(&self) {
         self.bad.store(false, Ordering::Relaxed);
     }
@@ -127,7 +130,7 @@ impl fmt::Display for Count {
     }
 }
 
-/// The address of one process, which stays when the process does not.
+/// The address of one process. It stays the same when the process is restarted elsewhere.
 #[derive(Debug, Clone)]
 pub(super) struct Proxy {
     address: SocketAddr,
@@ -151,24 +154,39 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Where the process can be reached.
+    /// The address for others.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where the process is.
+    /// The process's own address.
     pub(super) fn lead_to(&self, target: Option<SocketAddr>) {
         *self.inner.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
     }
 }
 
-/// A request, to be sent any number of times.
+/// A request that can be sent several times.
 #[derive(Debug, Clone)]
 struct Sent {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
+}
+
+impl Sent {
+    /// Whether this request begins its transaction. Then its answer, like the answer to an order, is about one attempt:
+    /// if the request arrived twice, the two attempts could end differently, and no answer would be true of both.
+    fn begins_a_saga(&self) -> bool {
+        self.uri.path().ends_with("/submit") && self.body.windows(SAGA.len()).any(|window| window == SAGA)
+    }
+}
+
+fn tell_the_same(first: &Result<Answer, Lost>, second: &Result<Answer, Lost>) -> bool {
+    match (first, second) {
+        (Ok(first), Ok(second)) => first.status == second.status,
+        _ => false,
+    }
 }
 
 /// No answer: the connection is closed.
@@ -190,7 +208,8 @@ async fn pass_on(proxy: Arc<Inner>, request: Request<Incoming>) -> Result<Respon
     let body = body.collect().await.map_err(|_| Lost)?.to_bytes();
     let sent = Sent { method: parts.method, uri: parts.uri, headers: parts.headers, body };
     let (mut fate, wait) = proxy.settings.fate();
-    // What a customer is told is about one attempt of an order: of two, one may not begin and the other be carried out.
+    // The answer to a customer is about one attempt of an order. Of two attempts, one might not begin and the other
+    // succeed.
     if sent.uri.path() == ORDER && matches!(fate, Fate::Double | Fate::Repeat) {
         fate = Fate::Pass;
     }
@@ -219,15 +238,21 @@ impl Inner {
                 self.send(&sent).await.map(Answer::whole)
             }
             Fate::Double => {
-                let (_, second) = tokio::join!(self.send(&sent), self.send(&sent));
-                second.map(Answer::whole)
+                let (first, second) = tokio::join!(self.send(&sent), self.send(&sent));
+                if sent.begins_a_saga() && !tell_the_same(&first, &second) {
+                    Err(Lost)
+                } else {
+                    second.map(Answer::whole)
+                }
             }
             Fate::Repeat => {
                 let answer = self.send(&sent).await;
-                tokio::spawn(async move {
-                    tokio::time::sleep(wait).await;
-                    self.send(&sent).await
-                });
+                if !sent.begins_a_saga() || answer.as_ref().is_ok_and(|answer| answer.status.is_success()) {
+                    tokio::spawn(async move {
+                        tokio::time::sleep(wait).await;
+                        self.send(&sent).await
+                    });
+                }
                 answer.map(Answer::whole)
             }
             Fate::Cut => self.send(&sent).await.map(Answer::half),
@@ -261,7 +286,7 @@ impl Answer {
         (self.status, self.body).into_response()
     }
 
-    /// An answer whose connection breaks in its middle.
+    /// An answer whose connection breaks half-way.
     fn half(self) -> Response {
         let half = self.body.slice(..self.body.len() / 2);
         let broken = stream::iter([Ok(half), Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))]);

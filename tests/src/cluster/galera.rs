@@ -18,7 +18,7 @@ impl Cluster for Galera {
         self.address("coordinator", number)
     }
 
-    /// The banks that send are on different nodes, and neither is on its coordinator's.
+    /// The banks that send are on different nodes, and neither is on its coordinator's node.
     fn database(&self, name: &str, number: usize) -> String {
         self.address(name, number + 1)
     }
@@ -37,7 +37,7 @@ impl Cluster for Galera {
 /// A round on a Galera cluster. `None` if it is not installed, which has been reported.
 ///
 /// # Errors
-/// If it cannot be carried out, or if orders are not carried out though all nodes are in place.
+/// If the round cannot be carried out, or if orders fail although all nodes are up.
 pub async fn run(plan: &Plan) -> Result<Option<Report>, Failure> {
     let Some(mut galera) = Galera::start().await else { return Ok(None) };
     World::new(plan, &galera).await?.run(plan, &mut galera).await.map(Some)

@@ -1,9 +1,9 @@
 //! Databases of several servers, whose primary changes under load.
 //!
-//! Two coordinators and three banks run as processes of their own, all on one cluster: two banks send from one database,
-//! each through its own coordinator, the third receives. While customers order, a server is stopped or killed and another
-//! one takes its place, again and again. Then everything must come to its end, and what the banks' books say is compared
-//! with what customers were told.
+//! Two coordinators and three banks run as processes of their own, all on one cluster: two banks send from one
+//! database, each through its own coordinator, the third receives. While customers order, a server is stopped or killed
+//! and another one takes its place, again and again. Then everything must come to its end, and what the banks' books
+//! say is compared with what customers were told.
 
 mod galera;
 mod pair;
@@ -25,16 +25,16 @@ use crate::chaos::{Failure, proxy};
 /// How long orders may fail to be carried out after a change.
 const RECOVERY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What is to be done.
+/// The plan of a round.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The program of which coordinator and banks are subcommands: `cluster` itself.
     pub program: PathBuf,
-    /// Which change comes when.
+    /// The seed of the changes and their times.
     pub seed: u64,
-    /// For how long at least.
+    /// How long it lasts at least.
     pub length: Duration,
-    /// How many changes at least.
+    /// How many changes there are at least.
     pub changes: usize,
     /// How many orders are carried out between two changes, at least.
     pub orders: u64,
@@ -42,11 +42,11 @@ pub struct Plan {
     pub customers: usize,
 }
 
-/// What happened to a cluster.
+/// A change of a cluster.
 #[derive(Debug, Clone, Copy)]
 struct Change {
     what: &'static str,
-    /// When it could be used again: after the promotion, say.
+    /// The time from which it can be used again, for example that of the promotion.
     usable: Instant,
 }
 
@@ -61,17 +61,17 @@ trait Cluster {
     /// The address of a database for the bank of this number.
     fn database(&self, name: &str, number: usize) -> String;
 
-    /// Lets something happen to it, and returns when all servers are there again.
+    /// Makes a change, and returns when all servers are up again.
     async fn change(&mut self, random: &mut fastrand::Rng) -> Change;
 }
 
-/// All that runs on a cluster.
+/// The processes that run on a cluster.
 struct World {
     coordinators: [Member; 2],
     senders: [Member; 2],
     receiver: Member,
-    // Dropped last: logs of those above are in it.
-    _directory: tempfile::TempDir,
+    // Dropped last: logs of those above are in it. Kept if the round fails.
+    directory: tempfile::TempDir,
 }
 
 impl World {
@@ -94,7 +94,7 @@ impl World {
             args.extend(times);
             Member::new(program(name, &args), &network).await
         };
-        // One after the other: the first one of each kind creates the tables.
+        // They start one after the other: the first one of each kind creates the tables.
         let coordinators = [coordinator("coordinator-1", 0).await?, coordinator("coordinator-2", 1).await?];
         let args = ["bank", "--database", &cluster.database("bank_b", 2)];
         let receiver = Member::new(program("bank-b", &args), &network).await?;
@@ -102,7 +102,7 @@ impl World {
             [Member::absent("bank-a-1", &network).await?, Member::absent("bank-a-2", &network).await?];
         let urls = [first.url(), second.url()];
         let sender = async |member: Member, name, number: usize| {
-            // The other one is asked what became of a message: it may be connected to another server.
+            // Ask the other bank for the outcome of a message: it may be connected to another server.
             let (database, url) = (cluster.database("bank_a", number), &urls[1 - number]);
             let (coordinator, other) = (coordinators[number].url(), receiver.url());
             let args =
@@ -110,10 +110,15 @@ impl World {
             member.with(program(name, &args)).await
         };
         let senders = [sender(first, "bank-a-1", 0).await?, sender(second, "bank-a-2", 1).await?];
-        Ok(Self { coordinators, senders, receiver, _directory: directory })
+        Ok(Self { coordinators, senders, receiver, directory })
     }
 
     async fn run(self, plan: &Plan, cluster: &mut impl Cluster) -> Result<Report, Failure> {
+        let report = self.play(plan, cluster).await;
+        report.map_err(|error| format!("{error}; logs are in {}", self.directory.keep().display()).into())
+    }
+
+    async fn play(&self, plan: &Plan, cluster: &mut impl Cluster) -> Result<Report, Failure> {
         let began = Instant::now();
         let shift = Arc::new(Shift::default());
         let order = |number: u64| {
@@ -134,6 +139,9 @@ impl World {
             told.extend(customer.await?);
         }
         let length = began.elapsed();
+        for sender in &self.senders {
+            audit::await_outbox(&sender.direct()?).await?;
+        }
         for coordinator in &self.coordinators {
             audit::await_the_end(&coordinator.direct()?).await?;
         }
@@ -143,7 +151,7 @@ impl World {
     }
 }
 
-/// Waits until so many orders more were carried out.
+/// Waits until this many more orders were carried out.
 async fn await_orders(shift: &Shift, orders: u64) -> Result<(), Failure> {
     let (wanted, asked) = (shift.done() + orders, Instant::now());
     while shift.done() < wanted {

@@ -6,17 +6,18 @@ use super::{Change, Cluster, Plan, Report, World};
 use crate::chaos::Failure;
 use crate::server::{Back, Pair, Server, pgbouncer_before};
 
-/// How long the standby stands still at most before the primary is killed.
+/// How long the standby is paused at most before the primary is killed.
 const LAG_MAX_MS: u64 = 300;
 
-/// Whether there are poolers before the servers.
+/// The poolers before the servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Pooled {
     /// None.
     No,
     /// A pgbouncer with `pool_mode=session` before each server, for coordinators and banks.
     Session,
-    /// A pgbouncer with `pool_mode=transaction` before each server for the banks, one with `session` for the coordinators.
+    /// A pgbouncer with `pool_mode=transaction` before each server for the banks, one with `session` for the
+    /// coordinators.
     Transaction,
 }
 
@@ -69,7 +70,7 @@ impl Cluster for Databases {
 
     fn database(&self, name: &str, _number: usize) -> String {
         let address = self.through(&self.poolers[1], name);
-        // A prepared statement is in a session, and a pool of transactions gives another one.
+        // A prepared statement belongs to a session, and in transaction mode each transaction may get another session.
         if self.pooled == Pooled::Transaction { format!("{address}?statement-cache-capacity=0") } else { address }
     }
 
@@ -88,7 +89,7 @@ impl Cluster for Databases {
 /// A round on a primary and its standby. `None` if they are not installed, which has been reported.
 ///
 /// # Errors
-/// If it cannot be carried out, or if orders are not carried out though all servers are in place.
+/// If the round cannot be carried out, or if orders fail although all servers are up.
 pub async fn run(plan: &Plan, synchronous: bool, pooled: Pooled) -> Result<Option<Report>, Failure> {
     let Some(mut databases) = Databases::start(synchronous, pooled).await else { return Ok(None) };
     World::new(plan, &databases).await?.run(plan, &mut databases).await.map(Some)

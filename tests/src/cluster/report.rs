@@ -8,7 +8,7 @@ use super::Change;
 use crate::chaos::audit::Differences;
 use crate::chaos::customer::{Answer, Told};
 
-/// What happened in a round.
+/// The result of a round.
 #[derive(Debug)]
 pub struct Report {
     pub(super) seed: u64,
@@ -29,7 +29,7 @@ impl Report {
         self.told.iter().filter(|told| told.answer == Answer::Done).count()
     }
 
-    /// When an order was carried out, by what customers were told; in order.
+    /// The times at which customers were told that their order is carried out, in order.
     fn done(&self) -> Vec<Instant> {
         let mut done: Vec<_> =
             self.told.iter().filter(|told| told.answer == Answer::Done).map(|told| told.at).collect();
@@ -42,7 +42,7 @@ impl Report {
         self.done().windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
     }
 
-    /// For each change, how long until the next order was carried out; shortest first.
+    /// For each change the time until the next order was carried out; shortest first.
     fn recoveries(&self) -> Vec<Duration> {
         let done = self.done();
         let first_after =

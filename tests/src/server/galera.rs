@@ -16,11 +16,11 @@ use crate::database::execute;
 /// Where packages of Debian and Red Hat put the provider.
 const PROVIDERS: &[&str] = &["/usr/lib/galera/libgalera_smm.so", "/usr/lib64/galera-4/libgalera_smm.so"];
 
-/// What is ON while a node is part of the cluster.
+/// The status variable that is ON while a node is part of the cluster.
 const READY: &str = "SELECT CAST(variable_value AS CHAR) FROM information_schema.global_status \
     WHERE variable_name = 'WSREP_READY'";
 
-/// Where a node stands.
+/// The state of a node.
 const STATE: &str = "SELECT CAST(variable_value AS CHAR) FROM information_schema.global_status \
     WHERE variable_name = 'WSREP_LOCAL_STATE_COMMENT'";
 
@@ -89,7 +89,8 @@ impl Galera {
         execute(&self.url(node), statement).await
     }
 
-    /// Kills a node, and starts it again after `away`; it is copied whole from another one. Gives the time of its death.
+    /// Kills a node, and starts it again after `away`; it then copies all data from another one. Returns the time of
+    /// the kill.
     ///
     /// # Panics
     /// If it does not come back.
@@ -102,7 +103,7 @@ impl Galera {
         killed
     }
 
-    /// Cuts a node off from the others until it has noticed, and lets it in again. Gives the time of the cut.
+    /// Cuts a node off from the others until it notices, and connects it again. Returns the time of the cut.
     ///
     /// # Panics
     /// If it does not notice, or does not come back.
@@ -154,7 +155,7 @@ impl Galera {
     }
 }
 
-/// What all invocations of the program have.
+/// The arguments of every start of the program.
 fn base(mariadbd: &Path, node: &Node) -> Command {
     let mut command = node.place.command(mariadbd);
     command.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=500"]);

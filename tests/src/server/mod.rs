@@ -1,11 +1,11 @@
-//! The servers that test databases live on: one of each kind for a test process.
+//! The servers of the test databases: one of each kind for a test process.
 //!
 //! A server is the one at the address in `BRANCHWIRE_POSTGRES_URL` or `BRANCHWIRE_MYSQL_URL`, if that is set. Otherwise
 //! it is started from the programs that are installed, on a free port of 127.0.0.1 and in a temporary directory, and
-//! ends with the test process. If there are none the test is skipped, in one line that says what to install; with
+//! ends with the test process. If the programs are missing, the test is skipped, and a line says what to install; with
 //! `CI=true` it fails instead.
 //!
-//! The scratch servers keep the durable settings that the databases have by themselves.
+//! The scratch servers keep the durable settings that are the default of their database.
 
 use std::io::Write;
 
@@ -25,10 +25,10 @@ mod scratch;
 pub use galera::Galera;
 pub use pair::{Back, Pair};
 
-/// What a server needs in order to speak TLS, each in PEM.
+/// The files that a server needs for TLS, each in PEM.
 #[derive(Debug, Clone)]
 pub struct ServerCertificate {
-    /// The certificate of the authority, by which those of clients are checked.
+    /// The certificate of the authority: clients' certificates are checked against it.
     pub authority: String,
     /// The server's certificate.
     pub certificate: String,
@@ -40,7 +40,7 @@ pub struct ServerCertificate {
 #[derive(Debug)]
 pub struct Server {
     url: Url,
-    /// Set if it was started here.
+    /// Set if the server was started here.
     scratch: Option<scratch::Scratch>,
 }
 
@@ -58,10 +58,10 @@ impl Server {
         self.scratch.as_mut().expect("a server that was started here").crash(&self.url).await;
     }
 
-    /// Creates an empty database; gives its address.
+    /// Creates an empty database; returns its address.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's error.
     pub async fn create_database(&self, name: &str) -> Result<String, sqlx::Error> {
         execute(&self.url, &format!("CREATE DATABASE {name}")).await?;
         let mut url = self.url.clone();
@@ -72,7 +72,7 @@ impl Server {
     /// Executes one statement, as its administrator.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's error.
     pub async fn execute(&self, statement: &str) -> Result<(), sqlx::Error> {
         execute(&self.url, statement).await
     }
@@ -103,7 +103,7 @@ pub async fn mysql() -> Option<&'static Server> {
     server.as_ref().or_else(|| skip("MariaDB: install `mariadb-server` or set BRANCHWIRE_MYSQL_URL"))
 }
 
-/// A PostgreSQL for one test alone, which may crash it. Dropped, it ends. `None` if there is none, which has been
+/// A PostgreSQL for one test, which may crash it. It ends when it is dropped. `None` if there is none, which has been
 /// reported.
 ///
 /// # Panics
@@ -112,8 +112,8 @@ pub async fn own_postgres() -> Option<Server> {
     postgres::start(None).await.or_else(|| skip("a PostgreSQL of its own: install `postgresql`"))
 }
 
-/// A MariaDB for one test alone, which may change what is one for each server: the barrier's database, and settings.
-/// Dropped, it ends. `None` if there is none, which has been reported.
+/// A MariaDB for one test, which may change what all databases of a server share: the barrier's database, and settings.
+/// It ends when it is dropped. `None` if there is none, which has been reported.
 ///
 /// # Panics
 /// If there is none and `CI` is `true`, or if one is installed and does not start.
@@ -129,7 +129,7 @@ pub async fn own_mysql_with(arguments: &'static [&'static str]) -> Option<Server
     mysql::start(None, arguments).await.or_else(|| skip("a MariaDB of its own: install `mariadb-server`"))
 }
 
-/// A pgbouncer before a PostgreSQL, in this `pool_mode`, which ignores these parameters of the startup. `None` if it is not
+/// A pgbouncer before a PostgreSQL, in this `pool_mode`, which ignores these startup parameters. `None` if it is not
 /// installed, which has been reported.
 ///
 /// # Panics
@@ -146,7 +146,7 @@ pub async fn pgbouncer_before(url: &Url, pool_mode: &str, ignored: &str) -> Opti
     pgbouncer::start(url, pool_mode, ignored).await.or_else(|| skip("pgbouncer: install `pgbouncer`"))
 }
 
-/// A PostgreSQL for one test alone that refuses whoever does not speak TLS. The user `certified` needs a certificate of
+/// A PostgreSQL for one test that refuses clients without TLS. The user `certified` needs a certificate of
 /// its own, and no password. `None` if there is none, which has been reported.
 ///
 /// # Panics
@@ -155,7 +155,7 @@ pub async fn postgres_with_tls(certificate: &ServerCertificate) -> Option<Server
     postgres::start(Some(certificate)).await.or_else(|| skip("a PostgreSQL of its own: install `postgresql`"))
 }
 
-/// A MariaDB for one test alone that refuses whoever does not speak TLS. `None` if there is none, which has been reported.
+/// A MariaDB for one test that refuses clients without TLS. `None` if there is none, which has been reported.
 ///
 /// # Panics
 /// If there is none and `CI` is `true`, or if one is installed and does not start.
@@ -176,14 +176,14 @@ async fn find(variable: &str, start: impl AsyncFnOnce() -> Option<Server>) -> Op
 
 fn skip<T>(needs: &str) -> Option<T> {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "needs {needs}");
-    // The test harness names a test's thread after the test.
+    // The test harness gives each test's thread the name of the test.
     let thread = std::thread::current();
     say(&format!("skipped {}: needs {needs}", thread.name().unwrap_or("a test")));
     None
 }
 
-/// Writes a line to the terminal, past the test harness, which shows only what failed tests print.
+/// Writes a line to the terminal directly: the test harness shows only the output of failed tests.
 pub fn say(line: &str) {
-    // If the terminal is closed, nobody reads this.
+    // An error means that the terminal is closed, and nobody would read the line.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

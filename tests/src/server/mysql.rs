@@ -10,7 +10,7 @@ use super::{Server, ServerCertificate};
 pub(super) const DIRECTORIES: &[&str] =
     &["/opt/homebrew/opt/mariadb*/bin", "/usr/local/opt/mariadb*/bin", "/usr/bin", "/usr/libexec", "/usr/sbin"];
 
-/// Starts a server with these arguments, if the programs are there. With a certificate it speaks TLS, and nothing else.
+/// Starts a server with these arguments, if the programs are installed. With a certificate it accepts only TLS.
 pub(super) async fn start(tls: Option<&ServerCertificate>, arguments: &'static [&'static str]) -> Option<Server> {
     let install = program("mariadb-install-db", DIRECTORIES)?;
     let mariadbd = program("mariadbd", DIRECTORIES)?;
@@ -42,7 +42,8 @@ pub(super) async fn start(tls: Option<&ServerCertificate>, arguments: &'static [
     let url = |port| Url::parse(&format!("mysql://branchwire:{password}@127.0.0.1:{port}/mysql")).expect("a URL");
     let serve = move |place: &Place, port| {
         let mut serve = place.command(&mariadbd);
-        // Options of the machine's own server, a data directory among them, are not for this one.
+        // The machine's own server may have an options file, with its data directory for example: it is not for this
+        // server.
         serve.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=500"]);
         serve.arg(format!("--port={port}")).arg(format!("--datadir={}", place.path("data").display()));
         serve.arg(format!("--socket={}", place.path("socket").display()));

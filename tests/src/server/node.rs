@@ -1,4 +1,4 @@
-//! A member of a cluster: a server that is stopped, killed and started again at its place.
+//! A member of a cluster: a server that is stopped, killed and started again in its own directory.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -7,7 +7,10 @@ use sqlx::{Connection, MySqlConnection, PgConnection};
 use tokio::process::Child;
 use url::Url;
 
-use super::scratch::{Place, START_TIMEOUT, Watchdog};
+use super::scratch::{Place, Watchdog};
+
+/// How long a server may take to start: it may first copy all data of another one.
+const START_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// A server with its directory and its port, running or not.
 #[derive(Debug)]
@@ -19,13 +22,13 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// A place for a server; it does not run yet. `signal` ends it when the test process ends.
+    /// A directory and a port for a server, which does not run yet. `signal` ends it when the test process ends.
     pub(super) fn new(users: &[&str], signal: &'static str) -> Self {
         let (place, watchdog) = Place::new(users, signal);
         Self { place, port: super::scratch::free_port(), watchdog, process: None }
     }
 
-    /// Starts the server, and returns when it answers at `url`; tries again if something of the last one is still about.
+    /// Starts the server, and returns when it answers at `url`; tries again if a process of the last one still runs.
     ///
     /// # Panics
     /// If it does not start; with its log.
@@ -64,13 +67,13 @@ impl Node {
         }
     }
 
-    /// Runs a program at the server's place; whether it succeeded.
+    /// Runs a program in the server's directory; returns whether it succeeded.
     pub(super) async fn try_run(&self, command: Command) -> bool {
         let status = tokio::process::Command::from(command).status().await;
         status.expect("the program starts").success()
     }
 
-    /// Runs a program at the server's place.
+    /// Runs a program in the server's directory.
     ///
     /// # Panics
     /// If it fails; with its output.
@@ -86,7 +89,7 @@ pub(super) async fn send(signal: &str, id: u32) {
     sent.expect("kill");
 }
 
-/// The one text that a statement gives, on a connection of its own.
+/// The one text that a statement returns, on a connection of its own.
 pub(super) async fn value(url: &Url, sql: &'static str) -> Result<String, sqlx::Error> {
     let asked = async {
         if url.scheme().starts_with("postgres") {
@@ -104,10 +107,10 @@ pub(super) async fn value(url: &Url, sql: &'static str) -> Result<String, sqlx::
     tokio::time::timeout(Duration::from_secs(5), asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
-/// Asks until the statement gives this text.
+/// Repeats the statement until it returns this text.
 ///
 /// # Panics
-/// If it does not for a minute.
+/// If it does not do so within a minute.
 pub(super) async fn until(url: &Url, sql: &'static str, wanted: &str) {
     let started = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! A PostgreSQL with a standby, which changes places with it.
+//! A PostgreSQL with a standby: the two exchange their roles.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use super::postgres::DIRECTORIES;
 use super::scratch::program;
 use crate::database::execute;
 
-/// How often `pg_rewind` is tried: processes of the killed server may still be about.
+/// How often `pg_rewind` is tried: processes of the killed server may still run.
 const REWINDS: u32 = 50;
 
 /// A primary and its standby.
@@ -49,7 +49,7 @@ impl Programs {
 /// How the old primary came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Back {
-    /// As it was stopped.
+    /// Unchanged.
     AsItWas,
     /// By `pg_rewind`: it had commits that the standby did not.
     Rewound,
@@ -58,8 +58,8 @@ pub enum Back {
 }
 
 impl Pair {
-    /// Starts both. With a synchronous standby a commit returns when the standby has it on disk. `None` if the programs are
-    /// not installed, which has been reported.
+    /// Starts both. With a synchronous standby a commit returns when the standby has it on disk. `None` if the programs
+    /// are not installed, which has been reported.
     ///
     /// # Panics
     /// If they are not installed and `CI` is `true`, or if they do not start.
@@ -90,7 +90,7 @@ impl Pair {
         format!("postgres://branchwire:{}@127.0.0.1:{a},127.0.0.1:{b}/{database}", self.password)
     }
 
-    /// The addresses of the two, primary or not.
+    /// The addresses of both servers.
     pub fn urls(&self) -> [Url; 2] {
         [self.url(0), self.url(1)]
     }
@@ -103,13 +103,13 @@ impl Pair {
         execute(&self.url(self.primary), &format!("CREATE DATABASE {name}")).await
     }
 
-    /// Changes places in an orderly way: the primary is shut down and the standby promoted. Gives the time of the promotion.
+    /// A planned switch: the primary is shut down and the standby is promoted. Returns the time of the promotion.
     ///
     /// # Panics
     /// If one of them does not do what is asked.
     pub async fn switch_over(&mut self) -> (Instant, Back) {
         let old = self.primary;
-        // A fast shutdown: it sends the standby all that it has.
+        // A fast shutdown: it first sends the standby everything.
         self.nodes[old].signal("INT").await;
         self.nodes[old].ended().await;
         let promoted = self.promote(1 - old).await;
@@ -120,8 +120,8 @@ impl Pair {
         (promoted, Back::AsItWas)
     }
 
-    /// Kills the primary and promotes the standby, whose receiver has stood still for `lag` before that. Gives the time of the
-    /// promotion.
+    /// Kills the primary and promotes the standby, whose receiver was stopped for `lag` before that. Returns the time
+    /// of the promotion.
     ///
     /// # Panics
     /// If one of them does not do what is asked.
@@ -136,7 +136,7 @@ impl Pair {
         self.nodes[old].signal("KILL").await;
         self.nodes[old].ended().await;
         if let Some(receiver) = receiver {
-            // It ends when it goes on, and what has not been read by then is lost with the primary.
+            // The receiver ends when it goes on; what it has not read by then is lost with the primary.
             send("TERM", receiver).await;
             send("CONT", receiver).await;
         }
@@ -155,15 +155,15 @@ impl Pair {
         let url = self.url(node);
         until(&url, "SELECT CAST(pg_is_in_recovery() AS text)", "false").await;
         self.primary = node;
-        // There is no standby now; who waits for one is let go.
+        // There is no standby now: commits that wait for one must go on.
         self.set_synchronous("").await;
         Instant::now()
     }
 
-    /// Makes the killed one a standby of the other.
+    /// Makes the killed server a standby of the other.
     async fn bring_back(&mut self, old: usize) -> Back {
         let source = self.url(1 - old);
-        // Otherwise it may not be seen that the timelines differ.
+        // Without this checkpoint `pg_rewind` may not notice that the timelines differ.
         execute(&source, "CHECKPOINT").await.expect("a checkpoint");
         let place = &self.nodes[old].place;
         for _ in 0..REWINDS {
@@ -212,9 +212,9 @@ impl Pair {
         execute(&self.url(self.primary), make).await.expect("a slot");
     }
 
-    /// Waits until the standby receives what the primary writes, and counts, if it is to be synchronous.
+    /// Waits until the standby receives from the primary, and until it is synchronous, if it is to be.
     async fn wait_for_standby(&self) {
-        // A slot that it kept from its time as the primary would hold its log for nobody.
+        // A replication slot from its time as the primary would keep log that nobody reads.
         let drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active";
         execute(&self.url(1 - self.primary), drop).await.expect("no slot");
         let url = self.url(self.primary);
@@ -224,7 +224,8 @@ impl Pair {
         }
         let streams = "SELECT CAST(count(*) AS text) FROM pg_stat_replication WHERE state = 'streaming'";
         until(&url, streams, "1").await;
-        // `pg_rewind` looks in the log for the last checkpoint that both have, and a fresh copy begins behind an older one.
+        // `pg_rewind` looks in the log for the last checkpoint that both have, and a fresh copy begins behind an older
+        // one.
         execute(&url, "CHECKPOINT").await.expect("a checkpoint");
     }
 

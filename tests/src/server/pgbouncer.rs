@@ -8,7 +8,7 @@ use super::scratch::{Place, program};
 /// Where packages of Debian, Red Hat and Homebrew put the program.
 const DIRECTORIES: &[&str] = &["/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/usr/sbin"];
 
-/// Starts one, if the program is there. Whoever connects is let in, as the server's user.
+/// Starts one, if the program is installed. It accepts every client, as the server's user.
 pub(super) async fn start(server: &Url, pool_mode: &str, ignored: &str) -> Option<Server> {
     let pgbouncer = program("pgbouncer", DIRECTORIES)?;
     let (place, watchdog) = Place::new(&["postgres", "nobody"], "KILL");

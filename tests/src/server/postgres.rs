@@ -18,11 +18,11 @@ pub(super) const DIRECTORIES: &[&str] = &[
 /// `pg_hba.conf` of a server that requires TLS; the first matching line counts.
 const HBA_TLS: &str = "hostssl all certified 127.0.0.1/32 cert\nhostssl all all 127.0.0.1/32 password\n";
 
-/// Starts a server, if the programs are there. With a certificate it speaks TLS, and nothing else.
+/// Starts a server, if the programs are installed. With a certificate it accepts only TLS.
 pub(super) async fn start(tls: Option<&ServerCertificate>) -> Option<Server> {
     let initdb = program("initdb", DIRECTORIES)?;
     let postgres = program("postgres", DIRECTORIES)?;
-    // An immediate shutdown: no checkpoint, but shared memory is given back.
+    // An immediate shutdown: it writes no checkpoint, but frees the shared memory.
     let (place, watchdog) = Place::new(&["postgres", "nobody"], "QUIT");
     let password = Uuid::new_v4().simple().to_string();
 

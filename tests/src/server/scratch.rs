@@ -1,4 +1,4 @@
-//! What a scratch server of any kind needs: its programs, a directory, a user, a port, and an end.
+//! What all scratch servers need: programs, a directory, a user, a port, and an end.
 
 use std::fmt;
 use std::fs::{self, File, Permissions};
@@ -18,15 +18,16 @@ use crate::database::execute;
 /// How long a server may take to start; a slow disk is no failure.
 pub(super) const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Ends a server and removes its directory when the test process ends, however it ends: what is static is never
-/// dropped, and a killed process does nothing at all, but its pipes close.
+/// Ends a server and removes its directory when the test process ends, in whatever way. A static value is never
+/// dropped, and a killed process runs no code at all; but the system closes its pipes.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     sh: Child,
 }
 
-/// Reads process ids until the pipe closes, and ends the last one. While that one is still about to go, it may put a file
-/// where others are being removed; whether it is gone cannot be asked where nothing reaps orphans.
+/// Reads process ids until the pipe closes, and ends the last one. That process may still write a file while the
+/// directory is removed, so the removal is repeated. The script cannot ask whether the process is gone: if nothing
+/// reaps orphans, it stays.
 const WATCHDOG: &str = r#"
 while read -r id; do server=$id; done
 [ -z "$server" ] || kill -s "$2" "$server"
@@ -35,19 +36,19 @@ until rm -rf "$1" || [ $((tries -= 1)) -eq 0 ]; do sleep 0.1; done
 "#;
 
 impl Watchdog {
-    /// Watches over `directory`. `signal` ends the server, at once and without a trace: nothing of it is kept.
+    /// Watches over `directory`. `signal` ends the server at once: nothing of it is kept.
     pub(crate) fn new(directory: TempDir, signal: &str) -> Self {
         let mut sh = Command::new("sh");
         sh.args(["-c", WATCHDOG, "watchdog"]).arg(directory.path()).arg(signal);
-        // A group of its own: the interrupt key would end it before the server.
+        // A process group of its own: otherwise the interrupt key would end it before the server.
         sh.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         let sh = sh.spawn().expect("sh starts");
-        // From here on it is the watchdog that removes it.
+        // From here on the watchdog removes the directory.
         let _ = directory.keep();
         Self { sh }
     }
 
-    /// From now on this process is the server; it is a child of ours.
+    /// From now on this child process is the server.
     pub(super) fn guard(&mut self, id: u32) {
         let pipe = self.sh.stdin.as_mut().expect("its input is a pipe");
         writeln!(pipe, "{id}").expect("the watchdog is there");
@@ -83,7 +84,7 @@ impl Scratch {
         while let Err(error) = execute(url, "SELECT 1").await {
             assert!(started.elapsed() < START_TIMEOUT, "the server does not come back: {error}");
             if self.process.try_wait().expect("our own child").is_some() {
-                // Something of the crashed one was still about.
+                // A process of the crashed server still ran.
                 self.process = (self.command)().spawn().expect("the server's program starts");
                 self.watchdog.guard(self.process.id());
             }
@@ -98,12 +99,12 @@ pub(crate) struct Place {
     directory: PathBuf,
     /// What ends the server at once.
     signal: &'static str,
-    /// User and group to change to, where the test process is root: servers refuse to be.
+    /// User and group to change to if the test process is root: servers refuse to run as root.
     user: Option<(u32, u32)>,
 }
 
 impl Place {
-    /// A new directory for a server; as root, one of the first of `users` that is there.
+    /// A new directory for a server; as root, it belongs to the first of `users` that exists.
     pub(crate) fn new(users: &[&str], signal: &'static str) -> (Self, Watchdog) {
         let directory = tempfile::Builder::new().prefix("branchwire-").tempdir().expect("a temporary directory");
         let path = directory.path().to_owned();
@@ -123,7 +124,7 @@ impl Place {
         self.directory.join(name)
     }
 
-    /// Makes a directory that the server can write, if it is not there.
+    /// Makes a directory that the server can write, if it does not exist.
     pub(crate) fn directory(&self, name: &str) {
         let path = self.path(name);
         fs::create_dir_all(&path).expect("a directory in the server's directory");
@@ -142,7 +143,7 @@ impl Place {
         path
     }
 
-    /// Writes a file that nobody but the server can read: some refuse a key that others may see.
+    /// Writes a file that only the server can read: some servers refuse a key that others could read.
     pub(crate) fn write_secret(&self, name: &str, text: &str) -> PathBuf {
         let path = self.write(name, text);
         fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("our own file");
@@ -153,7 +154,7 @@ impl Place {
     pub(crate) fn command(&self, program: &Path) -> Command {
         let log = File::options().create(true).append(true).open(self.path("log")).expect("the server's log");
         let mut command = Command::new(program);
-        // MariaDB clears its temporary directory at the start, so two servers with one would meet there.
+        // MariaDB clears its temporary directory at the start, so two servers must not share one.
         command.current_dir(&self.directory).env("TMPDIR", &self.directory).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("the server's log")).stderr(log).process_group(0);
         if let Some((uid, gid)) = self.user {
@@ -197,7 +198,7 @@ impl Place {
                         return (Scratch { watchdog, process, command, signal }, url);
                     }
                     Err(error) if started.elapsed() > START_TIMEOUT => panic!("{error}\n{}", self.log()),
-                    // Servers do not tell when they are ready.
+                    // A server does not report when it is ready.
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
             }
@@ -210,7 +211,7 @@ impl Place {
     }
 }
 
-/// The path of a program: on `PATH`, or else in one of `directories`, the last one that has it. A `*` in a directory
+/// The path of a program: on `PATH`, or else in the last of `directories` that has it. A `*` in a directory
 /// stands for the rest of its name.
 pub(crate) fn program(name: &str, directories: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -219,7 +220,7 @@ pub(crate) fn program(name: &str, directories: &[&str]) -> Option<PathBuf> {
         .or_else(|| directories.iter().flat_map(|pattern| expand(pattern)).map(|d| d.join(name)).rfind(|f| f.is_file()))
 }
 
-/// The directories that a pattern with at most one `*` stands for, the highest version last.
+/// The directories that match a pattern with at most one `*`, the highest version last.
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else { return vec![pattern.into()] };
     let (parent, prefix) = before.rsplit_once('/').unwrap_or(("", before));

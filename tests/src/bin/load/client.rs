@@ -1,4 +1,4 @@
-//! A connection to a coordinator, one request at a time: no more than hyper itself.
+//! A connection to a coordinator, with one request at a time, directly by hyper.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -9,9 +9,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::Failure;
-use crate::process::Coordinator;
 
-/// So often a request is sent again that the coordinator could not serve.
+/// How often a request is sent again after a 5xx.
 const REPEAT_MAX: u64 = 20;
 
 /// A kept connection.
@@ -23,13 +22,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects.
-    pub(crate) async fn connect(coordinator: &Coordinator) -> Result<Self, Failure> {
-        let authority = coordinator.authority.clone();
+    /// Connects to a coordinator, or to the host of the branches.
+    pub(crate) async fn connect(authority: String) -> Result<Self, Failure> {
         let stream = TcpStream::connect(&authority).await?;
         stream.set_nodelay(true)?;
         let (connection, driver) = handshake(TokioIo::new(stream)).await?;
-        // Its error, if any, is the next request's as well.
+        // If it fails, the next request reports the error.
         tokio::spawn(driver);
         Ok(Self { authority, connection, repeated: 0 })
     }
@@ -39,8 +37,8 @@ impl Client {
         self.repeated
     }
 
-    /// `prepare` or `submit`, sent again at once after a 5xx, as a client has to: a coordinator may answer with its
-    /// database's deadlocks. Whatever else is not a plain success is an error.
+    /// `prepare`, `registerBranch`, `submit` or a try. It is sent again at once after a 5xx, as a client has to: a
+    /// coordinator may report a deadlock of its database. Every other answer than a plain success is an error.
     pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Result<(), Failure> {
         let mut repeated = 0;
         loop {
@@ -61,7 +59,7 @@ impl Client {
         }
     }
 
-    /// Asks for something.
+    /// Sends a GET request.
     pub(crate) async fn get(&mut self, path: &str) -> Result<serde_json::Value, Failure> {
         let request = http::Request::get(path).header(HOST, &self.authority).body(Full::default())?;
         let (status, answer) = self.send(request).await?;

@@ -1,4 +1,4 @@
-//! The branches: a server that does nothing but to notice who is called.
+//! The branches: a server that only notes which branch is called.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::Failure;
 
-/// The host of all branches, and what it has seen.
+/// The host of all branches, and the calls that it has seen.
 #[derive(Debug, Clone)]
 pub(crate) struct Host {
     address: SocketAddr,
@@ -27,7 +27,7 @@ pub(crate) struct Host {
 /// A message whose branches have not all been called.
 #[derive(Debug)]
 struct Expected {
-    /// Bit by bit, the branches that are still to be called.
+    /// The branches that are still to be called, one bit each.
     missing: u64,
     done: oneshot::Sender<()>,
 }
@@ -39,6 +39,11 @@ impl Host {
         let host = Self { address: listener.local_addr()?, expected: Arc::default() };
         tokio::spawn(host.clone().accept(listener));
         Ok(host)
+    }
+
+    /// Its address.
+    pub(crate) fn authority(&self) -> String {
+        self.address.to_string()
     }
 
     /// The address of every branch.
@@ -57,7 +62,7 @@ impl Host {
     async fn accept(self, listener: TcpListener) {
         loop {
             let Ok((stream, _)) = listener.accept().await else { continue };
-            // Without it the answers would only be later.
+            // If this fails, the answers are only later.
             let _ = stream.set_nodelay(true);
             let host = self.clone();
             let service = service_fn(move |request| host.clone().branch(request));
@@ -67,7 +72,7 @@ impl Host {
 
     async fn branch(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
         self.called(request.uri().query().unwrap_or_default());
-        // Read to its end, so that the connection can be kept.
+        // Read the body to its end, so that the connection can be kept.
         let _ = request.into_body().collect().await;
         Ok(Response::new(Full::new(Bytes::from_static(br#"{"dtm_result":"SUCCESS"}"#))))
     }
@@ -75,6 +80,10 @@ impl Host {
     fn called(&self, query: &str) {
         let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         let (Some(gid), Some(branch_id)) = (value("gid"), value("branch_id")) else { return };
+        // The client itself calls a try, before the calls that end the TCC.
+        if value("op") == Some("try") {
+            return;
+        }
         let mut expected = self.expected();
         let Some(message) = expected.get_mut(gid) else { return };
         let number: u32 = branch_id.parse().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What a cell costs: CPU of each party, and flushes to the disk.
+//! The cost of a cell: the CPU time of each party, and flushes to the disk.
 
 use std::ops::Sub;
 use std::process::{Child, Command, Stdio};
@@ -18,13 +18,13 @@ impl Cpu {
     /// So far.
     pub(crate) fn now(coordinator: &Coordinator) -> Self {
         Self {
-            coordinator: coordinator.process.cpu(),
+            coordinator: coordinator.cpu(),
             database: coordinator.database.map(Process::cpu),
             harness: Process::own_cpu(),
         }
     }
 
-    /// Once coordinator and database do nothing any more: what a message leaves to do later counts as well.
+    /// Waits until coordinator and database are idle: work that a message leaves for later counts as well.
     pub(crate) async fn at_rest(coordinator: &Coordinator) -> Self {
         let mut last = Self::now(coordinator);
         for _ in 0..50 {
@@ -68,7 +68,7 @@ impl Flushes {
         let mut perf = Command::new("perf");
         perf.args(["stat", "-x,", "-e", events, "-p", &pids.join(",")]);
         let mut perf = perf.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().ok()?;
-        // It does not tell when it has begun.
+        // `perf` does not report when it has begun.
         tokio::time::sleep(Duration::from_millis(500)).await;
         perf.try_wait().ok()?.is_none().then_some(Self { perf })
     }

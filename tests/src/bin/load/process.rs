@@ -13,55 +13,93 @@ use crate::Failure;
 /// How the kernel counts CPU time for user programs, on every architecture that matters.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A coordinator that can be driven.
+/// A coordinator that can be driven: one process, or several on one database.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
-    pub(crate) name: &'static str,
-    pub(crate) authority: String,
-    pub(crate) process: Process,
+    pub(crate) name: String,
+    pub(crate) instances: Vec<Instance>,
     pub(crate) database: Option<Process>,
-    child: Option<Child>,
+}
+
+/// One process of a coordinator.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) authority: String,
+    process: Process,
+    _started: Option<Started>,
 }
 
 impl Coordinator {
     /// One that runs already.
-    pub(crate) fn running(name: &'static str, url: &Url, database: Option<Process>) -> Result<Self, Failure> {
+    pub(crate) fn running(name: &str, url: &Url, database: Option<Process>) -> Result<Self, Failure> {
         let authority = url.socket_addrs(|| None)?.first().ok_or("no address")?.to_string();
-        Ok(Self { name, authority, process: Process::serving(url)?, database, child: None })
+        let instance = Instance { authority, process: Process::serving(url)?, _started: None };
+        Ok(Self { name: name.to_owned(), instances: vec![instance], database })
     }
 
-    /// Ours, on a free port.
-    pub(crate) fn start(store: &str, database: Option<Process>) -> Result<Self, Failure> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["coordinator", "--listen", "127.0.0.1:0", "--log", "warn", "--store", store]);
-        let mut child = command.stdout(Stdio::piped()).spawn()?;
-        let stdout = child.stdout.take().ok_or("no output")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let authority = line.trim().rsplit_once("//").map(|(_, authority)| authority.to_owned());
-        let authority = authority.ok_or("our coordinator did not start")?;
-        let process = Process { pid: child.id() };
-        Ok(Self { name: "branchwire", authority, process, database, child: Some(child) })
+    /// Ours, on free ports.
+    pub(crate) fn start(store: &str, instances: usize, database: Option<Process>) -> Result<Self, Failure> {
+        // They start one after the other: the first one creates the tables.
+        let started: Result<_, _> = (0..instances).map(|_| Instance::start(store)).collect();
+        let name = if instances == 1 { "branchwire".to_owned() } else { format!("branchwire x {instances}") };
+        Ok(Self { name, instances: started?, database })
+    }
+
+    /// CPU time so far, of all instances.
+    pub(crate) fn cpu(&self) -> Duration {
+        self.instances.iter().map(|instance| instance.process.cpu()).sum()
+    }
+
+    /// The most memory that one instance had, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        self.instances.iter().map(|instance| instance.process.peak_memory()).max().unwrap_or(0)
     }
 
     /// Coordinator and database.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let database = self.database.map(Process::tree).unwrap_or_default();
-        self.process.tree().into_iter().chain(database).collect()
+        self.instances.iter().flat_map(|instance| instance.process.tree()).chain(database).collect()
     }
 }
 
-impl Drop for Coordinator {
+impl Instance {
+    fn start(store: &str) -> Result<Self, Failure> {
+        let started = Started::start(&["coordinator", "--listen", "127.0.0.1:0", "--log", "warn", "--store", store])?;
+        Ok(Self { authority: started.authority.clone(), process: started.process, _started: Some(started) })
+    }
+}
+
+/// This program once more, with these arguments, as a server of its own. Dropped, it ends.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) authority: String,
+    pub(crate) process: Process,
+    child: Child,
+}
+
+impl Started {
+    /// Returns once it has said where it listens, as the end of its first line.
+    pub(crate) fn start(arguments: &[&str]) -> Result<Self, Failure> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let mut child = command.args(arguments).stdout(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().ok_or("no output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let authority = line.trim().rsplit_once("//").map(|(_, authority)| authority.to_owned());
+        let authority = authority.ok_or_else(|| format!("our {} did not start", arguments[0]))?;
+        Ok(Self { authority, process: Process { pid: child.id() }, child })
+    }
+}
+
+impl Drop for Started {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            // It keeps nothing that matters; the directory goes as well.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        // It keeps nothing that matters; the directory goes as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
-/// A process with those that it started.
+/// A process with its child processes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Process {
     pid: u32,
@@ -83,7 +121,7 @@ impl Process {
         Ok(Self { pid: *pid })
     }
 
-    /// CPU time so far, of the process and all under it.
+    /// CPU time so far, of the process and all its descendants.
     pub(crate) fn cpu(self) -> Duration {
         let ticks: u32 = self.tree().into_iter().filter_map(stat).map(|stat| stat.ticks).sum();
         TICK * ticks
@@ -102,7 +140,8 @@ impl Process {
         kib.unwrap_or(0) * 1024
     }
 
-    fn tree(self) -> Vec<u32> {
+    /// Its id, and the ids of those that it started.
+    pub(crate) fn tree(self) -> Vec<u32> {
         let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
         for pid in pids() {
             if let Some(stat) = stat(pid) {
@@ -128,12 +167,12 @@ struct Stat {
     own_ticks: u32,
 }
 
-/// What `/proc/PID/stat` says; `None` if the process is gone.
+/// The fields of `/proc/PID/stat`; `None` if the process is gone.
 fn stat(pid: u32) -> Option<Stat> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, may contain anything.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    // utime and stime, and those of children that have ended.
+    // utime and stime, and cutime and cstime of ended children.
     let times: Vec<u32> = fields.get(11..15)?.iter().filter_map(|field| field.parse().ok()).collect();
     let own_ticks = times.iter().take(2).sum();
     Some(Stat { parent: fields.get(1)?.parse().ok()?, ticks: times.iter().sum(), own_ticks })
@@ -144,7 +183,7 @@ fn pids() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The sockets that listen on a port, as they stand in `/proc/PID/fd`.
+/// The sockets that listen on a port, in the form of `/proc/PID/fd`.
 fn listening(port: u16) -> Vec<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
     let lines = tables.iter().flat_map(|table| table.lines());

@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use crate::measure::Cpu;
 use crate::process::Coordinator;
-use crate::work::{Cell, Done};
+use crate::work::{Cell, Done, Pattern};
 
 /// The figures of one cell.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
-    coordinator: &'static str,
+    coordinator: String,
+    pattern: Pattern,
     branches: usize,
     in_flight: usize,
     messages: usize,
@@ -38,7 +39,8 @@ impl Row {
         let each_us = |time: Duration| time.as_secs_f64() * 1e6 / count;
         let ms = |per_mille: usize| percentile(&done.times, per_mille).as_secs_f64() * 1e3;
         Self {
-            coordinator: coordinator.name,
+            coordinator: coordinator.name.clone(),
+            pattern: cell.pattern,
             branches: cell.branches,
             in_flight: cell.in_flight,
             messages,
@@ -52,13 +54,13 @@ impl Row {
             database_cpu_us: cpu.database.map(each_us),
             harness_cpu_us: each_us(cpu.harness),
             flushes: flushes.map(|flushes| flushes as f64 / count),
-            peak_mib: coordinator.process.peak_memory() as f64 / f64::from(1 << 20),
+            peak_mib: coordinator.peak_memory() as f64 / f64::from(1 << 20),
         }
     }
 }
 
 /// The time that so many of a thousand do not exceed.
-fn percentile(times: &[Duration], per_mille: usize) -> Duration {
+pub(crate) fn percentile(times: &[Duration], per_mille: usize) -> Duration {
     let rank = (times.len() * per_mille).div_ceil(1000).max(1);
     times.get(rank - 1).copied().unwrap_or_default()
 }
@@ -78,7 +80,7 @@ impl Table {
         &self.rows
     }
 
-    /// What the first coordinator's figures are to those of the second one, in the same cell.
+    /// The first coordinator's figures as multiples of the second one's, cell by cell.
     fn ratios(&self) -> impl Iterator<Item = (&Row, &Row)> {
         let pairs = self.rows.windows(2).filter(|pair| pair[0].coordinator != pair[1].coordinator);
         pairs
