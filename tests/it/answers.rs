@@ -1,7 +1,7 @@
-//! Whatever goes wrong, and however the error is worded, an answer is one of the fixed ones.
+//! Whatever goes wrong, and whatever the error says, an answer is one of the fixed ones.
 //!
-//! A coordinator searches the body of an answer for words, so a text from outside in it could refuse a transaction that
-//! has committed. Reading a [`Reply`] from an answer fails at any that is not one of the fixed ones.
+//! A coordinator searches the body of an answer for words. So a text from outside in the body could turn a committed
+//! transaction into a refused one. The tests read a [`Reply`] from each answer, which fails for any other body.
 
 use axum::Router;
 use axum::body::Body;
@@ -65,7 +65,7 @@ async fn the_errors_of_a_database_do_not_show() {
         assert_eq!(returns.call(&Gid::random(), 30).await, Reply::Retry);
     }
 
-    // At the barrier's own statements.
+    // An error in the barrier's own statements.
     let sql = "CREATE TRIGGER refuse BEFORE INSERT ON dtm_barrier_barrier BEGIN SELECT RAISE(ABORT, 'FAILURE'); END";
     Sqlite::execute_outside(branchwire::Database::pool(&bank), sql).await.unwrap();
     let service = Service::new(&bank, |_, _| Box::pin(async { Ok(()) }));

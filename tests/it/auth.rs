@@ -8,17 +8,20 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
-use branchwire::auth::{CALL_HEADER, Keys, MESSAGE_HEADER, Verify};
+use branchwire::auth::{self, CALL_HEADER, CheckError, Keys, MESSAGE_HEADER, Verify};
 use branchwire::client::ClientError;
 use branchwire::msg::NotStarted;
 use branchwire::protocol::Transaction;
-use branchwire::{Client, Done, Gid, MsgBranch, NotDone, Reply};
+use branchwire::{BranchRouter as _, Client, Done, Gid, MsgBranch, NotDone, Reply};
 use branchwire_coordinator::testing::{Services, TestCoordinator};
 use branchwire_coordinator::{Builder, Coordinator};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
 use branchwire_tests::service::{Service, read};
 use sqlx::Sqlite;
 use tokio::net::TcpListener;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::keeps_open::KeepsOpen;
 
 const TOKEN: &str = "a-token-of-thirty-two-characters";
 
@@ -351,7 +354,7 @@ async fn a_route_that_verifies_nothing_while_calls_are_signed_is_named_once() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = tracing::subscriber::set_default(subscriber.with(KeepsOpen::default()));
     let warnings = || {
         let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         log.lines().filter(|line| line.contains("this route verifies nothing")).map(str::to_owned).collect::<Vec<_>>()
@@ -378,4 +381,42 @@ async fn a_route_that_verifies_nothing_while_calls_are_signed_is_named_once() {
     service.send(ask(signature)).await;
     let warnings = warnings();
     assert!(warnings.len() == 1 && warnings[0].contains("path=\"/prepared\""), "{warnings:?}");
+}
+
+#[derive(Clone, branchwire::Database)]
+struct Forgetful(sqlx::SqlitePool);
+
+#[branchwire::service("/api/forgetful")]
+mod forgetful {
+    use branchwire::prelude::*;
+
+    use super::Forgetful;
+
+    #[msg_branch]
+    pub(super) async fn credit(_: &mut Tx<Forgetful>) -> Result<(), Retry> {
+        Err(Retry::new("a look runs no branch"))
+    }
+
+    #[query_prepared]
+    pub(super) fn prepared(db: Forgetful);
+}
+
+#[tokio::test]
+async fn a_service_finds_its_open_routes_before_it_is_served() {
+    let db = Forgetful(sqlx::SqlitePool::connect("sqlite::memory:").await.unwrap());
+    let verify = || Verify::calls(keys("a"));
+    let check = async |app: &Router| auth::check(app, forgetful::ROUTES).await;
+    let both = vec!["/api/forgetful/credit", "/api/forgetful/prepared"];
+
+    let guarded: Router = forgetful::router().layer(verify()).with_state(db.clone());
+    assert_eq!(check(&guarded).await, Ok(()));
+    let guarded_later = Router::new().merge(forgetful::router().with_state(db.clone()).layer(verify()));
+    assert_eq!(check(&guarded_later).await, Ok(()));
+    let open: Router = forgetful::router().with_state(db.clone());
+    assert_eq!(check(&open).await, Err(CheckError::Unguarded(both.clone())));
+    let credit = Router::new().branch::<forgetful::credit>().layer(verify());
+    let half: Router = credit.branch::<forgetful::prepared>().with_state(db.clone());
+    assert_eq!(check(&half).await, Err(CheckError::Unguarded(vec!["/api/forgetful/prepared"])));
+    let nested = Router::new().nest("/v1", open);
+    assert_eq!(check(&nested).await, Err(CheckError::NotServed(both)));
 }

@@ -11,6 +11,8 @@ async fn nothing_is_lost_and_nothing_happens_twice(kind: Kind) {
     assert!(report.is_good(), "{report}");
     assert!(report.kills() > 0, "nothing was killed: {report}");
     assert!(report.told_done() > 0, "nothing was done: {report}");
+    assert!(report.undone() > 0, "nothing was undone: {report}");
+    assert!(report.told_done_meanwhile() > 0, "nothing was ordered while the coordinator was away: {report}");
     println!("{report}");
 }
 

@@ -1,11 +1,11 @@
 //! Within a crate, modules depend on each other in one direction only.
 //!
 //! The rule: take any module, its own items as one node, and each of its children with all that is below it as another.
-//! Between these nodes no imports may go round in a circle. So two siblings that use each other fail, and so does a module
-//! that uses its child while the child uses the module's own items.
+//! Between these nodes no imports may go round in a circle. So two siblings that use each other fail, and so does a
+//! module that uses its child while the child uses the module's own items.
 //!
-//! An import is any path to an item, in a `use` or elsewhere, macros included. It counts for the module in which the item is
-//! defined: re-exports are followed, and are no imports themselves. Tests may import what they like.
+//! An import is any path to an item, in a `use` or elsewhere, macros included. It counts for the module in which the
+//! item is defined: re-exports are followed, and are no imports themselves. Tests may import what they like.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +15,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::Visit;
 use syn::{Attribute, Item, Macro, UseTree, Visibility};
 
-/// The crates of the library; this one holds tests only.
+/// The crates of the library. This crate has only tests.
 const CRATES: [&str; 4] = ["macros", "runtime", "runtime/protocol", "runtime/coordinator"];
 
 /// The path of a module from the crate's root, or of a name within one.
@@ -116,7 +116,8 @@ impl Crate {
         self.modules.insert(name, module);
     }
 
-    /// The modules in which the item of a path is defined, as it is written in a module; none if it is of another crate.
+    /// The modules in which the item of a path is defined, as it is written in a module; none if it is of another
+    /// crate.
     fn resolve(&self, from: &Name, path: &[String], depth: u32) -> BTreeSet<Name> {
         let (Some((first, rest)), true) = (path.split_first(), depth < 20) else { return BTreeSet::new() };
         let parent = || from[..from.len().saturating_sub(1)].to_vec();

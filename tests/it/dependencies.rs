@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The crates that a manifest depends on, whatever for; our own left out.
+/// The crates that a manifest depends on in any way, without our own.
 fn named(manifest: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut among_dependencies = false;

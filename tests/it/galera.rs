@@ -1,4 +1,4 @@
-//! A Galera cluster, one node of which lags behind: no answer is given on the word of a row that has not arrived.
+//! A Galera cluster with a node that lags behind: no answer relies on a node where a row may not have arrived yet.
 
 use branchwire::Reply;
 use branchwire::protocol::Gid;
@@ -12,16 +12,16 @@ use sqlx::{AssertSqlSafe, Connection, MySql, MySqlConnection};
 
 use crate::coordinator::{Running, message};
 
-/// How often a node is made to lag until it is seen to.
+/// How often the test tries to make a node lag.
 const TRIES: usize = 10;
 
-/// Gives the other nodes something to do for a while: they apply one transaction after the other.
+/// Keeps the other nodes busy for a while: they apply one transaction after the other.
 async fn keep_busy(node: &mut MySqlConnection) {
     let sql = "INSERT INTO busy (text) SELECT REPEAT('x', 200) FROM seq_1_to_100000";
     sqlx::query(sql).execute(node).await.expect("many rows");
 }
 
-/// How many rows a node shows now.
+/// How many rows a node has now.
 async fn count(node: &mut MySqlConnection, sql: &str) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(node).await.expect("a count")
 }
@@ -84,7 +84,7 @@ async fn query_prepared_on_another_node(asked: &Service, here: &mut MySqlConnect
     assert!(refused.to_string().contains("1213"), "{refused}");
 }
 
-/// A branch was applied by way of one node, and is called again by way of another one.
+/// A branch was applied on one node, and is called again on another one.
 async fn a_branch_on_another_node(
     near: &Bank<MySql>,
     asked: &Service,
@@ -108,7 +108,7 @@ async fn a_branch_on_another_node(
     assert_eq!(near.balance(ACCOUNT).await, expected, "once each");
 }
 
-/// One coordinator acknowledges, another one on another node is asked.
+/// One coordinator acknowledges, and a coordinator on another node is asked.
 async fn coordinators_on_two_nodes(galera: &Galera, here: &mut MySqlConnection, there: &mut MySqlConnection) {
     let near = Running::start(Coordinator::builder().store(galera.address_of("store", 0))).await;
     let far = Running::start(Coordinator::builder().store(galera.address_of("store", 1))).await;

@@ -39,7 +39,7 @@ async fn two_mysql_databases_are_not_one() {
     sqlx::query("SELECT * FROM t").execute(&mut two).await.unwrap_err();
 }
 
-/// What users' tests have: two empty databases in one line, gone afterwards.
+/// The feature for users' tests: two empty databases in one line, removed afterwards.
 #[tokio::test]
 async fn two_databases_of_a_users_test_are_separate_and_removed_with_it() {
     use branchwire_coordinator::testing::TestDatabase;

@@ -9,6 +9,7 @@ use branchwire::prelude::*;
 use branchwire::protocol::{Status, client};
 use branchwire::{axum, barrier};
 use branchwire_coordinator::testing::{Services, TestCoordinator, TestDatabase};
+use futures_util::future::BoxFuture;
 
 #[derive(Clone, Database)]
 struct Ledger(sqlx::SqlitePool);
@@ -17,6 +18,12 @@ struct Ledger(sqlx::SqlitePool);
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Take {
     what: String,
+    amount: i64,
+}
+
+/// How much was taken: only the action knows.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+struct Taken {
     amount: i64,
 }
 
@@ -40,6 +47,27 @@ mod trip {
     #[saga_compensate(of = take)]
     pub(super) async fn give_back(tx: &mut Tx<Ledger>, down: Extension<Down>, req: Take) -> Result<(), Retry> {
         add(tx, &req.what, req.amount).await?;
+        if down.0.0.load(Ordering::SeqCst) { Err(Retry::new("down")) } else { Ok(()) }
+    }
+
+    /// Takes all that is there, or refuses.
+    #[saga_action]
+    pub(super) async fn take_all(tx: &mut Tx<Ledger>, what: String) -> Result<Taken, BranchError> {
+        let there = "SELECT amount FROM ledger WHERE what = ?";
+        let amount: i64 = sqlx::query_scalar(there).bind(&what).fetch_one(&mut *tx).await?;
+        add(tx, &what, -amount).await?;
+        (amount > 0).then_some(Taken { amount }).or_refuse("nothing is there")
+    }
+
+    /// Gives back as much as was taken.
+    #[saga_compensate(of = take_all)]
+    pub(super) async fn give_all_back(
+        tx: &mut Tx<Ledger>,
+        down: Extension<Down>,
+        what: String,
+        Kept(taken): Kept<Taken>,
+    ) -> Result<(), Retry> {
+        add(tx, &what, taken.amount).await?;
         if down.0.0.load(Ordering::SeqCst) { Err(Retry::new("down")) } else { Ok(()) }
     }
 
@@ -211,4 +239,104 @@ async fn a_check_is_not_undone_and_a_topic_is_refused_before_anything_is_sent() 
     assert!(matches!(refused, SagaNotDone::NotStarted(NotStarted::Topic { number: 2 })), "{refused:?}");
     assert_eq!(world.coordinator.status(&gid).await, None);
     world.coordinator.stop().await;
+}
+
+#[tokio::test]
+async fn a_compensation_gets_what_its_action_has_returned() {
+    for answers_lost in [false, true] {
+        let mut world = World::start().await;
+        world.services.lose_answers("http://trip", answers_lost);
+        world.down.0.store(true, Ordering::SeqCst);
+        let client: Client = world.coordinator.client();
+        // There is one room, so the second step refuses.
+        let saga = client.saga(world.trip.take_all(&"money".to_owned())).then(world.take("rooms", 2));
+        let gid = Gid::random();
+        let told = saga.gid(gid.clone()).run().await;
+        assert_eq!(matches!(told, Ok(SagaDone::Running { .. })), answers_lost, "{told:?}");
+        assert_eq!(world.amounts().await, [1, 1, 0, 0]);
+        // Others go on meanwhile; the coordinator begins anew, and calls again what it does not know.
+        let earned = "UPDATE ledger SET amount = amount + 7 WHERE what = 'money'";
+        sqlx::query(earned).execute(&world.ledger.0).await.expect("a ledger");
+        world.coordinator.restart().await;
+        world.services.lose_answers("http://trip", false);
+        world.down.0.store(false, Ordering::SeqCst);
+        world.coordinator.advance(Duration::from_mins(1));
+        assert_eq!(world.coordinator.wait(&gid).await, Status::Failed);
+        assert_eq!(world.amounts().await, [1, 1, 107, 0], "the 100 that were taken, not the 7 that are there");
+        world.coordinator.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_running_saga_is_not_taken_for_another_one_under_its_gid() {
+    let world = World::start().await;
+    world.services.down("http://trip", true);
+    let client: Client = world.coordinator.client();
+    let first = || client.saga(world.take("rooms", 1)).then(world.take("seats", 1));
+    let gid = Gid::random();
+    let told = first().gid(gid.clone()).submit().await.unwrap();
+    assert!(matches!(told, SagaDone::Running { .. }), "{told:?}");
+    let again = first().gid(gid.clone()).submit().await.unwrap();
+    assert!(matches!(again, SagaDone::Running { .. }), "{again:?}");
+    for (what, other) in [
+        ("another payload", client.saga(world.take("rooms", 2)).then(world.take("seats", 1))),
+        ("a step less", client.saga(world.take("rooms", 1))),
+        ("a step more", first().then(world.take("money", 1))),
+        ("another branch", client.saga(world.take("rooms", 1)).then(world.trip.check(&true))),
+        ("another order", client.saga(world.take("rooms", 1)).and(world.take("seats", 1))),
+    ] {
+        let told = other.gid(gid.clone()).run().await;
+        assert!(matches!(told, Err(SagaNotDone::OtherTransaction { .. })), "{what}: {told:?}");
+    }
+    let message = client.msg(world.trip.voucher()).gid(gid.clone()).submit().await;
+    assert!(matches!(message, Err(NotDone::OtherMessage { .. })), "{message:?}");
+    let tcc = client.tcc().gid(gid.clone()).run(async |_| Ok::<_, std::convert::Infallible>(())).await;
+    assert!(matches!(tcc, Err(TccNotDone::OtherTransaction { .. })), "{tcc:?}");
+    world.services.down("http://trip", false);
+    world.coordinator.ask_now(&gid).await;
+    assert_eq!(world.coordinator.wait(&gid).await, Status::Succeed);
+    assert_eq!(world.amounts().await, [0, 0, 100, 0]);
+    world.coordinator.stop().await;
+}
+
+/// A proxy before two coordinators of one store. The first has the submit, and its answer is lost; the proxy sends the
+/// submit again, and the second coordinator is too busy.
+struct Repeats {
+    first: client::Client,
+    answer: (u16, &'static str),
+}
+
+impl client::Channel for Repeats {
+    fn exchange(
+        &self,
+        request: axum::http::Request<axum::body::Bytes>,
+    ) -> BoxFuture<'_, Result<axum::http::Response<axum::body::Bytes>, client::ChannelError>> {
+        Box::pin(async move {
+            if !request.uri().path().ends_with("/submit") {
+                let gid = request.uri().query().and_then(|query| query.strip_prefix("gid=")).expect("a gid");
+                let answer = self.first.query(&Gid::new(gid).expect("a gid")).await.expect("an answer");
+                return Ok(axum::http::Response::new(serde_json::to_vec(&answer).expect("JSON").into()));
+            }
+            let sent = serde_json::from_slice(request.body()).expect("a transaction");
+            self.first.submit(&sent).await.expect("it is taken");
+            let (status, body) = self.answer;
+            Ok(axum::http::Response::builder().status(status).body(body.into()).expect("an answer"))
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_saga_that_a_coordinator_has_is_never_told_as_not_started() {
+    let busy = r#"{"message":"too many transactions are in memory"}"#;
+    for answer in [(503, busy), (503, ""), (429, ""), (401, ""), (404, ""), (301, "")] {
+        let world = World::start().await;
+        let behind = Client::with_channel(Repeats { first: world.coordinator.client(), answer });
+        let gid = Gid::random();
+        let saga = behind.saga(world.take("rooms", 1)).gid(gid.clone());
+        let told = saga.submit().await;
+        assert!(matches!(told, Ok(SagaDone::Running { .. } | SagaDone::Succeeded { .. })), "{answer:?}: {told:?}");
+        assert_eq!(behind.outcome(&gid).await.unwrap(), client::Outcome::Succeeded);
+        assert_eq!(world.amounts().await, [0, 1, 100, 0]);
+        world.coordinator.stop().await;
+    }
 }

@@ -82,6 +82,10 @@ impl Target {
         let answer: Value = serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{shown}: {error}"));
         match status.as_u16() {
             200 => {}
+            400 if uri == "/api/json-rpc" => {
+                assert_eq!(answer["error"]["code"], -32700, "{shown}");
+                assert!(!text.contains("FAILURE") && !text.contains("ONGOING"), "{shown}");
+            }
             400 | 404 | 405 | 413 | 500 | 503 => {
                 assert!(answer["message"].is_string(), "{shown}");
                 // A client searches the whole answer for these words.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 /// An address without a branch.
 pub(super) const NOWHERE: &str = "http://127.0.0.1:1/in";
 
-/// Names that break what is built from them carelessly: SQL, URLs, paths, terminals, C strings.
+/// Names that are dangerous in SQL, URLs, paths, terminals and C strings if these are built without care.
 pub(super) fn names() -> Vec<String> {
     let mut names: Vec<_> = [
         "",

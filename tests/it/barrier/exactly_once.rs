@@ -7,7 +7,7 @@ use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
 use branchwire_tests::service::Service;
 use futures_util::future::join_all;
 
-super::on_each_database! {
+crate::each::on_each_database! {
     a_hundred_concurrent_identical_calls_apply_once,
     a_repeat_succeeds_and_does_not_run,
     another_transaction_is_no_repeat,
@@ -147,6 +147,7 @@ async fn attempt<DB: BankDriver>(bank: &Bank<DB>, key: &BarrierKey, amount: i64)
             Err(error @ RepeatError::Incomplete) => panic!("{error}"),
         },
         Entry::NothingToUndo => tx.commit().await.unwrap(),
+        Entry::NothingToConfirm => tx.rollback().await.unwrap(),
         Entry::Run => {
             DB::credit(&mut tx, ACCOUNT, amount).await?;
             tx.commit().await.unwrap();

@@ -1,4 +1,4 @@
-//! Levels above READ COMMITTED, where another transaction's work is a conflict and not a wait.
+//! Levels above READ COMMITTED, where a concurrent change ends in a conflict instead of a wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,26 +20,7 @@ use tokio::sync::{Barrier, Notify};
 use super::trouble::LOOK_AGAIN;
 use super::{exactly_once, query_prepared};
 
-macro_rules! on_servers {
-    ($($case:ident),+ $(,)?) => {
-        mod postgres {
-            $(#[tokio::test]
-            async fn $case() {
-                let Some(bank) = super::Bank::<sqlx::Postgres>::open().await else { return };
-                super::$case(bank).await;
-            })+
-        }
-        mod mysql {
-            $(#[tokio::test]
-            async fn $case() {
-                let Some(bank) = super::Bank::<sqlx::MySql>::open().await else { return };
-                super::$case(bank).await;
-            })+
-        }
-    };
-}
-
-on_servers! {
+crate::each::on_each_server! {
     identical_calls_of_a_serializable_branch_apply_once,
     two_serializable_branches_that_conflict_both_apply,
     two_senders_that_conflict_both_commit_if_they_may_be_repeated,
@@ -48,7 +29,7 @@ on_servers! {
     a_second_sender_of_one_gid_waits_for_the_first_and_repeats_nothing,
 }
 
-/// How a database raises a conflict, and tells whether somebody waits for a lock.
+/// The SQL that raises a conflict, and the SQL that tells whether somebody waits for a lock.
 trait Conflicts: BankDriver {
     const CONFLICT: &'static str;
     const WAITING: &'static str;
@@ -85,11 +66,11 @@ impl Conflict {
     async fn business<D: Database<Driver: BankDriver>>(&self, tx: &mut Tx<D>, account: i64) -> Result<(), sqlx::Error> {
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
         if attempt >= 3 {
-            // Both gave way to each other: the other one goes first.
+            // Both were rolled back: the other one goes first now.
             self.one_is_through.notify_one();
         }
         if attempt >= 2 {
-            // It would conflict again with the one that it gave way to.
+            // It would conflict again with the one that was preferred.
             self.one_is_through.notified().await;
         }
         D::Driver::execute(tx, "SELECT balance FROM user_account").await?;
@@ -186,7 +167,7 @@ async fn a_sender_that_may_not_be_repeated_is_told_of_the_conflict<DB: Conflicts
     let told = conflict
         .of_two(async |account| {
             let (message, prepared) = sender.message();
-            // It moves what it captures, so it can run once only.
+            // It moves its captured values, so it can run only once.
             let (moved, conflict) = (vec![account], &conflict);
             let business = async move |tx: &mut Tx<_>| conflict.business(tx, moved.into_iter().sum()).await;
             message.do_and_submit(prepared, &sender.db, business).await
@@ -220,7 +201,7 @@ async fn a_conflict_that_does_not_pass_ends_after_ten_attempts<DB: Conflicts>(ba
     assert_eq!(attempts.into_inner(), 10);
     assert_eq!(bank.balance(ACCOUNT).await, 0);
     assert_eq!(sender.coordinator.wait(&gid).await, Status::Failed);
-    // Any other error is no reason to repeat.
+    // No other error is repeated.
     let (attempts, (message, prepared)) = (AtomicU32::new(0), sender.message());
     let told = message
         .do_and_submit_with_retries(prepared, &sender.db, async |tx| {
@@ -293,7 +274,7 @@ async fn a_changed_snapshot_is_a_conflict_on_a_mariadb_that_tells_of_it() {
     no_change_is_lost(&Bank::<MySql>::on(TestDatabase::on(&server).await, 10).await).await;
 }
 
-/// What holds by default holds on a server whose default is SERIALIZABLE.
+/// The guarantees are the same on a server whose default is SERIALIZABLE.
 async fn the_barrier_holds<DB: BankDriver>(bank: Bank<DB>) {
     exactly_once::a_hundred_concurrent_identical_calls_apply_once(bank.clone()).await;
     query_prepared::the_question_waits_for_an_open_local_transaction(bank.clone()).await;

@@ -51,7 +51,7 @@ async fn errors_are_told_apart() {
 #[tokio::test]
 async fn a_question_whose_connection_is_lost_is_unknown() {
     let Some(bank) = Bank::<MySql>::open().await else { return };
-    // KILL cannot use a query, so a block finds the waiting connection; it fails if there is none.
+    // KILL takes no query, so a block finds the waiting connection; the block fails if there is none.
     trouble::a_lost_question_is_unknown(
         &bank,
         "BEGIN NOT ATOMIC
@@ -190,7 +190,7 @@ async fn a_deadlock_swallowed_in_a_procedure_leaves_no_half() {
 async fn a_gid_that_compares_as_equal_is_an_error_and_not_a_repeat() {
     let Some(server) = server::own_mysql().await else { return };
     let bank = Bank::<MySql>::on(TestDatabase::on(&server).await, 10).await;
-    // As DTM creates it.
+    // The table in the form that DTM creates.
     MySql::execute_outside(
         bank.pool(),
         "ALTER TABLE dtm_barrier.barrier CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",

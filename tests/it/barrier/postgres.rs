@@ -5,6 +5,7 @@ use branchwire::{CommitError, Database, Fault, Reply, Tx};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
 use branchwire_tests::service::Service;
 use sqlx::Postgres;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use super::trouble;
 
@@ -44,7 +45,7 @@ async fn errors_are_told_apart() {
 #[tokio::test]
 async fn a_question_whose_connection_is_lost_is_unknown() {
     let Some(bank) = Bank::<Postgres>::open().await else { return };
-    // A query on the waiting ones that fails by a division if there are none.
+    // A query of the waiting connections; without any it fails by a division by zero.
     trouble::a_lost_question_is_unknown(
         &bank,
         "SELECT 1 / count(pg_terminate_backend(pid)) FROM pg_stat_activity \
@@ -116,7 +117,7 @@ async fn a_row_of_a_service_in_another_language_counts() {
     assert_eq!(service.call(&gid, 30).await, Reply::Success);
 }
 
-/// Where `standard_conforming_strings` decides what a text means, the guard lets it pass.
+/// If the meaning of a text depends on `standard_conforming_strings`, the guard lets it pass.
 #[tokio::test]
 async fn a_hidden_commit_is_noticed_at_the_end() {
     let Some(bank) = Bank::<Postgres>::open().await else { return };
@@ -129,4 +130,57 @@ async fn a_hidden_commit_is_noticed_at_the_end() {
             tx.rollback().await.unwrap_err();
         }
     }
+}
+
+/// Whatever does not stand for itself in a text of SQL is sent beside it.
+#[tokio::test]
+async fn a_gid_that_looks_like_sql_is_a_name_and_no_more() {
+    let Some(bank) = Bank::<Postgres>::open().await else { return };
+    let service =
+        Service::new(&bank, |tx, amount| Box::pin(async move { Ok(Postgres::credit(tx, ACCOUNT, amount).await?) }));
+    let names = ["a-_.:/9", "it's", "it\\'s", "');COMMIT;--", "\u{e9}", "$1", "E'a'"];
+    for (applied, name) in (1..).zip(names) {
+        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("gid", name).finish();
+        for _ in 0..2 {
+            let uri = format!("/branch?{query}&trans_type=msg&branch_id=01&op=action");
+            let request = axum::http::Request::post(uri).body("30".into()).unwrap();
+            assert_eq!(service.send(request).await, Reply::Success, "{name}");
+        }
+        assert_eq!(bank.balance(ACCOUNT).await, 30 * applied, "{name}");
+        assert_eq!(bank.barrier_rows(&Gid::new(name).unwrap()).await.len(), 1, "{name}");
+    }
+}
+
+/// More of them than a call makes attempts.
+#[tokio::test]
+async fn a_transaction_begins_though_every_kept_connection_has_died() {
+    const CONNECTIONS: u32 = 5;
+    let Some(bank) = Bank::<Postgres>::open().await else { return };
+    let name = Gid::random().to_string();
+    let options: PgConnectOptions = bank.url().parse().unwrap();
+    let options = options.application_name(&name);
+    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false).connect_with(options);
+    let frail = bank.through(pool.await.unwrap());
+    let service =
+        Service::new(&frail, |tx, amount| Box::pin(async move { Ok(Postgres::credit(tx, ACCOUNT, amount).await?) }));
+    for round in 1..=2 {
+        let mut held = Vec::new();
+        for _ in 0..CONNECTIONS {
+            held.push(frail.pool().acquire().await.unwrap());
+        }
+        for mut conn in held {
+            conn.return_to_pool().await;
+        }
+        let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1";
+        let mut left = i64::from(CONNECTIONS);
+        while left > 0 {
+            left = sqlx::query_scalar(kill).bind(&name).fetch_one(bank.pool()).await.unwrap();
+        }
+        if round == 1 {
+            Tx::begin(&frail).await.unwrap().rollback().await.unwrap();
+        } else {
+            assert_eq!(service.call(&Gid::random(), 30).await, Reply::Success);
+        }
+    }
+    assert_eq!(bank.balance(ACCOUNT).await, 30);
 }

@@ -9,7 +9,7 @@ use branchwire::{Database, Reply, Tx};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver, StrictBank};
 use branchwire_tests::service::Service;
 
-super::on_each_database! {
+crate::each::on_each_database! {
     a_message_without_local_transaction_failed_and_stays_so,
     a_committed_local_transaction_is_success,
     a_local_transaction_that_rolled_back_is_failure,
@@ -35,7 +35,7 @@ async fn begin<D: Database<Driver: BarrierDialect>>(bank: &D, gid: &Gid) -> (Tx<
 async fn a_message_without_local_transaction_failed_and_stays_so<DB: BankDriver>(bank: Bank<DB>) {
     let (service, gid) = (service(&bank), Gid::random());
     assert_eq!(service.query_prepared(&gid).await, Reply::Refused);
-    // A local transaction that begins only now must not commit: its message has failed.
+    // A local transaction that begins now must not commit: its message has failed.
     let (tx, entry) = begin(&bank, &gid).await;
     assert_eq!(entry, Entry::Repeat);
     tx.rollback().await.unwrap();
@@ -81,7 +81,7 @@ async fn waits<D: Database<Driver: BarrierDialect>>(bank: &D) {
         let question = async {
             let asked = Instant::now();
             match service.query_prepared(&gid).await {
-                // On a busy machine the timeout may come first, but never early.
+                // On a busy machine the question may time out before the transaction ends, but never early.
                 Reply::Ongoing if asked.elapsed() > Duration::from_millis(600) => service.query_prepared(&gid).await,
                 reply => reply,
             }
@@ -121,7 +121,7 @@ pub(super) async fn many_questions_at_once_agree<DB: BankDriver>(bank: Bank<DB>)
         let questions = futures_util::future::join_all((0..20).map(|_| service.query_prepared(&gid)));
         let (committed, replies) = tokio::join!(local, questions);
         let expected = if committed { Reply::Success } else { Reply::Refused };
-        // An answer may be unknown, but none may be wrong.
+        // An answer may be "unknown", but it may not be wrong.
         assert!(replies.iter().all(|reply| [expected, Reply::Ongoing].contains(reply)), "{committed} {replies:?}");
         assert_eq!(service.query_prepared(&gid).await, expected);
     }

@@ -14,7 +14,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{MySql, MySqlPool, PgPool, Pool, Postgres, Sqlite, SqlitePool};
 
-super::on_each_database! {
+crate::each::on_each_database! {
     a_bank_with_its_table_passes,
     a_bank_may_be_set_up_again,
 }
@@ -81,7 +81,7 @@ async fn missing_rights_are_named<DB: BankDriver>(administrator: &Bank<DB>, user
     assert!(error.to_string().contains(grant), "{error}");
     let grant = grant.replace("<user>", name);
     DB::execute_outside(administrator.pool(), &grant).await.unwrap();
-    // The user may create no tables; the table exists, so that is enough.
+    // The user may not create tables; that is enough, since the table exists.
     assert_eq!(set_up(user).await.unwrap(), []);
 }
 
@@ -252,7 +252,7 @@ async fn settings_that_lose_commits_are_named_on_mysql() {
 async fn a_database_that_only_looks_like_postgres_is_refused_by_name() {
     let Some(database) = TestDatabase::postgres().await else { return };
     let pool = PgPool::connect(database.url()).await.unwrap();
-    // A server that says so of itself.
+    // A server that reports this setting.
     let sql = "CREATE SCHEMA fake;
          CREATE FUNCTION fake.version() RETURNS text LANGUAGE sql AS $$ SELECT 'CockroachDB CCL v24.1.0' $$;
          DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = fake, pg_catalog', current_database()); END $$";

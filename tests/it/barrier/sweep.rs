@@ -21,19 +21,8 @@ const HOUR: Duration = Duration::from_hours(1);
 /// Makes a test of each case on each database, with a barrier table that no other test uses.
 macro_rules! on_a_table_of_its_own {
     ($($case:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case(super::Bank::<sqlx::Sqlite>::open().await.unwrap()).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test]
-            async fn $case() {
-                let Some(bank) = super::Bank::<sqlx::Postgres>::open().await else { return };
-                super::$case(bank).await;
-            })+
-        }
+        crate::each::on_one! { sqlite: super::Bank::<sqlx::Sqlite>::open() => $($case)+ }
+        crate::each::on_one! { postgres: super::Bank::<sqlx::Postgres>::open() => $($case)+ }
         mod mysql {
             $(#[tokio::test]
             async fn $case() {

@@ -14,10 +14,11 @@ use branchwire_tests::service::Service;
 use tokio::sync::{Barrier, Notify};
 
 /// How long to wait before looking again for waiting locks. InnoDB refreshes these data at most ten times a second, and
-/// only between queries that are that far apart.
+/// only if the last query was at least that long ago.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(150);
 
-/// A branch in which `sql` fails at its first attempts is applied once if it succeeds at last, and not at all otherwise.
+/// A branch in which `sql` fails at its first attempts is applied once if it succeeds at last, and not at all
+/// otherwise.
 pub(super) async fn is_tried_three_times<DB: BankDriver>(bank: &Bank<DB>, sql: &'static str) {
     for (failures, expected) in [(2, Reply::Success), (u32::MAX, Reply::Retry)] {
         let before = bank.balance(ACCOUNT).await;
@@ -79,7 +80,7 @@ pub(super) async fn a_deadlock_passes<DB: BankDriver>(bank: &Bank<DB>) {
     assert_eq!((bank.balance(ACCOUNT).await, bank.balance(OTHER_ACCOUNT).await), (3, 3));
 }
 
-/// Errors that `statements` raise mean this to a transaction.
+/// How a transaction classifies the errors that `statements` raise.
 pub(super) async fn errors_mean<DB: BankDriver>(bank: &Bank<DB>, statements: &[&'static str], fault: Fault) {
     for sql in statements {
         let mut tx = Tx::begin(bank).await.unwrap();
@@ -88,7 +89,8 @@ pub(super) async fn errors_mean<DB: BankDriver>(bank: &Bank<DB>, statements: &[&
     }
 }
 
-/// Query-prepared, whose connection is killed while it waits for an open local transaction, does not say that it failed.
+/// Query-prepared, whose connection is killed while it waits for an open local transaction, does not say that it
+/// failed.
 ///
 /// `kill` kills the connections that wait for a lock, and returns an error as long as there are none.
 pub(super) async fn a_lost_question_is_unknown<DB: BankDriver>(bank: &Bank<DB>, kill: &str) {

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use branchwire_coordinator::Coordinator;
 use branchwire_tests::database::TestDatabase;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use sqlx::Connection;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::{Running, gid, message};
 use crate::conformance::host::Host;
 
-/// Asks for the number of commits whenever it is called.
+/// A branch that asks for the number of commits at each call.
 #[derive(Clone)]
 struct Counting {
     metrics: Arc<std::sync::OnceLock<String>>,
@@ -54,6 +54,60 @@ async fn a_message_takes_two_commits_before_its_branches_are_called_and_one_afte
         coordinator.wait_status(&gid, "succeed").await;
         assert_eq!(counting.seen.load(Ordering::SeqCst), 2, "as the branch was called");
         assert_eq!(coordinator.metric("branchwire_store_commits_total").await, 3);
+        coordinator.stop().await;
+    }
+}
+
+/// A saga with a stage for each of these numbers: the number of its steps.
+fn saga(gid: &str, stages: &[usize], action: &str) -> Value {
+    let steps: usize = stages.iter().sum();
+    let mut orders = Map::new();
+    let mut first = 0;
+    for (stage, next) in stages.iter().zip(stages.iter().skip(1)) {
+        let before: Vec<_> = (first..first + stage).collect();
+        first += stage;
+        orders.extend((first..first + next).map(|step| (step.to_string(), json!(before))));
+    }
+    json!({
+        "gid": gid,
+        "trans_type": "saga",
+        "steps": vec![json!({ "action": action, "compensate": action }); steps],
+        "payloads": vec!["{}"; steps],
+        "custom_data": json!({ "concurrent": true, "orders": orders }).to_string(),
+    })
+}
+
+/// The submit, and one for each stage: its end is durable before the next stage begins, or is the end of the saga. A
+/// TCC has one for each branch, whose registration is durable before its try, and three more: prepare, submit, end.
+#[tokio::test]
+async fn a_saga_takes_one_commit_and_one_for_each_stage() {
+    let mut databases = vec![TestDatabase::sqlite()];
+    databases.extend(TestDatabase::postgres().await);
+    databases.extend(TestDatabase::mysql().await);
+    let host = Host::start().await;
+    for database in databases {
+        let coordinator = Running::on(database.url()).await;
+        let mut commits = 0;
+        for stages in [&[1][..], &[1, 1], &[1, 1, 1], &[3, 1], &[2, 3, 2]] {
+            let gid = gid();
+            host.script(&gid, BTreeMap::new());
+            coordinator.done("submit", &saga(&gid, stages, &format!("{}/{gid}/in", host.url))).await;
+            coordinator.wait_status(&gid, "succeed").await;
+            commits += 1 + u64::try_from(stages.len()).expect("few");
+            assert_eq!(coordinator.metric("branchwire_store_commits_total").await, commits, "{stages:?}");
+        }
+        let gid = gid();
+        host.script(&gid, BTreeMap::new());
+        let tcc = json!({ "gid": gid, "trans_type": "tcc" });
+        coordinator.done("prepare", &tcc).await;
+        for id in ["01", "02", "03"] {
+            let url = format!("{}/{gid}/{id}", host.url);
+            let branch = json!({ "gid": gid, "trans_type": "tcc", "branch_id": id, "confirm": url, "cancel": url });
+            coordinator.done("registerBranch", &branch).await;
+        }
+        coordinator.done("submit", &tcc).await;
+        coordinator.wait_status(&gid, "succeed").await;
+        assert_eq!(coordinator.metric("branchwire_store_commits_total").await, commits + 6);
         coordinator.stop().await;
     }
 }

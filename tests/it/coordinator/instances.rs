@@ -1,4 +1,4 @@
-//! Several coordinators on one database, of which one dies in the middle of its work.
+//! Several coordinators on one database, side by side.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -8,8 +8,10 @@ use axum::Router;
 use axum::extract::{Query, State};
 use branchwire_coordinator::Coordinator;
 use branchwire_tests::database::TestDatabase;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 
 use super::{Running, gid, message};
 
@@ -23,6 +25,12 @@ type Calls = Arc<Mutex<HashMap<(String, String), usize>>>;
 async fn branch(State(calls): State<Calls>, Query(query): Query<BTreeMap<String, String>>) {
     *calls.lock().expect("no panic").entry((query["gid"].clone(), query["branch_id"].clone())).or_default() += 1;
     tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+/// Counts its calls once the gate is open.
+async fn behind_the_gate(State((calls, gate)): State<(Calls, Arc<Semaphore>)>, query: Query<BTreeMap<String, String>>) {
+    drop(gate.acquire().await.expect("it is never closed"));
+    branch(State(calls), query).await;
 }
 
 async fn one_of_three_dies(database: TestDatabase) {
@@ -64,6 +72,43 @@ async fn one_of_three_dies(database: TestDatabase) {
     assert!(again < MESSAGES, "only what the dead one had under way is called again, not {again}");
     for other in others {
         other.stop().await;
+    }
+}
+
+/// A saga is not prepared, so a coordinator does not look for it before it creates it.
+async fn a_saga_submitted_at_two_runs_once(database: TestDatabase) {
+    let (calls, gate) = (Calls::default(), Arc::new(Semaphore::new(0)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let host = format!("http://{}", listener.local_addr().expect("its address"));
+    let router = Router::new().fallback(behind_the_gate).with_state((calls.clone(), gate.clone()));
+    tokio::spawn(axum::serve(listener, router).into_future());
+    let builder = || Coordinator::builder().store(database.url().to_owned());
+    let (one, other) = (Running::start(builder()).await, Running::start(builder()).await);
+
+    let gid = gid();
+    let step = json!({ "action": host, "compensate": host });
+    let saga = json!({ "gid": gid, "trans_type": "saga", "steps": [step, step], "payloads": ["{}", "{}"] });
+    tokio::join!(one.done("submit", &saga), other.done("submit", &saga));
+    gate.add_permits(1);
+    one.wait_status(&gid, "succeed").await;
+    let calls = calls.lock().expect("no panic").clone();
+    let expected = ["01", "02"].map(|branch| ((gid.clone(), branch.to_owned()), 1));
+    assert_eq!(calls, HashMap::from(expected), "each action once, and no compensation");
+    one.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_saga_submitted_at_two_on_postgres_runs_once() {
+    if let Some(database) = TestDatabase::postgres().await {
+        a_saga_submitted_at_two_runs_once(database).await;
+    }
+}
+
+#[tokio::test]
+async fn a_saga_submitted_at_two_on_mysql_runs_once() {
+    if let Some(database) = TestDatabase::mysql().await {
+        a_saga_submitted_at_two_runs_once(database).await;
     }
 }
 

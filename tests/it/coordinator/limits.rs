@@ -15,7 +15,8 @@ async fn past_its_bound_a_coordinator_answers_503_and_records_nothing() {
     let coordinator = Running::start(Coordinator::builder().store(database.url()).in_memory_max(2)).await;
     let (first, second, third) = (gid(), gid(), gid());
     let action = ["http://127.0.0.1:1/in".to_owned()];
-    // Of two that may be in memory, one may be idle; so three prepared ones fit, and none that comes while two are.
+    // Two may be in memory, and one of them idle. So three can be prepared one by one, but none while two are in
+    // memory.
     coordinator.done("prepare", &message(&first, &action)).await;
     coordinator.done("submit", &message(&second, &action)).await;
     coordinator.wait(&second, |seen| seen["transaction"]["owner"] == "").await;
@@ -25,6 +26,12 @@ async fn past_its_bound_a_coordinator_answers_503_and_records_nothing() {
     let refused = strict.post("prepare", &message(&gid(), &action)).await;
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.headers()["retry-after"], "1");
+    // By JSON-RPC as well, so that a proxy or a client that looks at the status waits and tries again.
+    let call = json!({ "jsonrpc": "2.0", "id": "1", "method": "prepare", "params": message(&gid(), &action) });
+    let refused = strict.post("../json-rpc", &call).await;
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].as_bytes()), (503, &b"1"[..]));
+    let body: Value = refused.json().await.expect("the protocol's form");
+    assert_eq!((&body["id"], &body["error"]["code"]), (&json!("1"), &json!(-32603)));
     assert_eq!(strict.metric("branchwire_store_writes_total").await, 0);
     strict.stop().await;
     coordinator.stop().await;
@@ -149,7 +156,7 @@ async fn a_sqlite_store_at_its_size_limit_refuses_new_messages_and_loses_nothing
     }
     coordinator.stop().await;
 
-    // There may be no room for the end of the last ones either; they end as soon as there is.
+    // There may be no room for the end of the last ones, too; they end when there is.
     let coordinator = Running::start(builder(8 << 20)).await;
     for gid in &taken {
         coordinator.wait_status(gid, "succeed").await;

@@ -140,3 +140,96 @@ async fn a_strict_scraper_reads_the_metrics() {
     assert_eq!(buckets.last().map(|(_, labels, _)| labels.as_str()), Some("le=\"+Inf\""));
     coordinator.stop().await;
 }
+
+/// The types and labels of the documented metrics, by name.
+fn documented() -> BTreeMap<String, (String, String)> {
+    let rows = branchwire_coordinator::docs::METRICS.lines().filter_map(|line| line.strip_prefix("| `branchwire_"));
+    let row = |row: &str| {
+        let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect();
+        (format!("branchwire_{}", cells[0].trim_end()), (cells[1].clone(), cells[2].clone()))
+    };
+    rows.map(row).collect()
+}
+
+async fn served() -> Families {
+    let database = TestDatabase::sqlite();
+    let coordinator = Running::start(Coordinator::builder().store(database.url())).await;
+    let response = reqwest::get(format!("{}/api/metrics", coordinator.url)).await.expect("an answer");
+    let families = parse(&response.text().await.expect("text")).unwrap_or_else(|error| panic!("{error}"));
+    coordinator.stop().await;
+    families
+}
+
+#[tokio::test]
+async fn each_metric_is_in_the_table_with_its_type_and_its_labels() {
+    let label = |labels: &str| labels.split_once('=').map_or("", |(name, _)| name).replace("le", "");
+    let served = served().await.into_iter().map(|(name, (kind, samples))| {
+        let labels: BTreeSet<_> = samples.iter().map(|(_, labels, _)| label(labels)).collect();
+        (name, (kind, labels.into_iter().collect::<String>()))
+    });
+    assert_eq!(documented(), served.collect());
+}
+
+/// The names and labels of metrics that a query uses.
+fn used(query: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = query.split(|c: char| !is_word(c)).filter(|word| word.starts_with("branchwire_"));
+    let names = words.map(str::to_owned).collect();
+    let mut labels = BTreeSet::new();
+    for list in query.split("by (").skip(1).filter_map(|rest| rest.split_once(')')) {
+        labels.extend(list.0.split(',').map(|label| label.trim().to_owned()));
+    }
+    for list in query.split('{').skip(1).filter_map(|rest| rest.split_once('}')) {
+        labels
+            .extend(list.0.split(',').filter_map(|pair| pair.split(['=', '!']).next()).map(|it| it.trim().to_owned()));
+    }
+    (names, labels)
+}
+
+/// All queries of a file of rules: each on the line of its rule.
+fn queries_of_rules(rules: &str) -> Vec<String> {
+    rules.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).map(str::to_owned).collect()
+}
+
+/// All queries of a JSON document.
+fn queries(document: &serde_json::Value) -> Vec<String> {
+    match document {
+        serde_json::Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, value)| match value.as_str() {
+                Some(query) if name == "expr" => vec![query.to_owned()],
+                _ => queries(value),
+            })
+            .collect(),
+        serde_json::Value::Array(list) => list.iter().flat_map(queries).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn the_dashboard_and_the_alert_rules_ask_for_metrics_that_are_served() {
+    let samples: BTreeSet<String> =
+        served().await.into_values().flat_map(|(_, samples)| samples.into_iter().map(|(name, ..)| name)).collect();
+    let labels: BTreeSet<String> = documented().into_values().map(|(_, label)| label).collect();
+    // Those that Prometheus and a histogram add.
+    let known = |label: &String| labels.contains(label) || ["le", "instance", "job"].contains(&label.as_str());
+    let dashboard = include_str!("../../../runtime/coordinator/deploy/grafana-dashboard.json");
+    let rules = include_str!("../../../runtime/coordinator/deploy/prometheus-alerts.yml");
+    assert_eq!(
+        rules.matches("- alert: ").count(),
+        queries_of_rules(rules).len(),
+        "each rule has its query on one line"
+    );
+    for (queries, queries_min) in
+        [(queries(&serde_json::from_str(dashboard).expect("JSON")), 15), (queries_of_rules(rules), 7)]
+    {
+        assert!(queries.len() >= queries_min, "the file is read: {queries:?}");
+        for query in queries {
+            assert_eq!(query.matches(['(', '{', '[']).count(), query.matches([')', '}', ']']).count(), "{query}");
+            let (names, labels) = used(&query);
+            assert!(!names.is_empty() || query.starts_with("up{"), "{query}");
+            assert!(names.is_subset(&samples), "{query}: {:?}", names.difference(&samples));
+            assert!(labels.iter().all(known), "{query}: {labels:?}");
+        }
+    }
+}

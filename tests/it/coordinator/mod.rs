@@ -1,14 +1,19 @@
 //! A running coordinator: durability, restarts, and the view of other programs on the same tables.
 
+mod alerts;
+mod command_line;
 mod durability;
+mod export;
+mod facts;
 mod instances;
 mod limits;
 mod metrics;
 mod outage;
 mod processes;
-mod program;
+pub(crate) mod program;
 mod refused;
 mod takeover;
+mod tcc;
 
 use branchwire::protocol::Gid;
 use branchwire_coordinator::{Builder, Coordinator};
@@ -52,6 +57,12 @@ impl Running {
             .send()
             .await
             .expect("an answer")
+    }
+
+    /// The status of the answer to the question whether it can take transactions.
+    pub(crate) async fn ready(&self) -> u16 {
+        let answer = self.client.get(format!("{}/api/ready", self.url)).send().await.expect("an answer");
+        answer.status().as_u16()
     }
 
     /// Posts, and expects success.

@@ -29,7 +29,7 @@ const LIMITS: CallLimits = CallLimits { in_all: 128, per_host: 64 };
 #[derive(Clone)]
 struct Calls(watch::Sender<usize>);
 
-/// One of the calls.
+/// A call in flight.
 struct UnderWay(watch::Sender<usize>);
 
 impl Calls {

@@ -15,7 +15,7 @@ use branchwire_tests::service::Service;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-/// The arguments of the program, in a test process that another one starts in order to run it.
+/// The variable with the program's arguments, for a test process that is started to run the program.
 const PROGRAM: &str = "BRANCHWIRE_TEST_PROGRAM";
 
 /// How many clients send at once.
@@ -63,7 +63,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Killed already, perhaps.
+        // It may be killed already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -114,7 +114,7 @@ impl<DB: BankDriver> Banks<DB> {
         Some(Arc::new(Self { from, to, prepared, branch, told: Told::default() }))
     }
 
-    /// Sends one message through this coordinator. Every fifth the business refuses.
+    /// Sends one message through this coordinator. The business refuses every fifth one.
     async fn transfer(&self, coordinator: &Client, number: usize) {
         let branch = || MsgBranch::url(&self.branch, &1).expect("an address");
         let message = coordinator.msg(branch()).add(branch());
@@ -169,7 +169,7 @@ async fn money_survives<DB: BankDriver>(test: &str, store: TestDatabase) {
     tokio::time::sleep(Duration::from_secs(2)).await;
     coordinators[0].child.kill().expect("it is killed");
     coordinators[1].signal("STOP");
-    // Others take over its work in the meantime; then it goes on with its old state.
+    // Others take over its work meanwhile; then it goes on with its old state.
     tokio::time::sleep(LEASE + Duration::from_secs(3)).await;
     coordinators[1].signal("CONT");
     tokio::time::sleep(Duration::from_secs(2)).await;

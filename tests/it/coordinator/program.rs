@@ -9,7 +9,7 @@ use branchwire::protocol::BarrierTable;
 use tempfile::TempDir;
 
 /// The program, with no variable of this process, in a directory of its own.
-fn program(directory: &TempDir) -> Command {
+pub(crate) fn program(directory: &TempDir) -> Command {
     // Another program with the same `main`, which the tests build anyway.
     let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
     command.args(["coordinator", "--"]).env_clear().current_dir(directory);
@@ -18,16 +18,16 @@ fn program(directory: &TempDir) -> Command {
 }
 
 /// Runs it to its end, and gives its exit code and all that it wrote.
-fn ends(command: &mut Command) -> (Option<i32>, String) {
+pub(super) fn ends(command: &mut Command) -> (Option<i32>, String) {
     let Output { status, stdout, stderr } = command.output().expect("a process");
     let said = String::from_utf8(stdout).expect("UTF-8") + &String::from_utf8(stderr).expect("UTF-8");
     (status.code(), said)
 }
 
 /// One that serves; dropped, it ends.
-struct Serving {
-    child: Child,
-    url: String,
+pub(super) struct Serving {
+    pub(super) child: Child,
+    pub(super) url: String,
 }
 
 impl Serving {
@@ -44,7 +44,7 @@ impl Serving {
         panic!("it does not listen: {said}");
     }
 
-    fn start(command: &mut Command) -> Self {
+    pub(super) fn start(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::inherit()).spawn().expect("a process");
         let stdout = child.stdout.take().expect("it is piped");
         Self::read(child, stdout)
@@ -59,6 +59,19 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         self.child.kill().and_then(|()| self.child.wait()).expect("a child of ours");
+    }
+}
+
+#[tokio::test]
+async fn its_console_shows_what_is_in_force_and_where_it_comes_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = program(&directory);
+    command.args(["--listen=127.0.0.1:0", "--log=warn"]).env("BRANCHWIRE_RETRY_INTERVAL", "7s");
+    let serving = Serving::start(&mut command);
+    let response = reqwest::get(format!("{}/console/settings", serving.url)).await.expect("an answer");
+    let page = response.text().await.expect("text");
+    for shown in ["<code>retry-interval</code>", "7s", "environment, BRANCHWIRE_RETRY_INTERVAL", "flag", "default"] {
+        assert!(page.contains(shown), "{shown}: {page}");
     }
 }
 
@@ -247,4 +260,86 @@ async fn health_asks_the_coordinator_on_this_machine() {
     let (code, said) = health();
     assert_eq!(code, Some(1));
     assert!(said.contains("nothing answers at http://127.0.0.1:"), "{said}");
+}
+
+#[test]
+fn a_flag_comes_before_a_variable_and_a_variable_before_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file =
+        "retry-interval = '1s'\nrequest-timeout = '1s'\ncron-interval = '1s'\nallow-networks = ['::1', '10.0.0.0/8']\n";
+    std::fs::write(directory.path().join("options.toml"), file).unwrap();
+    let mut command = program(&directory);
+    command.args(["config", "--config=options.toml", "--retry-interval=3s"]);
+    command.env("BRANCHWIRE_RETRY_INTERVAL", "2s").env("BRANCHWIRE_REQUEST_TIMEOUT", " 2s\n");
+    command.env("BRANCHWIRE_STORE", "postgres://u:hunter2@h/d").env("BRANCHWIRE_API_TOKENS", "hunter2");
+    let (code, said) = ends(&mut command);
+    assert_eq!(code, Some(0), "{said}");
+    for line in [
+        "retry-interval = \"3s\"  # flag",
+        "request-timeout = \"2s\"  # environment, BRANCHWIRE_REQUEST_TIMEOUT",
+        "cron-interval = \"1s\"  # file options.toml, line 3",
+        "allow-networks = \"::1,10.0.0.0/8\"  # file options.toml, line 4",
+        "timeout-to-fail = \"35s\"  # default",
+        "store = \"postgres://***@h/d\"  # environment, BRANCHWIRE_STORE",
+        "# retention is not set",
+        "# BRANCHWIRE_API_TOKENS is set in the environment; its value is hidden",
+    ] {
+        assert!(said.lines().any(|said| said == line), "{line}: {said}");
+    }
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1, "no store is made for it");
+}
+
+#[test]
+fn the_options_in_force_are_a_file_that_gives_the_same_options() {
+    let directory = tempfile::tempdir().unwrap();
+    let values = |said: &str| -> Vec<String> {
+        said.lines().map(|line| line.split("  # ").next().unwrap_or_default().to_owned()).collect()
+    };
+    let (code, first) = ends(program(&directory).args(["config", "--calls-max=7", "--retention=1h 30m"]));
+    assert_eq!(code, Some(0), "{first}");
+    std::fs::write(directory.path().join("options.toml"), &first).unwrap();
+    let (code, second) = ends(program(&directory).arg("config").env("BRANCHWIRE_CONFIG", "options.toml"));
+    assert_eq!(code, Some(0), "{second}");
+    assert_eq!(values(&first), values(&second));
+    assert!(second.contains("calls-max = \"7\"  # file options.toml, line "), "{second}");
+}
+
+#[test]
+fn an_unknown_key_of_the_file_is_an_error_with_a_suggestion() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("options.toml"), "listen = '127.0.0.1:0'\nretry_interval = '1s'\n").unwrap();
+    for command in [&["--config=options.toml"][..], &["config", "--config", "options.toml"]] {
+        let (code, said) = ends(program(&directory).args(command));
+        assert_eq!(code, Some(2), "{said}");
+        assert!(
+            said.contains("options.toml, line 2: unknown key `retry_interval`: did you mean `retry-interval`?"),
+            "{said}"
+        );
+    }
+    let (code, said) = ends(program(&directory).arg("--config=none.toml"));
+    assert!(code == Some(2) && said.contains("none.toml: "), "{said}");
+}
+
+#[tokio::test]
+async fn it_serves_with_a_file_and_logs_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = "listen = '127.0.0.1:0'\nstore = 'sqlite://other.db'\nlog-format = 'json'\nlog = 'debug'\n";
+    std::fs::write(directory.path().join("options.toml"), file).unwrap();
+    let mut child = program(&directory).arg("--config=options.toml").spawn().unwrap();
+    let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let serving = Serving::read(child, stdout);
+    assert!(serving.answers().await);
+    assert!(directory.path().join("other.db").exists());
+    // Nobody listens there: the log says so.
+    let message = r#"{"gid":"g","trans_type":"msg","steps":[{"action":"http://127.0.0.1:1/in"}],"payloads":["{}"]}"#;
+    let submit = reqwest::Client::new().post(format!("{}/api/dtmsvr/submit", serving.url)).body(message);
+    assert!(submit.send().await.unwrap().status().is_success());
+    let mut log = BufReader::new(stderr).lines().map_while(Result::ok);
+    let first = log.next().expect("a line");
+    drop(serving);
+    for line in std::iter::once(first).chain(log) {
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert!(line["level"].is_string() && line["message"].is_string(), "{line}");
+    }
 }

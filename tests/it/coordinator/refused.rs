@@ -1,4 +1,4 @@
-//! What is refused: another message under a gid, and a store that can only be read.
+//! Refusals: another message under a used gid, and a store that is read-only.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -36,7 +36,7 @@ async fn another_message_under_a_gid_is_refused() {
     refuses("prepare").await;
     refuses("submit").await;
     assert_eq!(coordinator.query(&gid).await["transaction"]["status"], "prepared");
-    // The same, however it is written.
+    // The same message, written in another way.
     coordinator
         .done("prepare", &with("payloads", json!([format!(" {} ", mine["payloads"][0].as_str().unwrap())])))
         .await;
@@ -60,7 +60,7 @@ async fn a_file_that_can_only_be_read_is_refused() {
     let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_cluster"));
     program.args(["coordinator", "--listen=127.0.0.1:0", "--store", &address]);
     if std::fs::metadata(&file).expect("our own file").uid() == 0 {
-        // What root may do no file says.
+        // Root may write even where the file's mode forbids it.
         program.uid(65534).gid(65534);
     }
     let output = program.output().expect("the program starts");

@@ -9,7 +9,8 @@ use super::{Running, gid};
 use crate::conformance::host::Host;
 
 /// The rows of a submitted message with two branches of which one is done, a prepared one, a saga that goes on and one
-/// that goes back, and two that are not ours. `NOW` and `BYTES` are replaced by the words of the database.
+/// that goes back, a TCC that confirms with nested branches, one that cancels and one that nobody submitted, and two that
+/// are not ours. `NOW` and `BYTES` are replaced by the words of the database.
 fn rows(gid: &str, host: &str) -> String {
     let global = "INSERT INTO trans_global (gid, trans_type, status, query_prepared, protocol, create_time, update_time, \
                   options, custom_data, next_cron_interval, next_cron_time, owner, ext_data) VALUES ";
@@ -26,6 +27,10 @@ fn rows(gid: &str, host: &str) -> String {
         ('{gid}-saga', 'saga', 'submitted', '', 'http', NOW, NOW, '{{"concurrent":false}}', '', 10, NOW, '', ''),
         ('{gid}-back', 'saga', 'aborting', '', 'http', NOW, NOW, '{{"concurrent":true}}', '{{"concurrent":true}}', 10, NOW,
             '', ''),
+        ('{gid}-tcc', 'tcc', 'submitted', '', 'http', NOW, NOW, '{{"concurrent":false}}', '', 10, NOW, '', ''),
+        ('{gid}-cancel', 'tcc', 'aborting', '', 'http', NOW, NOW, '{{"concurrent":false}}', '', 10, NOW, '', ''),
+        ('{gid}-open', 'tcc', 'prepared', '', 'http', NOW, NOW, '{{"timeout_to_fail":1,"concurrent":false}}', '', 10, NOW,
+            '', ''),
         ('{gid}-xa', 'xa', 'submitted', '', 'http', NOW, NOW, '{{"concurrent":false}}', '', 10, NOW, '', '');
         {branch}
         ('{gid}', '{host}/{gid}/in', '', BYTES, '01', 'action', 'succeed', NOW, NOW),
@@ -39,6 +44,16 @@ fn rows(gid: &str, host: &str) -> String {
         ('{gid}-back', '{host}/{gid}/c', '', BYTES, '01', 'action', 'succeed', NOW, NOW),
         ('{gid}-back', '{host}/{gid}/d-undo', '', BYTES, '02', 'compensate', 'succeed', NOW, NOW),
         ('{gid}-back', '{host}/{gid}/d', '', BYTES, '02', 'action', 'failed', NOW, NOW),
+        ('{gid}-tcc', '{host}/{gid}/x1', '', BYTES, '01', 'cancel', 'prepared', NOW, NOW),
+        ('{gid}-tcc', '{host}/{gid}/c1', '', BYTES, '01', 'confirm', 'prepared', NOW, NOW),
+        ('{gid}-tcc', '{host}/{gid}/x11', '', BYTES, '0101', 'cancel', 'prepared', NOW, NOW),
+        ('{gid}-tcc', '{host}/{gid}/c11', '', BYTES, '0101', 'confirm', 'prepared', NOW, NOW),
+        ('{gid}-tcc', '{host}/{gid}/x2', '', BYTES, '02', 'cancel', 'prepared', NOW, NOW),
+        ('{gid}-tcc', '{host}/{gid}/c2', '', BYTES, '02', 'confirm', 'succeed', NOW, NOW),
+        ('{gid}-cancel', '{host}/{gid}/x3', '', BYTES, '01', 'cancel', 'prepared', NOW, NOW),
+        ('{gid}-cancel', '{host}/{gid}/c3', '', BYTES, '01', 'confirm', 'prepared', NOW, NOW),
+        ('{gid}-open', '{host}/{gid}/x4', '', BYTES, '01', 'cancel', 'prepared', NOW, NOW),
+        ('{gid}-open', '{host}/{gid}/c4', '', BYTES, '01', 'confirm', 'prepared', NOW, NOW),
         ('{gid}-grpc', 'grpc.example:80/in', '', NULL, '01', 'action', 'prepared', NOW, NOW)"#
     )
 }
@@ -50,6 +65,9 @@ async fn is_taken_over(database: &TestDatabase, gid: &str, host: &Host) {
     let call = |method: &str, path: &str, body: &str| (method.to_owned(), path.to_owned(), body.to_owned());
     coordinator.wait_status(&format!("{gid}-saga"), "succeed").await;
     coordinator.wait_status(&format!("{gid}-back"), "failed").await;
+    coordinator.wait_status(&format!("{gid}-tcc"), "succeed").await;
+    coordinator.wait_status(&format!("{gid}-cancel"), "failed").await;
+    coordinator.wait_status(&format!("{gid}-open"), "failed").await;
     let calls: Vec<_> = host.calls(gid).into_iter().map(|call| (call.method, call.path, call.body)).collect();
     for expected in [
         call("POST", "/in2", "{}"),
@@ -57,10 +75,16 @@ async fn is_taken_over(database: &TestDatabase, gid: &str, host: &Host) {
         call("GET", "/in3", ""),
         call("POST", "/b", "{}"),
         call("POST", "/c-undo", "{}"),
+        call("POST", "/c11", "{}"),
+        call("POST", "/c1", "{}"),
+        call("POST", "/x3", "{}"),
+        call("POST", "/x4", "{}"),
     ] {
         assert!(calls.contains(&expected), "{expected:?} in {calls:?}");
     }
-    assert_eq!(calls.len(), 5, "what was done is not called again: {calls:?}");
+    assert_eq!(calls.len(), 9, "what was done is not called again: {calls:?}");
+    let place = |path: &str| calls.iter().position(|call| call.1 == path);
+    assert!(place("/c11") < place("/c1"), "a nested branch comes first: {calls:?}");
     let headers = &host.calls(gid).into_iter().find(|call| call.path == "/in2").expect("it was called").headers;
     assert_eq!((headers["x-token"].as_str(), headers["x-user"].as_str()), ("t", "u"));
     for other in ["grpc", "xa"] {

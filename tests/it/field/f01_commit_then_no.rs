@@ -82,7 +82,7 @@ async fn f01_a_sender_whose_business_commits_by_itself_is_not_told_that_nothing_
     }
 }
 
-/// Each of these commits by itself what was done before it, and is not seen by the guard.
+/// Each of these commits the work before it, and the guard does not see that.
 const COMMITTING: [&str; 9] = [
     "EXECUTE IMMEDIATE 'COMMIT'",
     "EXECUTE IMMEDIATE 'ALTER TABLE user_account COMMENT = \"x\"'",
@@ -114,7 +114,7 @@ async fn f01_whatever_statement_commits_by_itself_is_noticed_and_its_locks_go() 
             assert_eq!(service.call(&gid, 1).await, Reply::Retry, "{statement}");
         }
         assert_eq!(bank.barrier_rows(&gid).await[0].4, "incomplete", "{statement}");
-        // It did not run again, and everybody can work: a lock of a table would keep this waiting.
+        // It did not run again, and no table lock is left: this statement would wait for one.
         let applied = Service::new(&bank, |tx, _| Box::pin(async { Ok(MySql::credit(tx, OTHER_ACCOUNT, 1).await?) }));
         assert_eq!(applied.call(&Gid::random(), 1).await, Reply::Success, "{statement}");
         assert_eq!((bank.balance(ACCOUNT).await, bank.balance(OTHER_ACCOUNT).await), (-n, n), "{statement}");

@@ -1,5 +1,5 @@
-//! A failover in which the old primary turns read-only and keeps its connections: the coordinator follows to the new one, by
-//! one address that moves, or by a list of hosts.
+//! A failover in which the old primary turns read-only and keeps its connections: the coordinator follows to the new
+//! one, by one address that moves, or by a list of hosts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -127,7 +127,7 @@ async fn fails_over(old: &Server, new: &Server, statements: &Statements, by: By)
     target.store(new_port, Ordering::SeqCst);
     assert_eq!(submit("after").await, 200);
     becomes_ready(&coordinator.url, true).await;
-    // Readers have followed, too.
+    // Reads go to the new primary, too.
     assert_eq!(coordinator.query("after").await["transaction"]["gid"], "after");
     assert_eq!(coordinator.query("before").await["transaction"], json!(null), "it is on the old primary alone");
     coordinator.stop().await;

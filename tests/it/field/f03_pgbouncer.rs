@@ -5,7 +5,7 @@ use branchwire_tests::database::TestDatabase;
 use branchwire_tests::server::{self, Server};
 use sqlx::{Connection, PgConnection};
 
-/// DTM's main table where its own script puts it, with an unfinished message.
+/// DTM's main table in the schema of its own script, with an unfinished message.
 const DTM: &str = "CREATE SCHEMA dtm; CREATE TABLE dtm.trans_global (
         id bigserial PRIMARY KEY, gid varchar(128) NOT NULL UNIQUE, trans_type varchar(45) NOT NULL,
         status varchar(45) NOT NULL, query_prepared varchar(1024) NOT NULL, protocol varchar(45) NOT NULL,

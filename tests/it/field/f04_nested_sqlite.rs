@@ -73,7 +73,7 @@ async fn f04_a_transaction_inside_a_branch_ends_with_its_cause() {
     Tx::begin(&bank).await.expect("the others get their turn").rollback().await.unwrap();
 }
 
-/// On a server the one connection of a pool is what the inner transaction waits for.
+/// On a server, the inner transaction waits for the one connection of the pool.
 async fn ends_in_time<D: Database<Driver: branchwire::barrier::BarrierDialect>>(bank: &D) {
     let service = Service::new(bank, |_, _| Box::pin(async { Ok(()) }));
     let services = Services::default();
@@ -88,7 +88,7 @@ async fn ends_in_time<D: Database<Driver: branchwire::barrier::BarrierDialect>>(
     let outer = Box::pin(send(&client).do_and_submit(prepared(), bank, inner)).await;
     let Err(NotDone::RolledBack(NotDone::NotStarted(NotStarted::Database(cause)))) = outer else { panic!("{outer:?}") };
     assert!(matches!(cause, sqlx::Error::PoolTimedOut), "{cause}");
-    // Nothing is left behind that would keep the next one waiting.
+    // No lock is left: the next one does not wait.
     let nothing = async |_: &mut Tx<D>| Ok::<_, sqlx::Error>(());
     let next = Box::pin(send(&client).do_and_submit(prepared(), bank, nothing)).await;
     assert!(matches!(next, Ok(Done::Submitted { .. })), "{next:?}");

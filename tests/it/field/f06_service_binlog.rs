@@ -6,7 +6,7 @@ use branchwire_tests::database::TestDatabase;
 use branchwire_tests::server;
 use sqlx::MySqlPool;
 
-/// Its branches work at this level; query-prepared asks at READ COMMITTED.
+/// Its branches work at this level; query-prepared runs at READ COMMITTED.
 #[derive(Clone, Database)]
 #[database(isolation = "repeatable read")]
 struct Bank(MySqlPool);

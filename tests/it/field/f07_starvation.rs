@@ -38,7 +38,8 @@ async fn a_hanging_path_delays_neither_another_path_nor_the_intervals() {
     let other = gid();
     coordinator.done("submit", &message(&other, &[format!("{host}/ok")])).await;
     coordinator.wait_status(&other, "succeed").await;
-    // Some calls got no turn. That is not an answer of the branch: it is not counted, and the interval stays.
+    // Some calls got no turn. That is not an answer of the branch, so it is not counted, and the interval stays the
+    // same.
     let mut held_back = 0;
     for gid in &hanging {
         let transaction = coordinator.query(gid).await["transaction"].clone();

@@ -17,14 +17,14 @@ use sqlx::Sqlite;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Nested(Vec<Nested>);
 
-/// A type that is written in another form than it is read.
+/// A type that is written in one form and read in another.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Lopsided {
     #[serde(skip_serializing)]
     amount: i64,
 }
 
-/// What is paid.
+/// A payment.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Paid {
     amount: i64,
@@ -59,14 +59,14 @@ mod field {
         Ok(())
     }
 
-    /// Takes what is written otherwise.
+    /// Takes the type that is written in one form and read in another.
     #[msg_branch]
     pub(super) async fn lopsided(_: &mut Tx<Bank<Sqlite>>, lopsided: Lopsided) -> Result<(), Retry> {
         let _ = lopsided.amount;
         Ok(())
     }
 
-    /// Takes a map whose keys are no texts.
+    /// Takes a map whose keys are not strings.
     #[msg_branch]
     pub(super) async fn pairs(_: &mut Tx<Bank<Sqlite>>, pairs: HashMap<(i32, i32), i64>) -> Result<(), Retry> {
         let _ = pairs;
@@ -87,7 +87,7 @@ mod field {
         Ok(())
     }
 
-    /// Takes what is paid.
+    /// Takes a payment.
     #[msg_branch]
     pub(super) async fn pay(_: &mut Tx<Bank<Sqlite>>, paid: Paid) -> Result<(), Retry> {
         let _ = (paid.amount, paid.rate);
@@ -95,7 +95,7 @@ mod field {
     }
 }
 
-/// A coordinator that nothing must reach.
+/// A coordinator that must receive nothing.
 struct OutOfReach;
 
 impl Channel for OutOfReach {

@@ -8,7 +8,7 @@ use branchwire_coordinator::testing::{Services, TestCoordinator};
 use branchwire_tests::bank::Bank;
 use sqlx::Sqlite;
 
-/// What the branch was called with, as bits.
+/// The bits of the float with which the branch was called.
 type Arrived = Arc<Mutex<Vec<u64>>>;
 
 /// A branch that takes a float.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::coordinator::{Running, gid, message};
 
-/// A service whose path is moved: that of `/307` and so on, with a redirect of that status.
+/// A service whose paths redirect: `/307` with status 307, and so on.
 async fn host(
     moved: impl Fn(String) -> String + Clone + Send + Sync + 'static,
 ) -> (String, mpsc::UnboundedReceiver<String>) {

@@ -5,7 +5,7 @@ use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqlitePoolOptions;
 
-crate::barrier::on_each_database! { f21_a_dropped_transaction_is_rolled_back_and_its_connection_kept }
+crate::each::on_each_database! { f21_a_dropped_transaction_is_rolled_back_and_its_connection_kept }
 
 #[derive(Clone, Database)]
 struct Memory(SqlitePool);

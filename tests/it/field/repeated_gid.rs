@@ -53,7 +53,7 @@ async fn a_repetition_gets_the_true_outcome<DB: BankDriver>() {
     let Some(shop) = Shop::<DB>::open().await else { return };
     let client: Client = shop.coordinator.client();
 
-    // Done: while it is submitted, and after its end.
+    // Carried out: repeat it while it is submitted, and after its end.
     let order = Gid::random();
     shop.coordinator.lose_submits(true);
     assert!(matches!(shop.order(&order, 30).await, Ok(Done::Committed { .. })));
@@ -71,7 +71,7 @@ async fn a_repetition_gets_the_true_outcome<DB: BankDriver>() {
     let other = shop.order(&order, 31).await;
     assert!(matches!(other, Err(NotDone::OtherMessage { .. })), "{other:?}");
 
-    // Refused, and so given up.
+    // Refused, and so it has failed.
     let refused = Gid::random();
     let result = shop.order_on(&shop.bank, &refused, 30, async || false).await;
     assert!(matches!(result, Err(NotDone::RolledBack(_))), "{result:?}");
@@ -79,7 +79,7 @@ async fn a_repetition_gets_the_true_outcome<DB: BankDriver>() {
     assert!(matches!(again, Err(NotDone::GivenUp { .. })), "{again:?}");
     assert!(matches!(client.outcome(&refused).await.unwrap(), Outcome::Failed { .. }));
 
-    // Given up by the coordinator's query-prepared, after the sender died.
+    // The sender died, and then query-prepared ended it as failed.
     let died = Gid::random();
     barrier::query_prepared(&shop.bank, &died).await.unwrap();
     let again = shop.order(&died, 30).await;

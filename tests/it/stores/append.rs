@@ -80,10 +80,19 @@ async fn a_branch_that_is_there_stays_as_it_is(fixture: Fixture) {
     let (known, new) = (branch("01", Op::Confirm), branch("02", Op::Confirm));
     fixture.write(registers(&gid, std::slice::from_ref(&known))).await;
     let other = BranchOp { url: "http://elsewhere.example".to_owned(), ..known.clone() };
-    assert_eq!(fixture.write(registers(&gid, &[other, new])).await, Applied);
+    assert_eq!(fixture.write(registers(&gid, &[other, new])).await, Conflict);
     let row = fixture.row(&gid).await;
     assert_eq!(ids(&row), [("01", "confirm"), ("02", "confirm")]);
     assert_eq!(row.branches[0].url, known.url);
+    // Whoever reads on a conflict learns the same of an equal one.
+    assert_eq!(fixture.write(registers(&gid, &[known])).await, Conflict);
+    // The others of a batch are not held up by it.
+    let third = branch("03", Op::Confirm);
+    let (other, more) = (super::gid(), branch("01", Op::Confirm));
+    fixture.write(prepared(&message(&other, 0), LONG)).await;
+    let both = [registers(&gid, &[branch("02", Op::Confirm)]), registers(&other, &[more, third])];
+    assert_eq!(fixture.write_all(&both).await, [Conflict, Applied]);
+    assert_eq!(ids(&fixture.row(&other).await), [("01", "confirm"), ("03", "confirm")]);
 }
 
 async fn branches_are_appended_by_each_of_many_writes(fixture: Fixture) {
@@ -101,6 +110,23 @@ async fn branches_are_appended_by_each_of_many_writes(fixture: Fixture) {
     assert_eq!(fixture.write_all(&writes).await, [Applied, Applied, Applied, Conflict, Applied]);
     assert_eq!(ids(&fixture.row(&one).await), [("02", "cancel"), ("01", "cancel")]);
     assert_eq!(ids(&fixture.row(&other).await), [("01", "action"), ("05", "cancel")]);
+    assert_eq!(ids(&fixture.row(&moved_on).await), [("01", "action")]);
+}
+
+async fn branches_of_many_transactions_are_appended_at_once(fixture: Fixture) {
+    let (one, other, moved_on) = (gid(), gid(), gid());
+    let confirm = [branch("02", Op::Confirm), branch("02", Op::Cancel)];
+    fixture.write_all(&[&one, &other].map(|gid| prepared(&message(gid, 1), LONG))).await;
+    let with_new = [registers(&one, &confirm), prepared(&message(&gid(), 1), LONG), registers(&other, &confirm)];
+    assert_eq!(fixture.write_all(&with_new).await, [Applied; 3]);
+    fixture.write(submitted(&message(&moved_on, 1), US, LONG)).await;
+    let action = [branch("03", Op::Action)];
+    let writes = [&one, &moved_on, &other].map(|gid| registers(gid, &action));
+    assert_eq!(fixture.write_all(&writes).await, [Applied, Conflict, Applied]);
+    for gid in [&one, &other] {
+        let expected = [("01", "action"), ("02", "confirm"), ("02", "cancel"), ("03", "action")];
+        assert_eq!(ids(&fixture.row(gid).await), expected);
+    }
     assert_eq!(ids(&fixture.row(&moved_on).await), [("01", "action")]);
 }
 
@@ -130,5 +156,6 @@ on_each_store! {
     a_change_that_does_not_hold_appends_nothing,
     a_branch_that_is_there_stays_as_it_is,
     branches_are_appended_by_each_of_many_writes,
+    branches_of_many_transactions_are_appended_at_once,
     ext_data_changes_only_where_a_change_says_so,
 }

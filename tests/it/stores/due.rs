@@ -8,7 +8,7 @@ use branchwire_coordinator::store::{Take, Write};
 
 use super::{Fixture, LONG, OTHERS, US, change, gid, message, now, prepared, submitted};
 
-/// Long enough to be seen in whole seconds.
+/// Long enough to make a difference in whole seconds.
 const SHORT: Duration = Duration::from_secs(2);
 
 async fn what_is_due_is_taken_by_one_and_the_earliest_first(fixture: Fixture) {
@@ -45,7 +45,7 @@ async fn what_is_taken_comes_with_its_row_as_it_stands(fixture: Fixture) {
     assert_eq!(taken.rows.len(), 1);
     let row = &taken.rows[0];
     assert_eq!((row.gid.as_str(), row.owner.as_str(), row.branches.len()), (gid.as_str(), US, 3));
-    // Nothing is due before this lease ends.
+    // Nothing else is due before this lease ends.
     let wait = now.until(taken.next_due.expect("the lease ends"));
     assert!(wait.abs_diff(LONG) < SHORT, "{wait:?}");
 }

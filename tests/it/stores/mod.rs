@@ -3,28 +3,16 @@
 /// Makes a test of each case on each database. A case is a function of a [`Fixture`](crate::stores::Fixture).
 macro_rules! on_each_store {
     ($($case:ident),+ $(,)?) => {
-        $crate::stores::on_each_store! { @ sqlite: $($case)+ }
+        $crate::each::on_one! { sqlite: $crate::stores::Fixture::sqlite() => $($case)+ }
         $crate::stores::on_each_server! { $($case),+ }
-    };
-    (@ $module:ident: $($case:ident)+) => {
-        mod $module {
-            $(
-                #[tokio::test]
-                async fn $case() {
-                    if let Some(fixture) = $crate::stores::Fixture::$module().await {
-                        super::$case(fixture).await;
-                    }
-                }
-            )+
-        }
     };
 }
 
-/// The same, where several coordinators share one store.
+/// The same for the stores that several coordinators can share.
 macro_rules! on_each_server {
     ($($case:ident),+ $(,)?) => {
-        $crate::stores::on_each_store! { @ postgres: $($case)+ }
-        $crate::stores::on_each_store! { @ mysql: $($case)+ }
+        $crate::each::on_one! { postgres: $crate::stores::Fixture::postgres() => $($case)+ }
+        $crate::each::on_one! { mysql: $crate::stores::Fixture::mysql() => $($case)+ }
     };
 }
 
@@ -38,6 +26,7 @@ mod mysql;
 mod postgres;
 mod sqlite;
 mod tables;
+mod unfinished;
 mod version;
 mod writes;
 
@@ -46,11 +35,11 @@ use std::time::Duration;
 
 use branchwire::protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
 use branchwire_coordinator::Clock;
-use branchwire_coordinator::engine::{BranchOp, Defaults, Definition, Opening, State, Time, Timing, create};
+use branchwire_coordinator::engine::{BranchOp, Defaults, Definition, Opening, Protocol, State, Time, Timing, create};
 use branchwire_coordinator::store::{self, BranchChange, Change, Options, Row, Store, Take, Write, WriteOutcome};
 use branchwire_tests::database::TestDatabase;
 
-/// Two coordinators.
+/// The names of two coordinators.
 const US: &str = "branchwire-us";
 const OTHERS: &str = "branchwire-others";
 
@@ -78,7 +67,7 @@ impl Fixture {
         Self { store: open(database.url()).await, database }
     }
 
-    /// Writes one thing.
+    /// Makes one write.
     async fn write(&self, write: Write) -> WriteOutcome {
         self.write_all(&[write]).await[0]
     }
@@ -99,7 +88,7 @@ impl Fixture {
         taken.rows.into_iter().map(|row| row.gid).collect()
     }
 
-    /// Repeats that until a transaction is due.
+    /// Repeats [`take`](Self::take) until a transaction is due.
     async fn take_when_due(&self, owner: &str, lease: Duration) -> Vec<String> {
         let taken = async {
             loop {
@@ -137,6 +126,7 @@ fn message(gid: &Gid, branches: usize) -> Definition {
     Definition {
         gid: gid.clone(),
         trans_type: TransType::Msg,
+        protocol: Protocol::Http,
         created: now(),
         query_prepared: "http://branch.example/prepared".to_owned(),
         branches: (1..=branches).map(branch).collect(),

@@ -11,7 +11,7 @@ use branchwire_coordinator::store::{self, Options, StoreError, Take};
 use branchwire_tests::database::TestDatabase;
 use sqlx::{Connection, MySqlConnection};
 
-use super::{Fixture, LONG, US, change, gid, message, now, open, prepared, submitted};
+use super::{Fixture, LONG, US, change, gid, message, now, open, prepared, statuses, submitted};
 
 /// A DTM server's main table, with MySQL's default collation.
 const DTM: &str = "
@@ -43,7 +43,7 @@ async fn another_gid_that_compares_as_equal_is_an_error_and_not_a_repeat() {
 #[tokio::test]
 async fn times_are_in_the_zone_that_is_given() {
     let Some(database) = TestDatabase::mysql().await else { return };
-    // Shanghai, and the east of Canada.
+    // The time zones of Shanghai and of eastern Canada.
     for time_zone_s in [28_800, -12_600] {
         let store =
             store::open(database.url(), &Options { time_zone_s, ..Options::default() }).await.expect("the store opens");
@@ -121,4 +121,61 @@ async fn to_settle_is_to_write_something_each_time() {
             .expect("its entry");
         assert_eq!(version, times);
     }
+}
+
+/// Another transaction that holds the lock of a row.
+struct Locked(MySqlConnection);
+
+impl Locked {
+    async fn row(fixture: &Fixture, gid: &Gid) -> Self {
+        let mut connection = MySqlConnection::connect(fixture.database.url()).await.expect("a connection");
+        sqlx::raw_sql("START TRANSACTION").execute(&mut connection).await.expect("it begins");
+        sqlx::query("SELECT id FROM trans_global WHERE gid = ? FOR UPDATE")
+            .bind(gid.as_str())
+            .fetch_one(&mut connection)
+            .await
+            .expect("its lock");
+        Self(connection)
+    }
+
+    /// Returns the connection that waits for the lock, once there is one.
+    async fn waiter(&mut self) -> u64 {
+        loop {
+            let waiter = sqlx::query_scalar(
+                "SELECT CAST(trx_mysql_thread_id AS unsigned) FROM information_schema.innodb_trx t \
+                 JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
+                 WHERE trx_state = 'LOCK WAIT' AND p.db = DATABASE()",
+            );
+            if let Some(waiter) = waiter.fetch_optional(&mut self.0).await.expect("the server answers") {
+                return waiter;
+            }
+            // The server renews this table only if nobody has read it for 100 ms.
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_batch_whose_connection_dies_in_the_middle_is_written_whole() {
+    let Some(fixture) = Fixture::mysql().await else { return };
+    let gids: Vec<_> = (0..5).map(|_| gid()).collect();
+    let begun: Vec<_> = gids.iter().map(|gid| submitted(&message(gid, 1), US, LONG)).collect();
+    fixture.write_all(&begun).await;
+    let new = gid();
+    let mut batch: Vec<_> = gids.iter().map(|gid| change(gid, (Submitted, US), (Succeed, ""), LONG, &["01"])).collect();
+    batch.push(prepared(&message(&new, 1), LONG));
+
+    let mut locked = Locked::row(&fixture, &gids[3]).await;
+    let store = fixture.store.clone();
+    let written = tokio::spawn(async move { store.write(&batch).await });
+    let waiter = locked.waiter().await;
+    // It has created the new one already, and maybe changed some of the others.
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("KILL {waiter}"))).execute(&mut locked.0).await.expect("it is killed");
+    locked.0.close().await.expect("the lock ends");
+    assert_eq!(written.await.expect("no panic"), Ok(vec![Applied; 6]));
+    for gid in &gids {
+        let row = fixture.row(gid).await;
+        assert_eq!((row.status.as_str(), statuses(&row)), ("succeed", vec!["succeed"]));
+    }
+    assert_eq!(fixture.row(&new).await.branches.len(), 1);
 }

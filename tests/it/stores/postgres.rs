@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::{Fixture, LONG, gid, message, open, prepared};
 
-/// A DTM server's tables, as far as they matter, where its own script puts them.
+/// The tables of a DTM server that matter here, in the schema of its own script.
 const DTM: &str = "
     CREATE SCHEMA dtm;
     CREATE TABLE dtm.trans_global (
@@ -28,8 +28,8 @@ const DTM: &str = "
     INSERT INTO dtm.trans_global (gid, trans_type, status, query_prepared, protocol)
         VALUES ('of-dtm', 'msg', 'prepared', '', '');
     INSERT INTO dtm.trans_global (gid, trans_type, status, query_prepared, protocol)
-        VALUES ('a-tcc', 'tcc', 'submitted', '', 'http'), ('over-grpc', 'msg', 'prepared', '', 'grpc'),
-        ('an-old-tcc', 'tcc', 'succeed', '', 'http')";
+        VALUES ('an-xa', 'xa', 'submitted', '', 'http'), ('over-grpc', 'msg', 'prepared', '', 'grpc'),
+        ('an-old-xa', 'xa', 'succeed', '', 'http')";
 
 #[tokio::test]
 async fn a_dtm_servers_tables_are_found_in_its_own_schema() {

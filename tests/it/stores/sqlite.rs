@@ -8,7 +8,7 @@ use branchwire_coordinator::store::{self, Options};
 use branchwire_coordinator::{Builder, Coordinator};
 use sqlx::{Connection, SqliteConnection};
 
-use crate::coordinator::Running;
+use crate::coordinator::{Running, message};
 
 /// A file with the first released tables (schema version 1, which the file does not name yet): a message that has
 /// ended, one with two branches left of three, one that is prepared, and a topic. All addresses are at
@@ -68,7 +68,7 @@ async fn a_file_of_schema_version_1_is_migrated_keeps_its_rows_and_finishes_them
 
     let mut connection = SqliteConnection::connect(&address).await.expect("a connection");
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.expect("a version");
-    assert_eq!(version, 2);
+    assert_eq!(version, 3);
     connection.close().await.expect("it is closed");
 
     let coordinator = Running::start(Builder::store(Coordinator::builder(), &address)).await;
@@ -81,12 +81,57 @@ async fn a_file_of_schema_version_1_is_migrated_keeps_its_rows_and_finishes_them
 #[tokio::test]
 async fn a_file_of_a_newer_schema_version_is_refused_and_stays_as_it_is() {
     let directory = tempfile::tempdir().expect("a directory");
-    let file = copy(directory.path(), "PRAGMA user_version = 3".to_owned()).await;
+    let file = copy(directory.path(), "PRAGMA user_version = 4".to_owned()).await;
     let before = std::fs::read(&file).expect("the file");
     let address = format!("sqlite://{}", file.display());
     let refused = store::open(&address, &Options::default()).await.err().expect("it is refused").to_string();
-    assert!(refused.contains("schema version 3") && refused.contains("or a newer one"), "{refused}");
+    assert!(refused.contains("schema version 4") && refused.contains("or a newer one"), "{refused}");
     // The journal mode in the file's header may have changed, but the tables have not.
     let after = std::fs::read(&file).expect("the file");
     assert!(before[100..] == after[100..], "the file was changed");
+}
+
+/// What happens to the file of a running coordinator: it is moved to the second path, and the test moves it back.
+type Removal = fn(&Path, &Path) -> std::io::Result<()>;
+
+async fn acknowledges_nothing_into_a_removed_file(remove: Removal) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (file, moved) = (directory.path().join("store.db"), directory.path().join("moved.db"));
+    let address = format!("sqlite://{}", file.display());
+    let coordinator = Running::start(Builder::store(Coordinator::builder(), &address)).await;
+    let branch = [format!("http://{}/in", host().await)];
+    coordinator.done("submit", &message("before", &branch)).await;
+    coordinator.wait_status("before", "succeed").await;
+
+    remove(&file, &moved).expect("it is removed");
+    let answer = coordinator.post("submit", &message("meanwhile", &branch)).await;
+    assert_eq!(answer.status(), 503, "{:?}", answer.text().await);
+    assert_eq!(coordinator.ready().await, 503);
+
+    std::fs::rename(&moved, &file).expect("it is put back");
+    coordinator.done("submit", &message("after", &branch)).await;
+    coordinator.wait_status("after", "succeed").await;
+    assert_eq!(coordinator.ready().await, 200);
+    coordinator.stop().await;
+    let store = store::open(&address, &Options::default()).await.expect("it is opened");
+    for (gid, kept) in [("before", true), ("meanwhile", false), ("after", true)] {
+        assert_eq!(store.load(gid).await.expect("an answer").is_some(), kept, "{gid}");
+    }
+    store.close().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_acknowledged_into_a_file_that_was_removed() {
+    acknowledges_nothing_into_a_removed_file(|file, moved| std::fs::rename(file, moved)).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_acknowledged_into_a_file_that_was_replaced() {
+    acknowledges_nothing_into_a_removed_file(|file, moved| {
+        std::fs::rename(file, moved)?;
+        std::fs::copy(moved, file).map(drop)
+    })
+    .await;
 }

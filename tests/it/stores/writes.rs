@@ -27,7 +27,7 @@ async fn what_is_created_is_read_back_whole(fixture: Fixture) {
     assert_eq!((read.timing.retry_interval.as_secs(), read.timing.delay.as_secs()), (7, 5));
     assert_eq!((read.concurrent, read.headers["x-user"].as_str()), (true, "\\ü'\"%"));
     assert_eq!((state.status, state.holder, state.interval.as_secs()), (Prepared, Holder::Nobody, 10));
-    // Whole seconds on the servers.
+    // The servers store whole seconds.
     let off = read.created.as_millis().abs_diff(definition.created.as_millis());
     assert!(off <= 1_000, "created {off} ms off");
     let wait = now().until(state.due);
@@ -86,6 +86,62 @@ async fn each_of_many_writes_has_its_own_outcome(fixture: Fixture) {
     assert_eq!(fixture.row(&bad).await.result, "it makes no sense");
 }
 
+async fn each_of_many_changes_writes_its_own_values(fixture: Fixture) {
+    let gids: Vec<_> = (0..60).map(|_| gid()).collect();
+    let begun: Vec<_> = gids.iter().map(|gid| submitted(&message(gid, 3), US, LONG)).collect();
+    assert_eq!(fixture.write_all(&begun).await, [Applied; 60]);
+    let (mut writes, mut expected) = (Vec::new(), Vec::new());
+    for (number, gid) in gids.iter().enumerate() {
+        let (to, done) = [((Succeed, ""), "01"), ((Failed, ""), "02"), ((Submitted, US), "03")][number % 3];
+        let Write::Change(mut change) = change(gid, (Submitted, US), to, LONG, &[done]) else { unreachable!() };
+        change.rollback_reason = format!("reason {number}");
+        change.ext_data = (number % 2 == 0).then(|| format!("{{\"n\":{number}}}"));
+        let statuses = ["01", "02", "03"].map(|id| if id == done { "succeed" } else { "prepared" });
+        let ext_data = change.ext_data.clone().unwrap_or_default();
+        expected.push((to.0.as_str().to_owned(), change.rollback_reason.clone(), ext_data, statuses.to_vec()));
+        writes.push(Write::Change(change));
+        if number == 30 {
+            writes.push(Write::Park { gid: gids[31].clone().into(), reason: "none".to_owned() });
+        }
+    }
+    // What is parked has no owner any more.
+    writes.remove(32);
+    expected[31] = ("submitted".to_owned(), String::new(), String::new(), vec!["prepared"; 3]);
+    assert_eq!(fixture.write_all(&writes).await, [Applied; 60]);
+    for (gid, expected) in gids.iter().zip(expected) {
+        let row = fixture.row(gid).await;
+        let statuses = statuses(&row).into_iter().collect::<Vec<_>>();
+        assert_eq!((row.status.clone(), row.rollback_reason.clone(), row.ext_data.clone(), statuses), expected);
+        assert_eq!(row.finish_time.is_some(), row.status == "succeed", "{row:?}");
+    }
+}
+
+/// MySQL's statements for several changes say only how many of them hold.
+async fn changes_that_are_alike_have_each_their_own_outcome(fixture: Fixture) {
+    let gids: Vec<_> = (0..300).map(|_| gid()).collect();
+    let (elsewhere, ended, known) = (&gids[7], &gids[200], gid());
+    fixture.write(prepared(&message(&known, 1), LONG)).await;
+    let begin = |gid| submitted(&message(gid, 1), if gid == elsewhere { OTHERS } else { US }, LONG);
+    assert_eq!(fixture.write_all(&gids.iter().map(begin).collect::<Vec<_>>()).await, [Applied; 300]);
+    let end = |gid| change(gid, (Submitted, US), (Succeed, ""), LONG, &["01"]);
+    fixture.write(change(ended, (Submitted, US), (Failed, ""), LONG, &[])).await;
+
+    let mut writes: Vec<_> = gids.iter().map(end).collect();
+    writes.push(end(&gid()));
+    // Together with a duplicate key.
+    writes.extend([prepared(&message(&known, 2), LONG), prepared(&message(&gid(), 2), LONG)]);
+    let mut expected = vec![Applied; 300];
+    (expected[7], expected[200]) = (Conflict, Conflict);
+    expected.extend([Conflict, Conflict, Applied]);
+    assert_eq!(fixture.write_all(&writes).await, expected);
+    for (gid, outcome) in gids.iter().zip(expected) {
+        let status = fixture.row(gid).await.status;
+        assert_eq!(status == "succeed", outcome == Applied, "{gid} is {status}");
+    }
+    assert_eq!(fixture.row(elsewhere).await.owner, OTHERS);
+    assert_eq!(fixture.row(ended).await.status, "failed");
+}
+
 async fn the_progress_of_a_run_and_its_end_count_both_in_one_batch(fixture: Fixture) {
     let gid = gid();
     fixture.write(submitted(&message(&gid, 3), US, LONG)).await;
@@ -128,12 +184,14 @@ on_each_store! {
     a_gid_is_created_once,
     a_change_holds_only_from_the_status_and_owner_it_names,
     each_of_many_writes_has_its_own_outcome,
+    each_of_many_changes_writes_its_own_values,
+    changes_that_are_alike_have_each_their_own_outcome,
     the_progress_of_a_run_and_its_end_count_both_in_one_batch,
     branches_come_in_the_order_of_their_numbers,
     a_transaction_of_many_megabytes_is_stored,
 }
 
-/// SQLite holds any text.
+/// SQLite stores any text.
 mod servers {
     use super::*;
 
