@@ -3,6 +3,7 @@
 mod exactly_once;
 mod isolation;
 mod mysql;
+mod named;
 mod postgres;
 mod query_prepared;
 mod rollback;

@@ -58,6 +58,14 @@ impl Server {
         self.scratch.as_mut().expect("a server that was started here").crash(&self.url).await;
     }
 
+    /// What it has written to its log so far.
+    ///
+    /// # Panics
+    /// If it was not started here.
+    pub fn log(&self) -> String {
+        self.scratch.as_ref().expect("a server that was started here").log()
+    }
+
     /// Creates an empty database; returns its address.
     ///
     /// # Errors
@@ -143,7 +151,15 @@ pub async fn pgbouncer(server: &Server, pool_mode: &str, ignored: &str) -> Optio
 /// # Panics
 /// As [`pgbouncer`].
 pub async fn pgbouncer_before(url: &Url, pool_mode: &str, ignored: &str) -> Option<Server> {
-    pgbouncer::start(url, pool_mode, ignored).await.or_else(|| skip("pgbouncer: install `pgbouncer`"))
+    pgbouncer_with(url, &[("pool_mode", pool_mode), ("ignore_startup_parameters", ignored)]).await
+}
+
+/// The same with any settings.
+///
+/// # Panics
+/// As [`pgbouncer`].
+pub async fn pgbouncer_with(url: &Url, settings: &[(&str, &str)]) -> Option<Server> {
+    pgbouncer::start(url, settings).await.or_else(|| skip("pgbouncer: install `pgbouncer`"))
 }
 
 /// A PostgreSQL for one test that refuses clients without TLS. The user `certified` needs a certificate of

@@ -9,13 +9,14 @@ use super::scratch::{Place, program};
 const DIRECTORIES: &[&str] = &["/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/usr/sbin"];
 
 /// Starts one, if the program is installed. It accepts every client, as the server's user.
-pub(super) async fn start(server: &Url, pool_mode: &str, ignored: &str) -> Option<Server> {
+pub(super) async fn start(server: &Url, settings: &[(&str, &str)]) -> Option<Server> {
     let pgbouncer = program("pgbouncer", DIRECTORIES)?;
     let (place, watchdog) = Place::new(&["postgres", "nobody"], "KILL");
     let server_port = server.port().expect("a port");
     let (user, password) = (server.username(), server.password().unwrap_or_default());
+    let settings = settings.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join("\n");
     let rest = format!(
-        "auth_type = any\npool_mode = {pool_mode}\nignore_startup_parameters = {ignored}\nunix_socket_dir =\n\
+        "auth_type = any\nunix_socket_dir =\n{settings}\n\
          [databases]\n* = host=127.0.0.1 port={server_port} user={user} password={password}\n"
     );
     let mut url = server.clone();

@@ -61,6 +61,7 @@ pub(crate) struct Scratch {
     process: Child,
     command: Box<dyn Fn() -> Command + Send + Sync>,
     signal: &'static str,
+    log: PathBuf,
 }
 
 impl fmt::Debug for Scratch {
@@ -70,6 +71,11 @@ impl fmt::Debug for Scratch {
 }
 
 impl Scratch {
+    /// What the server has written to its log so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("the server's log")
+    }
+
     /// Ends the server as a crash does, and starts it at the same address; returns when it has recovered.
     ///
     /// # Panics
@@ -193,9 +199,9 @@ impl Place {
             while process.try_wait().expect("our own child").is_none() {
                 match execute(&url, "SELECT 1").await {
                     Ok(()) => {
-                        let signal = self.signal;
+                        let (signal, log) = (self.signal, self.path("log"));
                         let command = Box::new(move || command(&self, port));
-                        return (Scratch { watchdog, process, command, signal }, url);
+                        return (Scratch { watchdog, process, command, signal, log }, url);
                     }
                     Err(error) if started.elapsed() > START_TIMEOUT => panic!("{error}\n{}", self.log()),
                     // A server does not report when it is ready.
