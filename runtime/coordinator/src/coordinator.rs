@@ -305,9 +305,9 @@ impl Builder {
         self
     }
 
-    /// Where alerts are sent by POST, as JSON: when three calls of a branch brought no progress, then each time that
-    /// their number has doubled; when a stored transaction makes no sense; and when a transaction with an alert has ended.
-    /// They are dropped rather than that a transaction waits. Default: nowhere.
+    /// Where alerts are sent by POST, as JSON: when three calls of a branch brought no progress, or a message that was not
+    /// submitted and has no query-prepared address was due three times, then each time that the number has doubled; when a
+    /// stored transaction makes no sense; and when a transaction with an alert has ended. They are dropped rather than that a transaction waits. Default: nowhere.
     pub fn alert_url(mut self, url: url::Url) -> Self {
         self.settings.alert_url = Some(url);
         self

@@ -32,7 +32,7 @@ type ByPattern = Family<[(&'static str, String); 1], Gauge>;
 /// Why an alarm is raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alarm {
-    /// Several calls of one op in a row have brought no progress.
+    /// Several rounds have brought no progress.
     NoProgress,
     /// A branch that must succeed has refused.
     Diverges,

@@ -172,6 +172,61 @@ async fn a_transaction_that_is_put_aside_has_an_alert_and_one_when_it_is_over() 
 }
 
 #[tokio::test]
+async fn a_message_without_submit_that_nobody_can_be_asked_about_has_few_alerts_and_one_when_it_is_over() {
+    let ((receiver, mut alerts), (host, works)) = (receiver().await, branch().await);
+    let (database, clock) = (TestDatabase::sqlite(), Clock::manual(Clock::System.now()));
+    let coordinator = Running::start(builder(&database, &clock, &receiver)).await;
+    let prepare = |gid: &str, step: &str| {
+        let mut message = message(gid, &[format!("{host}/{step}")]);
+        message["query_prepared"] = "".into();
+        message
+    };
+    // Each time that it is due it waits twice as long as before; the first interval is one second.
+    let due = async |gid: &str, rounds: std::ops::RangeInclusive<u32>| {
+        for round in rounds {
+            clock.advance(LATER);
+            coordinator.wait(gid, |seen| seen["transaction"]["next_cron_interval"] == 1 << round).await;
+        }
+    };
+
+    let (soon, late, rolled_back) = (gid(), gid(), gid());
+    coordinator.done("prepare", &prepare(&soon, "good")).await;
+    due(&soon, 1..=2).await;
+    coordinator.done("submit", &prepare(&soon, "good")).await;
+    coordinator.wait_status(&soon, "succeed").await;
+
+    let expect = |gid: &str, rounds: u32| {
+        json!({
+            "gid": gid, "status": "prepared", "retry_count": rounds, "branch": "",
+            "error": "it was not submitted, and has no query-prepared address to ask",
+            "trans_type": "msg", "op": "", "reason": "no_progress",
+        })
+    };
+    coordinator.done("prepare", &prepare(&late, "take")).await;
+    due(&late, 1..=7).await;
+    for rounds in [3, 6] {
+        assert_eq!(alerts.recv().await, Some(expect(&late, rounds)), "and none about the one that was submitted soon");
+    }
+    coordinator.done("prepare", &prepare(&rolled_back, "good")).await;
+    due(&rolled_back, 1..=3).await;
+    assert_eq!(alerts.recv().await, Some(expect(&rolled_back, 3)));
+    assert_eq!(coordinator.metric("branchwire_alarms_total{reason=\"no_progress\"}").await, 3);
+    coordinator.stop().await;
+
+    // The next process knows from the rows that there were alerts.
+    let coordinator = Running::start(builder(&database, &clock, &receiver)).await;
+    coordinator.done("abort", &json!({ "gid": rolled_back, "trans_type": "msg" })).await;
+    works.store(true, Ordering::SeqCst);
+    coordinator.done("submit", &prepare(&late, "take")).await;
+    for (gid, status) in [(&rolled_back, "failed"), (&late, "succeed")] {
+        let over = alerts.recv().await.expect("the end");
+        assert_eq!((&over["gid"], &over["status"], &over["reason"]), (&json!(gid), &json!(status), &json!("over")));
+    }
+    coordinator.stop().await;
+    assert!(alerts.try_recv().is_err());
+}
+
+#[tokio::test]
 async fn an_alert_that_waits_when_the_coordinator_stops_is_sent() {
     // The first time it is refused; then the sender waits for a second.
     let (sender, mut alerts) = mpsc::unbounded_channel();

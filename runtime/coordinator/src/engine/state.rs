@@ -183,6 +183,12 @@ impl State {
         self.interval = self.interval.saturating_mul(2).min(INTERVAL_MAX);
     }
 
+    /// How many rounds in a row have brought no progress, as far as the interval shows, which each of them has doubled.
+    pub(crate) fn rounds(&self, definition: &Definition) -> u32 {
+        let first = definition.timing.retry_interval.as_millis().max(1);
+        (self.interval.as_millis() / first).checked_ilog2().unwrap_or(0)
+    }
+
     /// Turns the transaction back. The reason is kept if it is the first one.
     pub(super) fn turn_back(&mut self, definition: &Definition, reason: &str) {
         if let Run::Calling { open, late, called, setback } = &mut self.run {

@@ -10,7 +10,7 @@ mod waits;
 use branchwire_protocol::{Answer, LOCAL_BRANCH, Status};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::waits::{Waits, Why};
+pub(crate) use self::waits::{NOBODY_TO_ASK, Waits, Why};
 use crate::engine::pattern::{self, Next};
 use crate::engine::{BranchState, Defaults, Definition, Holder, Run, State, Time};
 use crate::store::ext_data::word;

@@ -49,6 +49,9 @@ pub(crate) enum Why {
     Due,
 }
 
+/// Why a prepared message waits that can neither go on nor be asked about.
+pub(crate) const NOBODY_TO_ASK: &str = "it was not submitted, and has no query-prepared address to ask";
+
 /// The words of an error about rows that are left to a DTM server.
 const LEFT: &str = "is left to a DTM server";
 
@@ -109,7 +112,7 @@ fn prepared(definition: &Definition, state: &State, now: Time) -> (Why, String) 
     match pattern::of(definition.trans_type).overdue(definition, state) {
         Overdue::Ask(after) if definition.query_prepared.is_empty() => {
             if definition.created.after(after) <= now {
-                (Why::NobodyToAsk, "it was not submitted, and has no query-prepared address to ask".to_owned())
+                (Why::NobodyToAsk, NOBODY_TO_ASK.to_owned())
             } else {
                 (Why::Submit, "its client may still submit it; after that nobody can be asked".to_owned())
             }

@@ -1,4 +1,5 @@
-//! When an operator should look at a transaction: its calls bring no progress, or its branches disagree.
+//! When an operator should look at a transaction: its calls bring no progress, its branches disagree, or it waits for a
+//! submit that does not come while nobody can be asked.
 
 use branchwire_protocol::{Answer, Status};
 
@@ -11,8 +12,9 @@ use crate::metrics::Alarm;
 use crate::store::ext_data::word;
 use crate::store::history::Made;
 
-/// After how many calls of one op without success an alarm is raised; then each time that the number has doubled.
-const CALLS: u32 = 3;
+/// After how many rounds without progress an alarm is raised; then each time that the number has doubled. A round is a call
+/// of one op, or that a transaction was due and nobody could be asked.
+const ROUNDS: u32 = 3;
 
 impl Core {
     /// Raises an alarm if this call was one too many, or is the first one of a branch that refuses and may not. The state
@@ -45,37 +47,53 @@ impl Core {
         tracing::warn!(gid, branch_id, op, attempts, http_status, answer = ?made.last.answer, ?reason, "{text}");
         self.alerts.raise(|| {
             let status = http_status.map_or("no response".to_owned(), |status| format!("status {status}"));
-            Alert {
-                gid: gid.to_owned(),
-                status: state.status.as_str().to_owned(),
-                retry_count: attempts,
-                branch: branch_id.clone(),
-                error: format!("`{}`, {status}: {}", word(made.last.answer), made.said),
-                trans_type: definition.trans_type.as_str().to_owned(),
-                op: op.clone(),
-                reason,
-            }
+            let error = format!("`{}`, {status}: {}", word(made.last.answer), made.said);
+            Alert { branch: branch_id.clone(), op: op.clone(), ..alert(definition, state, attempts, error, reason) }
         });
+    }
+
+    /// Raises an alarm if a transaction that was not submitted was due once too often while nobody could be asked. It has
+    /// durably reached this state; `loaded` has the one before.
+    pub(super) fn watch_unasked(&self, loaded: &mut Loaded, state: &State) {
+        let definition = &loaded.definition;
+        if state.status != Status::Prepared || !definition.query_prepared.is_empty() {
+            return;
+        }
+        let rounds = state.rounds(definition);
+        if rounds == loaded.state.rounds(definition) || !is_alarming(rounds) {
+            return;
+        }
+        self.metrics.alarms(Alarm::NoProgress).inc();
+        let (gid, error) = (definition.gid.as_str(), facts::NOBODY_TO_ASK);
+        tracing::warn!(gid, rounds, "{error}");
+        self.alerts.raise(|| alert(definition, state, rounds, error.to_owned(), Reason::NoProgress));
+        loaded.rounds = rounds;
     }
 
     /// Tells that a transaction has durably ended in this state, if there may have been an alert about it.
     pub(super) fn over(&self, loaded: &Loaded, state: &State) {
         let calls = state.branches.iter().map(|branch| branch.calls.attempts);
-        let attempts = calls.max().unwrap_or(0).max(state.question.attempts);
+        let rounds = calls.max().unwrap_or(0).max(state.question.attempts).max(loaded.rounds);
         let diverged = || loaded.history.calls().iter().any(|made| diverges(state, made));
-        if attempts < CALLS && !loaded.was_parked && !diverged() {
+        if rounds < ROUNDS && !loaded.was_parked && !diverged() {
             return;
         }
-        self.alerts.raise(|| Alert {
-            gid: loaded.definition.gid.as_str().to_owned(),
-            status: state.status.as_str().to_owned(),
-            retry_count: attempts,
-            branch: String::new(),
-            error: state.rollback_reason.clone(),
-            trans_type: loaded.definition.trans_type.as_str().to_owned(),
-            op: String::new(),
-            reason: Reason::Over,
-        });
+        let reason = state.rollback_reason.clone();
+        self.alerts.raise(|| alert(&loaded.definition, state, rounds, reason, Reason::Over));
+    }
+}
+
+/// An alert that is not about a branch.
+fn alert(definition: &Definition, state: &State, retry_count: u32, error: String, reason: Reason) -> Alert {
+    Alert {
+        gid: definition.gid.as_str().to_owned(),
+        status: state.status.as_str().to_owned(),
+        retry_count,
+        branch: String::new(),
+        error,
+        trans_type: definition.trans_type.as_str().to_owned(),
+        op: String::new(),
+        reason,
     }
 }
 
@@ -86,8 +104,8 @@ fn diverges(state: &State, made: &Made) -> bool {
     made.last.answer == Answer::Failure && made.branch.is_some_and(refuses)
 }
 
-fn is_alarming(attempts: u32) -> bool {
-    attempts.is_multiple_of(CALLS) && (attempts / CALLS).is_power_of_two()
+fn is_alarming(rounds: u32) -> bool {
+    rounds.is_multiple_of(ROUNDS) && (rounds / ROUNDS).is_power_of_two()
 }
 
 #[cfg(test)]
@@ -96,7 +114,7 @@ mod tests {
 
     #[test]
     fn alarms_become_rarer() {
-        let alarms: Vec<_> = (0..100).filter(|attempts| is_alarming(*attempts)).collect();
+        let alarms: Vec<_> = (0..100).filter(|rounds| is_alarming(*rounds)).collect();
         assert_eq!(alarms, [3, 6, 12, 24, 48, 96]);
     }
 }

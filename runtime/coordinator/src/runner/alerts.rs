@@ -35,7 +35,7 @@ pub(super) struct Alert {
     pub(super) gid: String,
     /// The transaction's status.
     pub(super) status: String,
-    /// How often the branch was called.
+    /// How often the branch was called; or how often the transaction was due while nobody could be asked.
     pub(super) retry_count: u32,
     /// Its id; `00` is query-prepared. Empty if the alert is not about a branch.
     pub(super) branch: String,
@@ -51,7 +51,7 @@ pub(super) struct Alert {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reason {
-    /// Calls bring no progress.
+    /// Calls bring no progress, or there is nobody to call.
     NoProgress,
     /// A branch that must succeed has refused: what others have done stands, and it does not follow.
     Diverges,

@@ -438,7 +438,9 @@ impl Core {
         let history = calls::history(&definition);
         // Nothing else writes this column for our patterns.
         let was_parked = !row.result.is_empty();
-        Ok(Held::Loaded(Box::new(Loaded { history, was_parked, ..Loaded::new(Arc::new(definition), state, true) })))
+        let rounds = state.rounds(&definition);
+        let loaded = Loaded::new(Arc::new(definition), state, true);
+        Ok(Held::Loaded(Box::new(Loaded { history, was_parked, rounds, ..loaded })))
     }
 
     /// The facts in a row, for operators.

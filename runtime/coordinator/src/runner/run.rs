@@ -115,6 +115,7 @@ impl Core {
                 if state.status.is_final() {
                     self.over(loaded, state);
                 } else {
+                    self.watch_unasked(loaded, state);
                     self.schedule.due_at(state.due);
                 }
                 Ok(())

@@ -42,6 +42,8 @@ pub(crate) struct Loaded {
     pub(crate) history: History,
     /// Whether its row was put aside before as corrupt.
     pub(crate) was_parked: bool,
+    /// How many rounds without progress it had when it was read, or when an alarm was raised that its calls do not show.
+    pub(crate) rounds: u32,
     /// The clients that wait for the end of the run.
     pub(crate) waiters: Vec<oneshot::Sender<Ended>>,
 }
@@ -64,7 +66,8 @@ impl Loaded {
     /// A transaction that is in the store or, if `stored` is false, is about to be written.
     pub(crate) fn new(definition: Arc<Definition>, state: State, stored: bool) -> Self {
         let history = History::default();
-        Self { definition, state, stored, unsaved: Vec::new(), history, was_parked: false, waiters: Vec::new() }
+        let unsaved = Vec::new();
+        Self { definition, state, stored, unsaved, history, was_parked: false, rounds: 0, waiters: Vec::new() }
     }
 }
 
