@@ -112,11 +112,14 @@ fn undoes(call: &CallFacts) -> bool {
 /// Lanes, one for each op that was called, over the time from the creation to the end or until now.
 #[expect(clippy::cast_precision_loss, reason = "a pixel is wider than the loss")]
 fn picture(row: &Row, facts: &Facts, calls: &[CallFacts], now: i64) -> Markup {
-    let mut lanes: Vec<(&str, &str)> = Vec::new();
-    for branch in facts.branches.iter().take(LANES_MAX) {
-        lanes.push((&branch.branch_id, &branch.op));
-    }
-    let end = row.finish_time.or(row.rollback_time).unwrap_or(now);
+    let mut lanes: Vec<(&str, &str)> =
+        facts.branches.iter().map(|branch| (branch.branch_id.as_str(), branch.op.as_str())).collect();
+    // By their first calls: a store keeps the second half of a pair before the first one.
+    let first = |id: &str, op: &str| calls.iter().position(|call| call.branch_id == id && call.op == op);
+    lanes.sort_by_key(|(id, op)| first(id, op).unwrap_or(usize::MAX));
+    lanes.truncate(LANES_MAX);
+    let ended = row.finish_time.or(row.rollback_time);
+    let end = ended.unwrap_or(now);
     let last = calls.iter().filter_map(|call| Some(call.at? + i64::try_from(call.ms?).ok()?)).max();
     let end = end.max(last.unwrap_or(end)).max(row.create_time + 1);
     let x = |at: i64| {
@@ -124,12 +127,9 @@ fn picture(row: &Row, facts: &Facts, calls: &[CallFacts], now: i64) -> Markup {
             + (WIDTH - NAMES - 10.0) * ((at - row.create_time) as f64 / (end - row.create_time) as f64).clamp(0.0, 1.0)
     };
     let height = LANE * lanes.len() as f64 + 22.0;
-    let told = format!(
-        "{} calls on {} lanes, over {}",
-        calls.len(),
-        lanes.len(),
-        span((end - row.create_time).unsigned_abs())
-    );
+    let over = span((end - row.create_time).unsigned_abs());
+    let told = format!("{} calls on {} lanes, over {over}", calls.len(), lanes.len());
+    let right = if ended.is_some() { format!("ended, after {over}") } else { format!("now, after {over}") };
     html! {
         @if !lanes.is_empty() {
             div.scroll {
@@ -148,7 +148,7 @@ fn picture(row: &Row, facts: &Facts, calls: &[CallFacts], now: i64) -> Markup {
                         }
                     }
                     text class="scale" x=(NAMES) y=(height - 4.0) { "created" }
-                    text class="scale end" x=(WIDTH - 10.0) y=(height - 4.0) { (span((end - row.create_time).unsigned_abs())) }
+                    text class="scale end" x=(WIDTH - 10.0) y=(height - 4.0) { (right) }
                 }
             }
         }
