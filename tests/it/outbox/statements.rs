@@ -78,6 +78,8 @@ on_each_database! {
 
 async fn a_message_of_an_outbox_runs_no_more_statements_than_one_with_prepare<DB: BankDriver>(bank: Bank<DB>) {
     let client = Client::with_channel(Yes);
+    // A new connection has statements of its own, and a pool opens one while another is still on its way back: this one does not.
+    let bank = bank.another_pool(1).await;
     let outbox = Outbox::start(&bank, &client).await.unwrap();
     // What is noted later is in batches, and off the caller's way.
     outbox.stop().await;
@@ -92,7 +94,7 @@ async fn a_message_of_an_outbox_runs_no_more_statements_than_one_with_prepare<DB
         let done = client.msg(branch()).do_and_submit(prepared, &bank, debit).await;
         matches!(done, Ok(Done::Submitted { .. }))
     };
-    // A new connection has statements of its own.
+    // The connection's first ones.
     assert!(by_outbox().await && with_prepare().await);
     let (by_outbox, with_prepare) = (count(by_outbox()).await, count(with_prepare()).await);
     println!("{}: {by_outbox} by an outbox, {with_prepare} with prepare", DB::NAME);
