@@ -64,6 +64,7 @@ impl Kind {
                 retry_interval: 1,
                 delay: 0,
                 repeats: false,
+                at_commit: false,
             })
         };
         match self {

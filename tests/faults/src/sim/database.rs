@@ -502,6 +502,37 @@ impl Transaction {
         }
     }
 
+    /// Sends the COMMIT, and waits for its answer.
+    async fn ask_to_commit(mut self) -> Result<(), CommitError> {
+        let (database, life) = (self.connection.database.clone(), self.connection.life.clone());
+        let fate = &database.fate;
+        let call = format!("commit {}", self.name);
+        match self.connection.reach(&call).await {
+            Ok(starts) if starts == self.starts => {}
+            _ => return Err(CommitError::Unknown(lost())),
+        }
+        if fate.happens(Fault::CommitRefused) {
+            let _ = self.rollback().await;
+            return Err(CommitError::Refused(conflict()));
+        }
+        if fate.happens(Fault::CommitLost) {
+            return Err(CommitError::Unknown(lost()));
+        }
+        if fate.happens(Fault::CommitCode) {
+            return Err(self.answered_with_a_code().await);
+        }
+        if fate.happens(Fault::CommitLate) {
+            self.commit_later();
+            return Err(CommitError::Unknown(lost()));
+        }
+        self.commit_there().await?;
+        if fate.happens(Fault::CommitUnheard) {
+            return Err(CommitError::Unknown(lost()));
+        }
+        fate.after(&life, &call).await;
+        Ok(())
+    }
+
     /// Commits at the server, and waits for the disk.
     async fn commit_there(&mut self) -> Result<(), CommitError> {
         let database = self.connection.database.clone();
@@ -532,38 +563,17 @@ impl BarrierTx for Transaction {
         Ok(self.writes.barrier.get(&key(row)).cloned().or_else(committed))
     }
 
-    async fn commit(mut self) -> Result<(), CommitError> {
+    async fn commit(self) -> Result<(), CommitError> {
         if let Some(fault) = self.fault {
             let _ = self.rollback().await;
             return Err(CommitError::Failed(StatementError::new(fault, "a statement failed")));
         }
-        let (database, life) = (self.connection.database.clone(), self.connection.life.clone());
-        let fate = &database.fate;
-        let call = format!("commit {}", self.name);
-        match self.connection.reach(&call).await {
-            Ok(starts) if starts == self.starts => {}
-            _ => return Err(CommitError::Unknown(lost())),
+        if self.connection.bug() == Some(Bug::AnsweredBeforeCommit) && !self.writes.outbox.is_empty() {
+            let life = self.connection.life.clone();
+            life.spawn(async move { drop(self.ask_to_commit().await) });
+            return Ok(());
         }
-        if fate.happens(Fault::CommitRefused) {
-            let _ = self.rollback().await;
-            return Err(CommitError::Refused(conflict()));
-        }
-        if fate.happens(Fault::CommitLost) {
-            return Err(CommitError::Unknown(lost()));
-        }
-        if fate.happens(Fault::CommitCode) {
-            return Err(self.answered_with_a_code().await);
-        }
-        if fate.happens(Fault::CommitLate) {
-            self.commit_later();
-            return Err(CommitError::Unknown(lost()));
-        }
-        self.commit_there().await?;
-        if fate.happens(Fault::CommitUnheard) {
-            return Err(CommitError::Unknown(lost()));
-        }
-        fate.after(&life, &call).await;
-        Ok(())
+        self.ask_to_commit().await
     }
 
     async fn rollback(mut self) -> Result<(), EndedEarly> {

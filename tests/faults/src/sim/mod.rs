@@ -72,6 +72,10 @@ pub enum Bug {
     SentFromOpenTransaction,
     /// A row is removed once it is sent, while its gid may still be repeated.
     RemovedWhenSent,
+    /// A sender answers its client once its COMMIT is on its way, before it knows whether it has committed.
+    AnsweredBeforeCommit,
+    /// A row is marked as sent when its sender answers at the commit, since the submit is about to be made.
+    MarkedWhenAnswered,
     /// A second submit ends a TCC, whatever is confirmed.
     SecondSubmitEnds,
     /// A branch that another coordinator has registered before this one decides a TCC is neither confirmed nor cancelled.
@@ -91,7 +95,7 @@ pub enum Bug {
 pub enum Orders {
     /// Messages.
     Messages,
-    /// Messages, which bank A sends by an outbox, without prepare. What the coordinator has ended is forgotten when the
+    /// Messages, which bank A sends by an outbox, without prepare; some clients are answered at the commit. What the coordinator has ended is forgotten when the
     /// faults are over, so that acknowledgements that were lost meet one that knows nothing.
     MessagesByOutbox,
     /// Sagas and TCCs.
@@ -113,8 +117,14 @@ impl Bug {
     ];
 
     /// Those of the outbox, which only a world with one can show.
-    pub const OF_OUTBOX: [Self; 4] =
-        [Self::MarkedBeforeAcknowledged, Self::LeaseNeverEnds, Self::SentFromOpenTransaction, Self::RemovedWhenSent];
+    pub const OF_OUTBOX: [Self; 6] = [
+        Self::MarkedBeforeAcknowledged,
+        Self::LeaseNeverEnds,
+        Self::SentFromOpenTransaction,
+        Self::RemovedWhenSent,
+        Self::AnsweredBeforeCommit,
+        Self::MarkedWhenAnswered,
+    ];
 
     /// Those that only a world with sagas and TCCs can show.
     pub const OF_TRIPS: [Self; 6] = [

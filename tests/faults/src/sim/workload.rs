@@ -40,6 +40,8 @@ pub struct Transfer {
     pub retry_interval: u64,
     /// Seconds by which the branches are held back.
     pub delay: u64,
+    /// Whether the client is answered at the commit of its local transaction, if an outbox sends it.
+    pub at_commit: bool,
 }
 
 impl Transfer {
@@ -63,6 +65,7 @@ impl Transfer {
             retry_interval: fate.below(4) + 1,
             delay: if fate.chance(85) { 0 } else { fate.below(20) },
             repeats: fate.chance(50),
+            at_commit: fate.chance(50),
         }
     }
 
@@ -112,7 +115,8 @@ impl Transfer {
             };
             let prepared = "http://bank-a/prepared".to_owned();
             if let Some(outbox) = outbox {
-                of(&send_with(message, outbox, business).await)
+                let outbox = if self.at_commit { outbox.at_commit() } else { outbox.clone() };
+                of(&send_with(message, &outbox, business).await)
             } else if self.repeats {
                 of(&do_and_submit_with_retries(message, prepared, bank, business).await)
             } else {

@@ -1,6 +1,6 @@
 //! A message that is sent by an outbox, in a small world: its row, its senders, the relays.
 //!
-//! Senders run `send_with`, all under one gid. Relays take the row by lease, submit, and note what they were told. The
+//! Senders run `send_with`, all under one gid; each may answer its caller before its submit, as with `at_commit`. Relays take the row by lease, submit, and note what they were told. The
 //! coordinators are those of the other worlds. Days may pass here as well: the coordinators forget a message that has ended, the
 //! row grows too old to be sent, and the barrier rows of the branches are removed.
 //!
@@ -34,16 +34,22 @@ pub enum Bug {
     RemovedWhenSent,
     /// A relay sends a row however old it is.
     SentAtAnyAge,
+    /// A sender answers its caller once its COMMIT is on its way, before it knows whether it has committed.
+    AnsweredBeforeCommit,
+    /// A sender that has answered at its commit marks the row as sent: its submit is about to be made.
+    MarkedWhenAnswered,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::MarkedBeforeAcknowledged,
         Self::LeaseNeverEnds,
         Self::SentFromOpenTransaction,
         Self::RemovedWhenSent,
         Self::SentAtAnyAge,
+        Self::AnsweredBeforeCommit,
+        Self::MarkedWhenAnswered,
     ];
 
     /// A world in which it can be found.
@@ -121,6 +127,22 @@ impl Model for Outbox {
                     _ => true,
                 })
             }),
+            Property::<Self>::always(
+                "what was answered at the commit has committed, and will be carried out",
+                |_, world| {
+                    let waits = world.row_is(OutboxState::Waiting) || world.row_is(OutboxState::Aside);
+                    // By whichever sender: two that send one gid send one message.
+                    !world.answered.contains(&true) || world.committed() && (waits || world.is_carried_out())
+                },
+            ),
+            Property::<Self>::sometimes("what a dead sender has answered at its commit is carried out", |_, world| {
+                let died = |(sender, answered): (&Sender, &bool)| *sender == Sender::Dead && *answered;
+                world.senders.iter().zip(&world.answered).any(died) && world.status() == Some(Status::Succeed)
+            }),
+            Property::<Self>::sometimes(
+                "a sender that heard nothing of its commit answers once it knows",
+                |_, world| world.doubted && world.answered.contains(&true),
+            ),
             Property::<Self>::sometimes("what a dead sender has committed is carried out", |_, world| {
                 let died = |(sender, committed): (&Sender, &bool)| *sender == Sender::Dead && *committed;
                 world.senders.iter().zip(&world.commits).any(died) && world.status() == Some(Status::Succeed)
@@ -141,6 +163,14 @@ impl Model for Outbox {
             properties.push(Property::<Self>::sometimes("a sender repeats what was sent", |_, world| {
                 world.row_is(OutboxState::Sent) && world.senders.contains(&Sender::Done(Outcome::Repeated))
             }));
+            properties.push(Property::<Self>::sometimes(
+                "a sender repeats what was answered at its commit",
+                |_, world| {
+                    world.answered.contains(&true)
+                        && world.row_is(OutboxState::Waiting)
+                        && world.senders.contains(&Sender::Done(Outcome::Repeated))
+                },
+            ));
             properties.push(Property::<Self>::sometimes("a sender is told that its gid was given up", |_, world| {
                 world.senders.contains(&Sender::Done(Outcome::GivenUp))
             }));

@@ -101,6 +101,9 @@ pub enum Step {
     CommitUnheard,
     /// Its question to its own database has an effect, and the answer is lost.
     AskUnheard,
+    /// It answers its caller at the commit, before its submit. (Without `at_commit`, or without a place for a submit that
+    /// nobody waits for, it does not.)
+    Answer,
 }
 
 impl Step {
@@ -146,6 +149,8 @@ pub struct World {
     open: Option<Open>,
     /// Which senders' transactions have committed.
     pub(super) commits: Vec<bool>,
+    /// Which senders' callers were told that it has committed before its submit.
+    pub(super) answered: Vec<bool>,
     pub(super) branches: Vec<BranchDb>,
     network: BTreeSet<Packet>,
     /// Whether a process knows of an acknowledgement, and has not noted it in the row yet.
@@ -220,6 +225,7 @@ impl World {
             row: None,
             open: None,
             commits: vec![false; limits.clients],
+            answered: vec![false; limits.clients],
             branches: vec![BranchDb::default(); limits.branches],
             network: BTreeSet::new(),
             to_note: false,
@@ -304,6 +310,7 @@ impl World {
             Sender::Starts if !is_free => &[],
             Sender::InTransaction => &[Step::Commit, Step::RollBack, Step::CommitRefused, Step::CommitUnheard],
             Sender::Doubts if is_free && self.row.is_none() => &[Step::GoOn, Step::AskUnheard],
+            Sender::Submits if !self.answered[sender] => &[Step::GoOn, Step::Answer],
             Sender::Starts | Sender::Submits | Sender::Doubts => &[Step::GoOn],
             Sender::AwaitsSubmit | Sender::Queries | Sender::Done(_) | Sender::Dead => &[],
         }
@@ -338,6 +345,9 @@ impl World {
     fn parties_act(&self, model: &Outbox, actions: &mut Vec<Action>) {
         for (sender, state) in self.senders.iter().enumerate() {
             actions.extend(self.steps_of(sender).iter().map(|step| Action::Steps(sender, *step)));
+            if model.has(Bug::AnsweredBeforeCommit) && *state == Sender::Doubts {
+                actions.push(Action::Steps(sender, Step::Answer));
+            }
             if !matches!(state, Sender::Starts | Sender::Done(_) | Sender::Dead) {
                 actions.push(Action::PartyDies(Party::Sender(sender)));
             }
@@ -393,6 +403,7 @@ impl World {
             Action::Asked(party) => drop(self.network.insert(Packet::Stands(party, self.status()))),
             Action::Told(party, status) => self.is_told(party, status),
             Action::Acts(act) => calls::happen(self, model, act),
+            Action::Steps(sender, Step::Answer) => self.answers(model, sender),
             Action::Steps(sender, step) => self.steps(sender, step),
             Action::CommitArrives => self.commit_arrives(),
             Action::CommitIsLost => self.open = None,
@@ -531,6 +542,14 @@ impl World {
             }
             (other, step) => unreachable!("{other:?} does not do {step:?}"),
         };
+    }
+
+    /// A sender of `at_commit` tells its caller that it has committed; its submit is still to come.
+    fn answers(&mut self, model: &Outbox, sender: usize) {
+        self.answered[sender] = true;
+        if model.has(Bug::MarkedWhenAnswered) {
+            self.row = self.row.map(|_| OutboxRow { state: OutboxState::Sent, leased: false });
+        }
     }
 
     /// The sender's database says whether its transaction has committed; one that has not never will.
