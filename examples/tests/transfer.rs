@@ -62,6 +62,12 @@ async fn all_seven_scenarios_of_the_outbox_hold_on_mysql() {
     assert_eq!(last_line(&output), "transfer: 7 of 7 scenarios hold");
 }
 
+/// Each customer is answered at bank A's commit: also the one whose bank is killed before its submit has arrived.
+#[tokio::test]
+async fn all_seven_scenarios_of_the_outbox_hold_if_it_answers_at_the_commit() {
+    assert_eq!(last_line(&play(&["--outbox=at-commit"]).await), "transfer: 7 of 7 scenarios hold");
+}
+
 #[tokio::test]
 async fn a_database_of_no_known_kind_is_said_and_the_status_is_1() {
     let output = play(&["--database", "redis://127.0.0.1"]).await;

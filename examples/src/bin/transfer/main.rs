@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use branchwire::Client;
 use branchwire_examples::banks::{self, Links, Sends};
 use branchwire_examples::stage::{self, Error};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::net::TcpListener;
 
 /// Plays a transfer between two banks, with crashes, and says what happens.
@@ -43,9 +43,44 @@ struct Play {
     /// Play only this scenario, 1 to 8
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
     only: Option<u8>,
-    /// Let bank A send by an outbox, without prepare: then scenario 3 has no meaning, and there is an eighth
-    #[arg(long)]
-    outbox: bool,
+    #[command(flatten)]
+    way: Way,
+}
+
+/// How bank A sends.
+#[derive(Debug, Clone, Copy, Args)]
+struct Way {
+    /// Let bank A send by an outbox, without prepare (then scenario 3 has no meaning, and there is an eighth); with `=at-commit`
+    /// its customers are answered at the commit
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "at-submit")]
+    outbox: Option<Answers>,
+}
+
+/// When a bank with an outbox answers its customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Answers {
+    /// Once the coordinator has the message, or is known to be away
+    AtSubmit,
+    /// Once its own database has committed
+    AtCommit,
+}
+
+impl Way {
+    fn sends(self) -> Sends {
+        match self.outbox {
+            None => Sends::Prepared,
+            Some(Answers::AtSubmit) => Sends::ByOutbox,
+            Some(Answers::AtCommit) => Sends::AtCommit,
+        }
+    }
+
+    /// The option that says it.
+    fn option(self) -> Option<&'static str> {
+        match self.outbox? {
+            Answers::AtSubmit => Some("--outbox"),
+            Answers::AtCommit => Some("--outbox=at-commit"),
+        }
+    }
 }
 
 /// The programs that take part.
@@ -71,9 +106,8 @@ enum Part {
         /// A notary, who is told of each transfer
         #[arg(long)]
         notary: Option<String>,
-        /// Send by an outbox, without prepare
-        #[arg(long)]
-        outbox: bool,
+        #[command(flatten)]
+        way: Way,
     },
     /// Run bank B, to which money is sent
     BankB {
@@ -101,8 +135,8 @@ fn main() -> ExitCode {
             branchwire_coordinator::cli::run(iter::once(OsString::from("branchwire")).chain(args))
         }
         None => run(scenarios::play(play)),
-        Some(Part::BankA { bank, coordinator, bank_b, notary, outbox }) => {
-            run(run_bank_a(bank, coordinator, bank_b, notary, outbox))
+        Some(Part::BankA { bank, coordinator, bank_b, notary, way }) => {
+            run(run_bank_a(bank, coordinator, bank_b, notary, way.sends()))
         }
         Some(Part::BankB { bank }) => run(run_bank_b(bank)),
     }
@@ -118,11 +152,10 @@ async fn run_bank_a(
     coordinator: String,
     bank_b: String,
     notary: Option<String>,
-    outbox: bool,
+    sends: Sends,
 ) -> Result<ExitCode, Error> {
     let listener = TcpListener::bind(&bank.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let sends = if outbox { Sends::ByOutbox } else { Sends::Prepared };
     let links = Links { client: Client::new(coordinator)?, bank_a: url.clone(), bank_b, notary, sends };
     let routes = banks::open_bank_a(&bank.database, links).await?;
     println!("bank A: listening on {url}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use branchwire::protocol::QueryAnswer;
 use branchwire::{Client, Gid};
-use branchwire_examples::banks::{USER_A, USER_B};
+use branchwire_examples::banks::{Sends, USER_A, USER_B};
 use branchwire_examples::stage::{Error, Process, Relay, kill, money, restart, say};
 use branchwire_examples::transfer::{Receipt, Transfer, TransferIn};
 use tokio::time::Instant;
@@ -51,7 +51,7 @@ pub(crate) async fn play(play: Play) -> Result<ExitCode, Error> {
     let own_coordinator = stage.coordinator.is_some();
     let numbers: Vec<u8> = (1..=8)
         // Without prepare nobody hears of a message before its commit; with it, nothing begins without a coordinator.
-        .filter(|number| *number != if play.outbox { 3 } else { 8 })
+        .filter(|number| *number != if play.way.sends() == Sends::Prepared { 8 } else { 3 })
         .filter(|number| play.only.is_none_or(|only| only == *number))
         .filter(|number| own_coordinator || !NEEDS_OWN_COORDINATOR.contains(number))
         .collect();
@@ -98,8 +98,8 @@ impl Order {
 struct Stage {
     /// None if it is not ours.
     coordinator: Option<Process>,
-    /// Whether bank A sends without prepare.
-    outbox: bool,
+    /// How bank A sends.
+    sends: Sends,
     bank_a: Process,
     bank_b: Process,
     relay: Relay,
@@ -138,11 +138,11 @@ impl Stage {
         let bank_b = Process::start("bank B", dir, ["bank-b", "--database", &database_b]).await?;
         let links = ["--coordinator", &relay.url, "--bank-b", &bank_b.url, "--notary", &notary.url];
         let options = ["bank-a", "--database", &database_a].into_iter().chain(links);
-        let options = options.chain(play.outbox.then_some("--outbox"));
+        let options = options.chain(play.way.option());
         let bank_a = Process::start("bank A", dir, options).await?;
         Ok(Self {
             coordinator,
-            outbox: play.outbox,
+            sends: play.way.sends(),
             bank_a,
             bank_b,
             relay,
@@ -180,7 +180,7 @@ impl Stage {
         let arrives = !matches!(number, 3 | 4);
         let answer = match arrives {
             true => self.ended(&gid, "succeed").await?,
-            false if self.outbox => self.never_heard_of(&gid).await?,
+            false if self.has_outbox() => self.never_heard_of(&gid).await?,
             false => self.ended(&gid, "failed").await?,
         };
         let mut after = self.show("after", Some(&answer)).await?;
@@ -205,11 +205,16 @@ impl Stage {
         let customer = self.send_order(order, AMOUNT);
         submit.await?;
         say("bank A has committed; its submit is on the line, and is lost");
-        kill(&mut self.bank_a).await?;
-        customer.await?;
+        if self.sends == Sends::AtCommit {
+            is_told(customer.await?.as_ref(), Some(&Receipt::Done))?;
+            kill(&mut self.bank_a).await?;
+        } else {
+            kill(&mut self.bank_a).await?;
+            is_told(customer.await?.as_ref(), None)?;
+        }
         self.show("now", Some(&self.client.query(&order.gid(1)).await?)).await?;
         restart(&mut self.bank_a).await?;
-        say(if self.outbox {
+        say(if self.has_outbox() {
             "bank A finds the message in its outbox, and sends it once the dead sender's time is over"
         } else {
             "the coordinator asks bank A what became of it"
@@ -245,7 +250,7 @@ impl Stage {
 
     async fn bank_b_is_down(&mut self, order: &Order) -> Result<(), Error> {
         kill(&mut self.bank_b).await?;
-        self.order(order, AMOUNT, Some(Receipt::Done)).await?;
+        self.order_and_submit(order).await?;
         self.show("now", Some(&self.client.query(&order.gid(1)).await?)).await?;
         restart(&mut self.bank_b).await
     }
@@ -253,7 +258,7 @@ impl Stage {
     async fn coordinator_is_killed(&mut self, order: &Order) -> Result<(), Error> {
         // Bank B is away meanwhile, so that the message cannot end before the coordinator does.
         kill(&mut self.bank_b).await?;
-        self.order(order, AMOUNT, Some(Receipt::Done)).await?;
+        self.order_and_submit(order).await?;
         let coordinator = self.coordinator.as_mut().ok_or("the coordinator is not ours to kill")?;
         kill(coordinator).await?;
         restart(&mut self.bank_b).await?;
@@ -270,7 +275,7 @@ impl Stage {
         say(&format!("the customer pays {} in, and sends the same order again", money(missing)));
         self.order(order, AMOUNT, Some(Receipt::Done)).await?;
         let second = self.second_attempt();
-        if !self.outbox {
+        if !self.has_outbox() {
             self.ended(&order.gid(1), "failed").await?;
         }
         self.ended(&order.gid(second), "succeed").await?;
@@ -286,7 +291,7 @@ impl Stage {
 
     /// The number of the gid of a second attempt: the first one is used up only if the coordinator has heard of it.
     fn second_attempt(&self) -> usize {
-        if self.outbox { 1 } else { 2 }
+        if self.has_outbox() { 1 } else { 2 }
     }
 
     async fn coordinator_is_down(&mut self, order: &Order) -> Result<(), Error> {
@@ -327,18 +332,22 @@ impl Stage {
         Ok(())
     }
 
+    /// Whether bank A sends without prepare.
+    fn has_outbox(&self) -> bool {
+        self.sends != Sends::Prepared
+    }
+
     /// Sends an order to bank A, and expects this receipt.
     async fn order(&self, order: &Order, amount: i64, expected: Option<Receipt>) -> Result<(), Error> {
-        let receipt = self.send_order(order, amount).await?;
-        match &receipt {
-            Some(receipt) => say(&format!("bank A answers its customer: {}", serde_json::to_string(receipt)?)),
-            None => say("bank A gives its customer no answer"),
-        }
-        if receipt == expected {
-            Ok(())
-        } else {
-            Err(format!("the customer should have been told {expected:?}").into())
-        }
+        is_told(self.send_order(order, amount).await?.as_ref(), expected.as_ref())
+    }
+
+    /// Sends an order that succeeds, and waits until the coordinator has acknowledged its submit: a customer may be answered
+    /// before that.
+    async fn order_and_submit(&self, order: &Order) -> Result<(), Error> {
+        let acknowledged = self.relay.await_next("submit");
+        self.order(order, AMOUNT, Some(Receipt::Done)).await?;
+        Ok(acknowledged.await?)
     }
 
     /// The answer of bank A, if one came.
@@ -385,6 +394,15 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// The customer was told this, and nothing else.
+fn is_told(receipt: Option<&Receipt>, expected: Option<&Receipt>) -> Result<(), Error> {
+    match receipt {
+        Some(receipt) => say(&format!("bank A answers its customer: {}", serde_json::to_string(receipt)?)),
+        None => say("bank A gives its customer no answer"),
+    }
+    if receipt == expected { Ok(()) } else { Err(format!("the customer should have been told {expected:?}").into()) }
 }
 
 impl std::fmt::Display for Balances {
