@@ -50,10 +50,19 @@ pub(crate) enum Pattern {
     Msg,
     /// The same without prepare: this bank's outbox has the message.
     Outbox,
+    /// The same, and the customer is answered at this bank's commit.
+    AtCommit,
     /// Both banks book at once, then the other one checks; each of the three may refuse.
     Saga,
     /// This bank holds the money and the other one is asked, at once; a line is written by whoever confirms.
     Tcc,
+}
+
+impl Pattern {
+    /// Whether an outbox sends it.
+    pub(super) const fn is_by_outbox(self) -> bool {
+        matches!(self, Self::Outbox | Self::AtCommit)
+    }
 }
 
 /// When the other bank, or the sender of a TCC, refuses.
@@ -293,7 +302,8 @@ macro_rules! bank {
             async fn order(State(bank): State<Sender>, Json(order): Json<Order>) -> Json<Answer> {
                 match order.pattern {
                     Pattern::Msg => order_by_message(bank, &order).await,
-                    Pattern::Outbox => order_by_outbox(bank, &order).await,
+                    Pattern::Outbox => order_by_outbox(&bank, &bank.outbox, &order).await,
+                    Pattern::AtCommit => order_by_outbox(&bank, &bank.outbox.at_commit(), &order).await,
                     Pattern::Saga => order_by_saga(bank, &order).await,
                     Pattern::Tcc => order_by_tcc(bank, &order).await,
                 }
@@ -319,9 +329,9 @@ macro_rules! bank {
                 told(message.do_and_submit(bank.prepared, &bank.db, async |tx| debit(tx, order).await).await)
             }
 
-            async fn order_by_outbox(bank: Sender, order: &Order) -> Json<Answer> {
+            async fn order_by_outbox(bank: &Sender, outbox: &Outbox<Bank>, order: &Order) -> Json<Answer> {
                 let message = bank.client.msg(bank.credit.with(order)).gid(order.gid.clone());
-                told(message.send_with(&bank.outbox, async |tx| debit(tx, order).await).await)
+                told(message.send_with(outbox, async |tx| debit(tx, order).await).await)
             }
 
             /// What a dead sender has left would be sent once its lease is over: the audit does not wait for that.

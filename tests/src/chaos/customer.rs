@@ -68,7 +68,8 @@ pub(crate) async fn order_during(shift: Arc<Shift>, bank: String, seed: u64) -> 
         let (from, to) = (random.i64(0..ACCOUNTS), random.i64(0..ACCOUNTS));
         let (pattern, refusal) = match random.u8(0..10) {
             0..2 => (Pattern::Msg, Refusal::None),
-            2..4 => (Pattern::Outbox, Refusal::None),
+            2 => (Pattern::Outbox, Refusal::None),
+            3 => (Pattern::AtCommit, Refusal::None),
             4 => (Pattern::Saga, Refusal::None),
             5 => (Pattern::Saga, Refusal::AtOnce),
             6 => (Pattern::Saga, Refusal::AtTheEnd),
@@ -81,7 +82,7 @@ pub(crate) async fn order_during(shift: Arc<Shift>, bank: String, seed: u64) -> 
         told.push(Told { gid, pattern, answer, at: Instant::now() });
         let done = u64::from(answer == Answer::Done);
         shift.done.fetch_add(done, Ordering::Relaxed);
-        shift.done_by_outbox.fetch_add(if pattern == Pattern::Outbox { done } else { 0 }, Ordering::Relaxed);
+        shift.done_by_outbox.fetch_add(if pattern.is_by_outbox() { done } else { 0 }, Ordering::Relaxed);
         if answer == Answer::Unknown {
             // The bank is probably down.
             tokio::time::sleep(Duration::from_millis(random.u64(5..50))).await;

@@ -199,7 +199,7 @@ impl Report {
 
     /// How many customers were told so while the coordinator was away.
     pub fn told_done_meanwhile(&self) -> usize {
-        let is_done = |told: &&Told| told.pattern == Pattern::Outbox && told.answer == customer::Answer::Done;
+        let is_done = |told: &&Told| told.pattern.is_by_outbox() && told.answer == customer::Answer::Done;
         let meanwhile = |told: &&Told| self.faults.absence.is_some_and(|(from, to)| from < told.at && told.at <= to);
         self.told.iter().filter(is_done).filter(meanwhile).count()
     }
@@ -225,12 +225,13 @@ impl fmt::Display for Report {
         let done = |pattern| {
             self.told.iter().filter(|told| told.pattern == pattern && told.answer == customer::Answer::Done).count()
         };
-        let [messages, by_outbox, sagas, tccs] = [Pattern::Msg, Pattern::Outbox, Pattern::Saga, Pattern::Tcc].map(done);
+        let patterns = [Pattern::Msg, Pattern::Outbox, Pattern::AtCommit, Pattern::Saga, Pattern::Tcc];
+        let [messages, at_submit, at_commit, sagas, tccs] = patterns.map(done);
         let meanwhile = self.told_done_meanwhile();
         writeln!(
             f,
-            "  told done: messages {messages}, by an outbox {by_outbox} ({meanwhile} of them while the coordinator was away), \
-             sagas {sagas}, TCCs {tccs}"
+            "  told done: messages {messages}, by an outbox {at_submit} and at the commit {at_commit} ({meanwhile} of both while \
+             the coordinator was away), sagas {sagas}, TCCs {tccs}"
         )?;
         writeln!(f, "  processes: {}", self.faults)?;
         writeln!(f, "  network: {}", self.proxied)?;
