@@ -68,7 +68,7 @@ async fn a_file_of_schema_version_1_is_migrated_keeps_its_rows_and_finishes_them
 
     let mut connection = SqliteConnection::connect(&address).await.expect("a connection");
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.expect("a version");
-    assert_eq!(version, 3);
+    assert_eq!(version, 4);
     connection.close().await.expect("it is closed");
 
     let coordinator = Running::start(Builder::store(Coordinator::builder(), &address)).await;
@@ -81,11 +81,11 @@ async fn a_file_of_schema_version_1_is_migrated_keeps_its_rows_and_finishes_them
 #[tokio::test]
 async fn a_file_of_a_newer_schema_version_is_refused_and_stays_as_it_is() {
     let directory = tempfile::tempdir().expect("a directory");
-    let file = copy(directory.path(), "PRAGMA user_version = 4".to_owned()).await;
+    let file = copy(directory.path(), "PRAGMA user_version = 5".to_owned()).await;
     let before = std::fs::read(&file).expect("the file");
     let address = format!("sqlite://{}", file.display());
     let refused = store::open(&address, &Options::default()).await.err().expect("it is refused").to_string();
-    assert!(refused.contains("schema version 4") && refused.contains("or a newer one"), "{refused}");
+    assert!(refused.contains("schema version 5") && refused.contains("or a newer one"), "{refused}");
     // The journal mode in the file's header may have changed, but the tables have not.
     let after = std::fs::read(&file).expect("the file");
     assert!(before[100..] == after[100..], "the file was changed");

@@ -19,6 +19,9 @@ pub(super) struct Words {
     pub(super) due_ms: &'static str,
     /// The database's clock in milliseconds; `None`: the coordinator's clock counts.
     pub(super) now_ms: Option<&'static str>,
+    /// SQL condition for the rows that have not ended, in the words of a partial index: without them the planner does not use
+    /// that index.
+    pub(super) unfinished: &'static str,
 }
 
 /// By how much the clocks of coordinators may differ where a time is looked up as a range of ids, in milliseconds.
@@ -45,21 +48,22 @@ impl Words {
         format!(
             "SELECT coalesce(trans_type, '') AS trans_type, count(*) AS total, {} AS parked, {} AS prepared, {} AS retried, {} AS overdue, \
              coalesce({now} - min(CASE WHEN NOT ({parked}) THEN {created} END), 0) AS oldest_ms \
-             FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') AND {ours} GROUP BY 1",
+             FROM trans_global WHERE {} AND {ours} GROUP BY 1",
             count(&parked),
             count(&format!("status = 'prepared' AND NOT ({parked})")),
             count(&format!("{RETRIED} AND NOT ({parked})")),
             count(&format!("{overdue} AND NOT ({parked})")),
+            self.unfinished,
         )
     }
 
     /// The query of [`Store::leases`](super::Store::leases).
     #[cfg_attr(not(feature = "console"), allow(dead_code, reason = "for a page of the console"))]
     pub(super) fn leases(&self, now: Time) -> String {
-        let (now, due) = (self.now(now), self.due_ms);
+        let (now, due, unfinished) = (self.now(now), self.due_ms, self.unfinished);
         format!(
             "SELECT owner, count(*) AS transactions, min({due}) - {now} AS first_ms, max({due}) - {now} AS last_ms \
-             FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted') AND owner <> '' \
+             FROM trans_global WHERE {unfinished} AND owner <> '' \
              GROUP BY owner ORDER BY owner"
         )
     }
@@ -74,7 +78,7 @@ impl Words {
             Attention::Overdue => format!("({}) AND NOT ({parked})", self.overdue(&now)),
             Attention::Retried => format!("{RETRIED} AND NOT ({parked})"),
         };
-        format!(" AND status IN ('prepared', 'aborting', 'submitted') AND {ours} AND ({condition})")
+        format!(" AND {} AND {ours} AND ({condition})", self.unfinished)
     }
 
     fn now(&self, now: Time) -> String {
@@ -116,7 +120,7 @@ macro_rules! readings {
             match filter.status.as_str() {
                 "" | "succeed" => &mut query,
                 "failed" => query.push(" AND status = 'failed'"),
-                _ => query.push(" AND status IN ('prepared', 'aborting', 'submitted')"),
+                _ => query.push(" AND ").push(WORDS.unfinished),
             };
             let (before, after, unit) = WORDS.moment;
             for (comparison, of_ids, time, skew) in [

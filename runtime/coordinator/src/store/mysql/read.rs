@@ -77,6 +77,7 @@ const WORDS: Words = Words {
     now_ms: Some(
         "CAST(TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000 AS signed)",
     ),
+    unfinished: "status IN ('prepared', 'aborting', 'submitted')",
 };
 
 readings!(MySql);

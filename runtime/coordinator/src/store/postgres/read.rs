@@ -61,6 +61,7 @@ const WORDS: Words = Words {
     created_ms: millis!("create_time"),
     due_ms: millis!("next_cron_time"),
     now_ms: Some("CAST(extract(epoch FROM now()) * 1000 AS bigint)"),
+    unfinished: "status IN ('prepared', 'aborting', 'submitted')",
 };
 
 readings!(Postgres);

@@ -144,3 +144,20 @@ fn append(connection: &Connection, change: &Change) -> Result<bool, rusqlite::Er
 fn interval_ms(state: &State) -> i64 {
     i64::try_from(state.interval.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_write_makes_a_table_in_memory() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("schema.sql")).unwrap();
+        for sql in [CREATE, CREATE_BRANCH, CHANGE, CHANGE_EXT_DATA, CHANGE_BRANCH, PARK] {
+            let mut plan = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();
+            let steps = plan.raw_query().mapped(|row| row.get::<_, String>(1));
+            let steps: Vec<_> = steps.collect::<Result<_, _>>().unwrap();
+            assert!(!steps.is_empty() && !steps.iter().any(|step| step == "OpenEphemeral"), "{sql}: {steps:?}");
+        }
+    }
+}

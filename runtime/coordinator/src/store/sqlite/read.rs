@@ -14,16 +14,16 @@ const WORDS: Words = Words {
     created_ms: "create_time",
     due_ms: "next_cron_time",
     now_ms: None,
+    unfinished: "status NOT IN ('succeed', 'failed')",
 };
 
 readings!(Sqlite);
 
 pub(super) async fn next_due(readers: &SqlitePool) -> Result<Option<Time>, sqlx::Error> {
-    let due: Option<i64> = sqlx::query_scalar(
-        "SELECT min(next_cron_time) FROM trans_global WHERE status IN ('prepared', 'aborting', 'submitted')",
-    )
-    .fetch_one(readers)
-    .await?;
+    let due: Option<i64> =
+        sqlx::query_scalar("SELECT min(next_cron_time) FROM trans_global WHERE status NOT IN ('succeed', 'failed')")
+            .fetch_one(readers)
+            .await?;
     Ok(due.map(Time::from_millis).filter(|due| *due < Time::MAX))
 }
 

@@ -3,13 +3,15 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The version of `schema.sql`, which a file keeps in `PRAGMA user_version`.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// The migration from each version to the next one, from version 1 on. A file of version 1 has tables, but its
 /// `user_version` is 0.
 const MIGRATIONS: [&str; VERSION as usize - 1] = [
     "ALTER TABLE trans_branch_op ADD COLUMN position INTEGER NOT NULL DEFAULT 0",
     "DROP INDEX IF EXISTS trans_global_created; CREATE INDEX trans_global_pattern ON trans_global (trans_type)",
+    "DROP INDEX IF EXISTS trans_global_due; \
+     CREATE INDEX trans_global_due ON trans_global (next_cron_time) WHERE status NOT IN ('succeed', 'failed')",
 ];
 
 /// Creates the tables in an empty file, or migrates those of an older version, in one transaction.
@@ -70,7 +72,7 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", VERSION + 1).unwrap();
         let refused = prepare(&mut connection).unwrap_err();
-        assert!(refused.contains("schema version 4") && refused.contains("up to 3"), "{refused}");
+        assert!(refused.contains("schema version 5") && refused.contains("up to 4"), "{refused}");
         assert_eq!(version(&connection), Ok(VERSION + 1));
     }
 
@@ -88,7 +90,7 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE trans_global (a)").unwrap();
         let failed = prepare(&mut connection).unwrap_err();
-        assert!(failed.contains("from schema version 1 to 3"), "{failed}");
+        assert!(failed.contains("from schema version 1 to 4"), "{failed}");
         assert_eq!(version(&connection), Ok(1));
     }
 }

@@ -20,9 +20,10 @@ CREATE TABLE trans_global (
     rollback_reason TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
--- What is due is found without looking at what has ended, however much that is.
+-- What is due is found without looking at what has ended, however much that is. Two words are compared one after the other;
+-- for three SQLite would make a table in memory, for each row that is written.
 CREATE INDEX trans_global_due ON trans_global (next_cron_time)
-    WHERE status IN ('prepared', 'aborting', 'submitted');
+    WHERE status NOT IN ('succeed', 'failed');
 
 -- For `all`: the failed among very many that succeeded, and those of a pattern. (A time is a range of ids.)
 CREATE INDEX trans_global_failed ON trans_global (id) WHERE status = 'failed';

@@ -8,7 +8,7 @@ use crate::store::{KvPut, ResetDue, Take, WriteOutcome};
 pub(super) fn take(connection: &Connection, take: &Take) -> Result<Vec<String>, rusqlite::Error> {
     let mut statement = connection.prepare_cached(
         "UPDATE trans_global SET next_cron_time = ?, owner = ? WHERE id IN (SELECT id FROM trans_global \
-         WHERE status IN ('prepared', 'aborting', 'submitted') AND next_cron_time <= ? \
+         WHERE status NOT IN ('succeed', 'failed') AND next_cron_time <= ? \
          ORDER BY next_cron_time LIMIT ?) RETURNING gid",
     )?;
     let wanted = params![take.until.as_millis(), take.owner, take.now.as_millis(), take.limit];
@@ -17,7 +17,7 @@ pub(super) fn take(connection: &Connection, take: &Take) -> Result<Vec<String>, 
 
 pub(super) fn release_all(connection: &Connection, now: Time) -> Result<(), rusqlite::Error> {
     let sql = "UPDATE trans_global SET next_cron_time = ?, owner = '' \
-               WHERE status IN ('prepared', 'aborting', 'submitted') AND owner <> ''";
+               WHERE status NOT IN ('succeed', 'failed') AND owner <> ''";
     connection.execute(sql, [now.as_millis()]).map(drop)
 }
 
@@ -30,12 +30,12 @@ pub(super) fn reset_due(
 ) -> Result<ResetDue, rusqlite::Error> {
     let done = connection.execute(
         "UPDATE trans_global SET next_cron_time = ? WHERE id IN (SELECT id FROM trans_global \
-         WHERE status IN ('prepared', 'aborting', 'submitted') AND next_cron_time > ? AND owner = '' LIMIT ?)",
+         WHERE status NOT IN ('succeed', 'failed') AND next_cron_time > ? AND owner = '' LIMIT ?)",
         params![now.as_millis(), later_than.as_millis(), limit],
     )?;
     let has_remaining = connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM trans_global \
-         WHERE status IN ('prepared', 'aborting', 'submitted') AND next_cron_time > ? AND owner = '')",
+         WHERE status NOT IN ('succeed', 'failed') AND next_cron_time > ? AND owner = '')",
         [later_than.as_millis()],
         |row| row.get(0),
     )?;
