@@ -89,7 +89,7 @@ pub(crate) async fn run<B: BarrierDb>(db: &B, key: &BarrierKey, call: &dyn Arriv
 /// # Errors
 /// [`AttemptError`]: it is rolled back; or it has committed, and the next attempt sees that in the barrier row.
 pub async fn apply<B: BarrierDb>(db: &B, key: &BarrierKey, business: Business<B::Tx>) -> Result<Reply, AttemptError> {
-    let (mut tx, entry) = barrier::enter(db, key).await.map_err(AttemptError::database::<B>)?;
+    let (tx, entry) = barrier::enter(db, key).await.map_err(AttemptError::database::<B>)?;
     match entry {
         Entry::Run => {}
         Entry::NothingToUndo => return commit(tx, db, key).await,
@@ -110,9 +110,12 @@ pub async fn apply<B: BarrierDb>(db: &B, key: &BarrierKey, business: Business<B:
             };
         }
     }
-    match business(&mut tx).await {
-        Ok(()) => commit(tx, db, key).await,
-        Err(error) => {
+    let mut open = Open { tx: Some(tx), db, key };
+    let done = AssertUnwindSafe(business(open.tx())).catch_unwind().await;
+    let tx = open.close();
+    match done {
+        Ok(Ok(())) => commit(tx, db, key).await,
+        Ok(Err(error)) => {
             let fault = tx.fault();
             if let Err(early) = tx.rollback().await {
                 return Err(ended_early(early, db, key).await);
@@ -129,6 +132,46 @@ pub async fn apply<B: BarrierDb>(db: &B, key: &BarrierKey, business: Business<B:
                 }
             }
         }
+        Err(_panic) => Err(match tx.rollback().await {
+            Ok(()) => AttemptError::Permanent(Retry::new("the business panicked")),
+            Err(early) => ended_early(early, db, key).await,
+        }),
+    }
+}
+
+/// A transaction in which the business runs.
+///
+/// Dropped, because the caller has hung up, it is rolled back. A business that had ended it before must be noticed all the
+/// same: otherwise the next call would be told that it was applied.
+struct Open<'a, B: BarrierDb> {
+    /// There until the business has returned.
+    tx: Option<B::Tx>,
+    db: &'a B,
+    key: &'a BarrierKey,
+}
+
+impl<B: BarrierDb> Open<'_, B> {
+    fn tx(&mut self) -> &mut B::Tx {
+        self.tx.as_mut().expect("there until the business has returned")
+    }
+
+    fn close(mut self) -> B::Tx {
+        self.tx.take().expect("there until the business has returned")
+    }
+}
+
+impl<B: BarrierDb> Drop for Open<'_, B> {
+    fn drop(&mut self) {
+        let Some(tx) = self.tx.take() else { return };
+        let (db, key) = (self.db.clone(), self.key.clone());
+        B::abandon(tx, |early| {
+            async move {
+                let (AttemptError::Transient(retry) | AttemptError::Permanent(retry)) =
+                    ended_early(early, &db, &key).await;
+                tracing::error!(error = retry.reason(), "the caller of a branch has gone");
+            }
+            .boxed()
+        });
     }
 }
 

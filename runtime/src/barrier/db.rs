@@ -2,6 +2,9 @@
 
 use std::future::Future;
 
+use futures_core::future::BoxFuture;
+use tracing::Instrument as _;
+
 use super::dialect::BarrierDialect;
 use super::row::BarrierRow;
 use crate::database::{CommitError, Database, Driver, EndedEarly, Fault, First, Isolation, Tx, Wait, begin};
@@ -38,6 +41,12 @@ pub trait BarrierDb: Clone + Send + Sync + 'static {
 
     /// What an error means.
     fn fault(error: &sqlx::Error) -> Fault;
+
+    /// Rolls back a transaction that nobody waits for. If a statement of the business had ended it before, `early` runs.
+    fn abandon(tx: Self::Tx, early: impl FnOnce(EndedEarly) -> BoxFuture<'static, ()> + Send + 'static) {
+        // In a simulated process nothing runs after its caller, and no business ends its transaction.
+        drop((tx, early));
+    }
 }
 
 /// An open transaction of a [`BarrierDb`]. Dropped, it is rolled back.
@@ -102,6 +111,17 @@ impl<D: Database<Driver: BarrierDialect>> BarrierDb for D {
 
     fn fault(error: &sqlx::Error) -> Fault {
         Fault::of::<D::Driver>(error)
+    }
+
+    fn abandon(tx: Tx<D>, early: impl FnOnce(EndedEarly) -> BoxFuture<'static, ()> + Send + 'static) {
+        // Without a runtime the drop closes the connection.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let end = async move {
+            if let Err(ended) = tx.rollback().await {
+                early(ended).await;
+            }
+        };
+        drop(runtime.spawn(end.in_current_span()));
     }
 }
 

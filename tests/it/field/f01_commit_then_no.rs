@@ -1,11 +1,15 @@
 //! MySQL: a business that committed by itself in a procedure, and then refused, was reported as rolled back.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use branchwire::prelude::*;
 use branchwire::{MsgBranch, OrRefuse, QueryPrepared, Reply, ServiceUrl};
 use branchwire_coordinator::testing::{Services, TestCoordinator};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver, OTHER_ACCOUNT};
 use branchwire_tests::service::Service;
 use sqlx::MySql;
+use tokio::sync::Notify;
 
 /// Takes 1 from the account, and commits.
 const TAKE: &str =
@@ -80,6 +84,54 @@ async fn f01_a_sender_whose_business_commits_by_itself_is_not_told_that_nothing_
             coordinator.stop().await;
         }
     }
+}
+
+#[tokio::test]
+async fn f01_a_branch_that_commits_by_itself_and_panics_is_not_reported_as_applied() {
+    let Some(bank) = bank(TAKE).await else { return };
+    let service = Service::new(&bank, |tx, _| {
+        Box::pin(async move {
+            MySql::execute(tx, "CALL take()").await?;
+            panic!("not in stock")
+        })
+    });
+    let gid = Gid::random();
+    for _ in 0..2 {
+        assert_eq!(service.call(&gid, 1).await, Reply::Retry);
+    }
+    assert_eq!(bank.balance(ACCOUNT).await, -1, "it is not repeated");
+    assert_eq!(bank.barrier_rows(&gid).await[0].4, "incomplete");
+}
+
+#[tokio::test]
+async fn f01_a_branch_that_commits_by_itself_and_whose_caller_has_gone_is_not_reported_as_applied() {
+    let Some(bank) = bank(TAKE).await else { return };
+    let reached = Arc::new(Notify::new());
+    let service = {
+        let reached = Arc::clone(&reached);
+        Service::new(&bank, move |tx, _| {
+            let reached = Arc::clone(&reached);
+            Box::pin(async move {
+                MySql::execute(tx, "CALL take()").await?;
+                reached.notify_one();
+                std::future::pending().await
+            })
+        })
+    };
+    let gid = Gid::random();
+    tokio::select! {
+        reply = service.call(&gid, 1) => panic!("{reply:?}"),
+        () = reached.notified() => {}
+    }
+    // The mark is made in the background.
+    let marked = async {
+        while bank.barrier_rows(&gid).await[0].4 != "incomplete" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), marked).await.expect("it is marked");
+    assert_eq!(service.call(&gid, 1).await, Reply::Retry);
+    assert_eq!(bank.balance(ACCOUNT).await, -1, "it is not repeated");
 }
 
 /// Each of these commits the work before it, and the guard does not see that.
