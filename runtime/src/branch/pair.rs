@@ -6,6 +6,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::payload::{PayloadError, SendPayload};
 use super::{Branch, Compensation, Role, Route};
 use crate::protocol::ServiceUrl;
 
@@ -102,7 +103,7 @@ pub trait Stored: Send + Sized + 'static {
     fn read(json: &[u8]) -> Result<Self, serde_json::Error>;
 
     #[doc(hidden)]
-    fn write(&self) -> Result<Vec<u8>, serde_json::Error>;
+    fn write(&self) -> Result<Vec<u8>, PayloadError>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -111,8 +112,11 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Stored for T {
         serde_json::from_slice(json)
     }
 
-    fn write(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(self)
+    /// Reads it again as well: a second half that could not read it would never succeed.
+    fn write(&self) -> Result<Vec<u8>, PayloadError> {
+        let json = self.to_json()?.into_bytes();
+        Self::read(&json).map_err(PayloadError::NotReadable)?;
+        Ok(json)
     }
 }
 

@@ -19,7 +19,7 @@ use super::reply::Replied;
 use super::request::{bad_call, is_look, report_nesting, report_unverified};
 use crate::barrier::kept::{keep, kept, kept_before};
 use crate::barrier::{BarrierDialect, BarrierKey, KEPT_BYTES_MAX};
-use crate::branch::Route;
+use crate::branch::{PayloadError, Route};
 use crate::call::{self, Arrived, Business};
 use crate::database::{Database, Holds, Tx};
 use crate::outcome::{BranchError, Reply, Retry};
@@ -45,7 +45,12 @@ pub struct BranchFn<D: Database, X, P, K, R, V> {
 }
 
 /// Writes what a function returns, as JSON.
-type WriteValue<V> = fn(&V) -> Result<Vec<u8>, serde_json::Error>;
+type WriteValue<V> = fn(&V) -> Result<Vec<u8>, PayloadError>;
+
+/// What a function has returned cannot be stored: it is rolled back.
+#[derive(Debug, thiserror::Error)]
+#[error("what it returns cannot be kept")]
+struct NotKept(#[source] PayloadError);
 
 /// The payload of a branch without one: the body is not read.
 ///
@@ -244,7 +249,8 @@ where
                     // Read within the map, so that a result that is not `Send` is not held over an await.
                     let written = run(tx, extractors, payload, kept)
                         .map(|result| {
-                            outcome(result).and_then(|returned| Ok(value.map(|write| write(&returned)).transpose()?))
+                            let write = |returned| value.map(|write| write(&returned)).transpose().map_err(NotKept);
+                            outcome(result).and_then(|returned| Ok(write(returned)?))
                         })
                         .await?;
                     if let Some(written) = written {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use axum::body::Body;
 use branchwire::client::{Channel, ChannelError};
 use branchwire::msg::NotStarted;
 use branchwire::prelude::*;
@@ -12,6 +13,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use serde::{Deserialize, Serialize};
 use sqlx::Sqlite;
+use tower::ServiceExt;
 
 /// Nested lists: written at any depth, but read only to the depth limit of `serde_json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,6 +89,42 @@ mod field {
         Ok(())
     }
 
+    /// Returns a float, or one that JSON has not.
+    #[saga_action]
+    pub(super) async fn quote(_: &mut Tx<Bank<Sqlite>>, rate: Option<f64>) -> Result<f64, BranchError> {
+        Ok(rate.unwrap_or(f64::NAN))
+    }
+
+    /// Takes the float.
+    #[saga_compensate(of = quote)]
+    pub(super) async fn withdraw(
+        _: &mut Tx<Bank<Sqlite>>,
+        rate: Option<f64>,
+        Kept(kept): Kept<f64>,
+    ) -> Result<(), Retry> {
+        let _ = (rate, kept);
+        Ok(())
+    }
+
+    /// Returns the type that is written in one form and read in another.
+    #[tcc_try]
+    pub(super) async fn reserve(_: &mut Tx<Bank<Sqlite>>) -> Result<Lopsided, BranchError> {
+        Ok(Lopsided { amount: 1 })
+    }
+
+    /// Takes nothing.
+    #[tcc_confirm(of = reserve)]
+    pub(super) async fn confirm(_: &mut Tx<Bank<Sqlite>>) -> Result<(), Retry> {
+        Ok(())
+    }
+
+    /// Takes what was returned.
+    #[tcc_cancel(of = reserve)]
+    pub(super) async fn cancel(_: &mut Tx<Bank<Sqlite>>, Kept(kept): Kept<Lopsided>) -> Result<(), Retry> {
+        let _ = kept.amount;
+        Ok(())
+    }
+
     /// Takes a payment.
     #[msg_branch]
     pub(super) async fn pay(_: &mut Tx<Bank<Sqlite>>, paid: Paid) -> Result<(), Retry> {
@@ -149,4 +187,23 @@ async fn f08_other_payloads_that_cannot_be_read_are_refused_and_large_numbers_ar
     assert!(matches!(why, NotStarted::Coordinator(_)), "{why:?}");
     let json = serde_json::to_string(&numbers(0.1)).unwrap();
     assert_eq!(serde_json::from_str::<Numbers>(&json).unwrap(), numbers(0.1));
+}
+
+/// The second half would be called for ever, since it could never read what is kept for it.
+#[tokio::test]
+async fn f08_a_returned_value_that_could_not_be_read_again_is_rolled_back() {
+    let bank: Bank<Sqlite> = Bank::open().await.expect("SQLite is always there");
+    let router = field::router().with_state(bank.clone());
+    let call = async |call: &str, body: &'static str| {
+        let uri = format!("/field/{call}&branch_id=01");
+        let request = Request::post(uri).body(Body::from(body)).unwrap();
+        router.clone().oneshot(request).await.unwrap().status().as_u16()
+    };
+    let (quote, reserve) = (Gid::random(), Gid::random());
+    assert_eq!(call(&format!("quote?gid={quote}&trans_type=saga&op=action"), "null").await, 500);
+    assert_eq!(call(&format!("reserve?gid={reserve}&trans_type=tcc&op=try"), "").await, 500);
+    for gid in [&quote, &reserve] {
+        assert_eq!(bank.barrier_rows(gid).await, []);
+    }
+    assert_eq!(call(&format!("quote?gid={quote}&trans_type=saga&op=action"), "0.5").await, 200);
 }
