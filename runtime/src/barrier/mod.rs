@@ -21,6 +21,7 @@ pub(crate) mod outbox;
 pub(crate) mod outbox_db;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod probe;
 pub(crate) mod query_prepared;
 pub(crate) mod row;
 mod set_up;

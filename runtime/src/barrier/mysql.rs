@@ -67,6 +67,7 @@ impl BarrierDialect for MySql {
         row: BarrierRow<'_>,
         cached: bool,
     ) -> Result<Option<String>, sqlx::Error> {
+        alone(conn).await?;
         // One statement with autocommit: it takes its only lock at once, and returns when it is durable.
         sqlx::query(
             "UPDATE dtm_barrier.barrier SET update_time = IF(update_time IS NULL, NOW(), NULL) \
@@ -117,6 +118,7 @@ impl BarrierDialect for MySql {
     }
 
     async fn change_reason(conn: &mut MySqlConnection, row: BarrierRow<'_>, to: &str) -> Result<bool, sqlx::Error> {
+        alone(conn).await?;
         sqlx::query(
             "UPDATE dtm_barrier.barrier SET reason = ? \
              WHERE gid = ? AND branch_id = ? AND op = ? AND barrier_id = ? AND reason = ?",
@@ -137,6 +139,7 @@ impl BarrierDialect for MySql {
     }
 
     async fn table_settings(conn: &mut MySqlConnection) -> Result<Vec<WeakSetting>, sqlx::Error> {
+        alone(conn).await?;
         let engine: Option<String> = sqlx::query_scalar(
             "SELECT CAST(engine AS CHAR) FROM information_schema.tables WHERE table_schema = 'dtm_barrier' AND table_name = 'barrier'",
         )
@@ -144,7 +147,7 @@ impl BarrierDialect for MySql {
         .await?;
         let other = engine.filter(|engine| !engine.eq_ignore_ascii_case("InnoDB"));
         let weak = other.map(|engine| {
-            let advice = "change it to InnoDB: other engines have no transactions";
+            let advice = "change it to InnoDB: the barrier was not tried with others";
             WeakSetting::new("engine of dtm_barrier.barrier", engine, advice)
         });
         Ok(weak.into_iter().collect())
@@ -158,6 +161,7 @@ impl BarrierDialect for MySql {
         older_than_s: i64,
         rows: u32,
     ) -> Result<Option<Batch<i64>>, sqlx::Error> {
+        alone(conn).await?;
         let (to, old): (Option<i64>, Option<i64>) = sqlx::query_as(concat!(
             "SELECT MAX(id), CAST(SUM(",
             is_old!(),
@@ -207,6 +211,12 @@ impl BarrierDialect for MySql {
 
     const TABLE: BarrierTable = BarrierTable::MYSQL;
     const DATABASE: &'static str = "mysql";
+}
+
+/// Each statement after this is a transaction of its own, also where the server or the pool says `autocommit = 0`. Without
+/// it the connection would go back to the pool with a transaction that holds its locks.
+async fn alone(conn: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("SET autocommit = 1").execute(conn).await.map(drop)
 }
 
 fn is_duplicate(error: &sqlx::Error) -> bool {

@@ -1,11 +1,12 @@
 //! The barrier on PostgreSQL.
 
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Postgres, Row};
 
 use super::dialect::{BarrierDialect, Batch};
 use super::named::Named;
 use super::row::{BarrierRow, is_plain};
-use crate::database::{Driver, Isolation, Wait};
+use crate::database::{Driver, Isolation, Wait, WeakSetting};
 use crate::protocol::BarrierTable;
 
 /// The insert, with these values.
@@ -146,6 +147,22 @@ impl BarrierDialect for Postgres {
         conn.execute("BEGIN; SELECT pg_advisory_xact_lock(7813574231146352)").await?;
         conn.execute(BarrierTable::POSTGRES.create).await?;
         conn.execute("COMMIT").await.map(drop)
+    }
+
+    async fn table_settings(conn: &mut PgConnection) -> Result<Vec<WeakSetting>, sqlx::Error> {
+        // As one plain query, which every pooler passes on whole.
+        let unlogged = sqlx::raw_sql(
+            "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = 'dtm_barrier' AND c.relname IN ('barrier', 'branchwire_kept', 'branchwire_outbox') \
+             AND c.relkind = 'r' AND c.relpersistence = 'u' ORDER BY 1",
+        )
+        .fetch_all(conn)
+        .await?;
+        let advice = "`ALTER TABLE .. SET LOGGED`: a crash of the server empties an unlogged table";
+        let weak = |row: &PgRow| {
+            Ok(WeakSetting::new("UNLOGGED", format!("dtm_barrier.{}", row.try_get::<String, _>(0)?), advice))
+        };
+        unlogged.iter().map(weak).collect()
     }
 
     type Place = i64;

@@ -5,11 +5,12 @@ use std::fmt;
 
 use sqlx::pool::PoolConnection;
 
-use super::db::BarrierDb;
+use super::db::{BarrierDb, BarrierTx};
 use super::dialect::BarrierDialect;
-use super::kept::{keep, kept};
+use super::kept::{keep, kept, kept_before};
 use super::outbox::OutboxRows;
 use super::outbox_db::probe as probe_outbox;
+use super::probe::{NOT_ROLLED_BACK, NOT_STORED, ProbeError};
 use super::row::{BarrierKey, REASON_ROLLBACK};
 use crate::database::{Database, Driver, Fault, Wait, WeakSetting, look_alike_reason};
 use crate::protocol::Gid;
@@ -70,6 +71,17 @@ pub enum SetUpError {
         "the barrier table or the outbox table cannot be used: compare its columns with those that `branchwire schema barrier` prints"
     )]
     Unusable(#[source] sqlx::Error),
+}
+
+/// What an unsuccessful use of a table means; `of` reads the database's error.
+fn read_probe(error: ProbeError, of: impl FnOnce(sqlx::Error) -> SetUpError) -> SetUpError {
+    match error {
+        ProbeError::Database(error) => of(error),
+        ProbeError::Ineffective(advice) => {
+            let source = sqlx::Error::Configuration("a statement did not have its effect, and was no error".into());
+            SetUpError::Unfit { advice, source }
+        }
+    }
 }
 
 impl fmt::Debug for SetUpError {
@@ -138,13 +150,13 @@ pub async fn set_up<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<Vec<W
     let mut weak = D::Driver::settings(db.pool()).await.map_err(SetUpError::of::<D::Driver>)?;
     match probe(db).await {
         // Only now: databases check the right to create before they look whether the table exists.
-        Err(sqlx::Error::Database(cause)) if D::Driver::is_missing_table(cause.as_ref()) => {
+        Err(ProbeError::Database(sqlx::Error::Database(cause))) if D::Driver::is_missing_table(cause.as_ref()) => {
             create_table(db).await?;
             probe(db).await
         }
         probed => probed,
     }
-    .map_err(SetUpError::of::<D::Driver>)?;
+    .map_err(|error| read_probe(error, SetUpError::of::<D::Driver>))?;
     match set_up_outbox(db).await {
         // Only a service that starts an outbox needs the table, and `Outbox::start` says so then.
         Err(error @ (SetUpError::MayNotCreate { .. } | SetUpError::NoRight { .. } | SetUpError::Unfit { .. })) => {
@@ -174,7 +186,7 @@ pub(crate) async fn set_up_outbox<D: Database<Driver: BarrierDialect>>(db: &D) -
         _ => SetUpError::about::<D::Driver>(D::Driver::TABLE.outbox.grant, error),
     };
     match probe_outbox(db).await {
-        Err(sqlx::Error::Database(cause)) if D::Driver::is_missing_table(cause.as_ref()) => {
+        Err(ProbeError::Database(sqlx::Error::Database(cause))) if D::Driver::is_missing_table(cause.as_ref()) => {
             let mut conn = db.pool().acquire().await.map_err(of)?;
             let created = D::Driver::create_outbox(&mut conn).await;
             end_creation(conn, created.map_err(of))?;
@@ -182,7 +194,7 @@ pub(crate) async fn set_up_outbox<D: Database<Driver: BarrierDialect>>(db: &D) -
         }
         probed => probed,
     }
-    .map_err(of)
+    .map_err(|error| read_probe(error, of))
 }
 
 async fn create_table<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), SetUpError> {
@@ -205,19 +217,25 @@ fn end_creation<DB: BarrierDialect>(
     })
 }
 
-/// Uses the barrier table as a branch and as query-prepared do, and rolls back.
-async fn probe<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), sqlx::Error> {
-    let key = BarrierKey::local(Gid::random());
-    let row = key.row_of(key.op.as_str(), REASON_ROLLBACK);
+/// Uses the barrier table as a branch and as query-prepared do, rolls back, and makes sure that each step had its effect.
+async fn probe<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), ProbeError> {
     for wait in [Wait::Default, Wait::Bounded] {
-        let (mut tx, _) = db.begin_with(wait, row).await?;
+        let key = BarrierKey::local(Gid::random());
+        let row = key.row_of(key.op.as_str(), REASON_ROLLBACK);
+        let (mut tx, is_new) = db.begin_with(wait, row).await?;
+        let reason = tx.reason(row).await?;
         keep(&mut tx, &key, b"0").await?;
-        kept(&mut tx, &key).await?;
+        let value = kept(&mut tx, &key).await?;
         // Nothing ran in it but the barrier's own statements.
         let _ = tx.rollback().await;
+        if !is_new || reason.as_deref() != Some(REASON_ROLLBACK) || value.as_deref() != Some(b"0") {
+            return Err(ProbeError::Ineffective(NOT_STORED));
+        }
+        let reason = db.durable_reason(row).await?;
+        if reason.is_some() || kept_before(db, &key).await?.is_some() {
+            return Err(ProbeError::Ineffective(NOT_ROLLED_BACK));
+        }
     }
-    let mut conn = db.pool().acquire().await?;
-    D::Driver::durable_reason(&mut conn, row, D::Driver::caches_statements(db.pool())).await?;
     Ok(())
 }
 

@@ -21,6 +21,9 @@ const DURABLE: [(&str, &str); 2] = [("journal_mode", "WAL"), ("synchronous", "FU
 #[cfg(target_vendor = "apple")]
 const DURABLE: [(&str, &str); 3] = [("journal_mode", "WAL"), ("synchronous", "FULL"), ("fullfsync", "1")];
 
+/// The level of `synchronous` that is called FULL.
+const FULL: i64 = 2;
+
 /// How a transaction begins. IMMEDIATE, since a deferred transaction that reads first gets BUSY when it writes.
 ///
 /// A macro, so that others can make one text of it and their own first statement.
@@ -79,8 +82,8 @@ impl Driver for Sqlite {
         match primary_code(error) {
             // SQLITE_BUSY, SQLITE_LOCKED
             5 | 6 => Fault::Conflict,
-            // SQLITE_IOERR, SQLITE_CANTOPEN
-            10 | 14 => Fault::Lost,
+            // SQLITE_READONLY (the file was replaced), SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
+            8 | 10 | 13 | 14 => Fault::Lost,
             _ => Fault::Statement,
         }
     }
@@ -142,6 +145,20 @@ impl Driver for Sqlite {
                 conn => held.push(conn?),
             }
         }
+        // The pool's `after_connect` runs after the settings of a new connection.
+        let is_in_memory = pool.connect_options().get_filename() == std::path::Path::new(":memory:");
+        if pool.size() < pool.options().get_max_connections() && !is_in_memory {
+            let mut new = pool.acquire().await?;
+            let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *new).await?;
+            if level < FULL {
+                weak.push(WeakSetting::new(
+                    "synchronous",
+                    format!("{level} in a new connection"),
+                    "let the pool's `after_connect` leave it at FULL; below it a power cut can lose an acknowledged commit",
+                ));
+            }
+            held.push(new);
+        }
         for conn in &mut held {
             for (name, value) in DURABLE {
                 conn.execute(AssertSqlSafe(format!("PRAGMA {name} = {value}"))).await?;
@@ -169,7 +186,7 @@ impl Driver for Sqlite {
                 "WAL could not be set; use a file on a local disk (an in-memory database forgets what it acknowledged)",
             ));
         }
-        if level < 2 {
+        if level < FULL {
             weak.push(WeakSetting::new(
                 "synchronous",
                 level.to_string(),

@@ -7,6 +7,7 @@ mod f04_nested_sqlite;
 mod f05_any_server;
 mod f06_service_binlog;
 mod f06_statement_binlog;
+mod f06_tables;
 mod f07_starvation;
 mod f08_not_readable;
 mod f09_payload_limit;

@@ -1,7 +1,7 @@
 CREATE TABLE IF NOT EXISTS branchwire_outbox (
     gid VARCHAR(128) PRIMARY KEY,
     state VARCHAR(16) NOT NULL,
-    body MEDIUMTEXT NOT NULL,
+    `body` MEDIUMTEXT NOT NULL,
     created_ms BIGINT NOT NULL,
     due_ms BIGINT NOT NULL,
     owner VARCHAR(64) NOT NULL,

@@ -29,7 +29,7 @@ impl OutboxRows for MySql {
     async fn insert_message(conn: &mut MySqlConnection, row: OutboxRow<'_>, _: bool) -> Result<bool, sqlx::Error> {
         // A plain INSERT, as the barrier's. The table is ours: its one unique key is the gid, compared byte for byte.
         let inserted = sqlx::query(concat!(
-            "INSERT INTO branchwire_outbox (gid, state, body, created_ms, due_ms, owner) VALUES (?, ?, ?, ",
+            "INSERT INTO branchwire_outbox (gid, state, `body`, created_ms, due_ms, owner) VALUES (?, ?, ?, ",
             now!(),
             ", ",
             now!(),
@@ -53,7 +53,7 @@ impl OutboxRows for MySql {
     /// writes.
     async fn message(conn: &mut MySqlConnection, gid: &str, _: bool) -> Result<Option<OutboxRecord>, sqlx::Error> {
         sqlx::query("UPDATE branchwire_outbox SET seen = 1 - seen WHERE gid = ?").bind(gid).execute(&mut *conn).await?;
-        let row: Option<(String, String)> = sqlx::query_as("SELECT state, body FROM branchwire_outbox WHERE gid = ?")
+        let row: Option<(String, String)> = sqlx::query_as("SELECT state, `body` FROM branchwire_outbox WHERE gid = ?")
             .bind(gid)
             .fetch_optional(conn)
             .await?;
@@ -98,7 +98,7 @@ impl OutboxRows for MySql {
             return Ok(Vec::new());
         }
         let rows: Vec<(String, String, i32, i64)> = with_list(
-            concat!("SELECT gid, body, refusals, ", now!(), " - created_ms FROM branchwire_outbox WHERE gid IN ("),
+            concat!("SELECT gid, `body`, refusals, ", now!(), " - created_ms FROM branchwire_outbox WHERE gid IN ("),
             &claimed,
         )
         .build_query_as()
@@ -123,7 +123,7 @@ impl OutboxRows for MySql {
     async fn mark_sent(conn: &mut MySqlConnection, gids: &[String], _: bool) -> Result<(), sqlx::Error> {
         with_list(
             concat!(
-                "UPDATE branchwire_outbox SET state = 'sent', body = '', due_ms = ",
+                "UPDATE branchwire_outbox SET state = 'sent', `body` = '', due_ms = ",
                 now!(),
                 " WHERE state = 'waiting' AND gid IN ("
             ),

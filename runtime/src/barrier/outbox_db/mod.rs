@@ -8,6 +8,7 @@ pub(crate) use self::decide::decide;
 use super::db::BarrierDb;
 use super::dialect::BarrierDialect;
 use super::outbox::{Claim, Counts, OutboxRecord, OutboxRow, OutboxRows, OutboxState, PutBack, Stuck, ms};
+use super::probe::{NOT_ROLLED_BACK, NOT_STORED, ProbeError};
 use crate::database::{CommitError, Database, First, Isolation, Nothing, Tx, Wait, begin};
 use crate::protocol::Gid;
 
@@ -154,23 +155,37 @@ impl<D: Database<Driver: BarrierDialect>> OutboxDb for D {
     }
 }
 
-/// Whether an outbox row can be inserted, read and marked; nothing of it remains.
+/// Inserts, reads and marks an outbox row, and makes sure that each step had its effect; nothing of it remains.
 ///
 /// # Errors
-/// The database's own.
-pub(in crate::barrier) async fn probe<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), sqlx::Error> {
+/// [`ProbeError`].
+pub(in crate::barrier) async fn probe<D: Database<Driver: BarrierDialect>>(db: &D) -> Result<(), ProbeError> {
     let gid = Gid::random();
-    let row = OutboxRow { gid: gid.as_str(), state: OutboxState::RolledBack, body: "", owner: "", due_in_ms: 0 };
-    let (mut tx, _) = db.begin_with_message(Wait::Bounded, row).await?;
+    let waiting =
+        OutboxRow { gid: gid.as_str(), state: OutboxState::Waiting, body: "{}", owner: "", due_in_ms: DAY_MS };
+    let (mut tx, is_new) = db.begin_with_message(Wait::Bounded, waiting).await?;
     let cached = tx.caches_statements();
     let read = D::Driver::message(tx.conn(), gid.as_str(), cached).await;
-    tx.note(read)?;
+    let inserted = tx.note(read)?;
     let marked = D::Driver::mark_sent(tx.conn(), &[gid.to_string()], cached).await;
     tx.note(marked)?;
+    let read = D::Driver::message(tx.conn(), gid.as_str(), cached).await;
+    let sent = tx.note(read)?;
     // Nothing ran in it but the outbox's own statements.
     let _ = tx.rollback().await;
+    let is =
+        |found: Option<OutboxRecord>, state, body: &str| found.is_some_and(|is| is.state == state && is.body == body);
+    if !is_new || !is(inserted, OutboxState::Waiting, "{}") || !is(sent, OutboxState::Sent, "") {
+        return Err(ProbeError::Ineffective(NOT_STORED));
+    }
+    if db.durable_message(&gid).await?.is_some() {
+        return Err(ProbeError::Ineffective(NOT_ROLLED_BACK));
+    }
     Ok(())
 }
+
+/// A row that a relay must not see, if the table keeps it.
+const DAY_MS: i64 = 86_400_000;
 
 /// Removes at most so many rows that were sent, or have stood for "never", for longer than this; how many.
 ///

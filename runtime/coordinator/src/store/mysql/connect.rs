@@ -16,7 +16,7 @@ use crate::time_zone;
 /// The locks of a transaction that a coordinator left open end before those who wait for them give up; MySQL knows only a
 /// timeout of connections. A coordinator that has nothing to do writes every 15 seconds all the same.
 const SETTINGS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-    SET SESSION innodb_lock_wait_timeout = 5, wait_timeout = 60, \
+    SET SESSION innodb_lock_wait_timeout = 5, wait_timeout = 60, sql_select_limit = 18446744073709551615, \
     sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES') /*M!100300 , idle_transaction_timeout = 2 */";
 
 /// The settings to read back. Two of them have another name in MySQL than in MariaDB.

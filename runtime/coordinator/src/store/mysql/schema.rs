@@ -42,6 +42,7 @@ pub(super) async fn prepare(connection: &mut MySqlConnection) -> Result<(), Stri
     if !made_before {
         sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *connection).await.map_err(failed)?;
     }
+    check_engines(connection).await?;
     check_times(connection).await?;
     // In a DTM server's database we may have no permission to create anything.
     if !has("branchwire_meta")
@@ -91,6 +92,23 @@ async fn version(connection: &mut MySqlConnection, made: u32) -> Result<String, 
         .execute(&mut *connection)
         .await?;
     sqlx::query_scalar(read).persistent(false).fetch_one(connection).await
+}
+
+/// Checks that the tables have transactions: a transaction and its branches are written together or not at all.
+async fn check_engines(connection: &mut MySqlConnection) -> Result<(), String> {
+    let without: Option<(String, String)> = sqlx::query_as(
+        "SELECT CAST(t.table_name AS char), CAST(t.engine AS char) FROM information_schema.tables t \
+         JOIN information_schema.engines e ON e.engine = t.engine WHERE t.table_schema = DATABASE() \
+         AND t.table_name IN ('trans_global', 'trans_branch_op', 'kv') AND COALESCE(e.transactions, 'NO') <> 'YES' LIMIT 1",
+    )
+    .persistent(false)
+    .fetch_optional(connection)
+    .await
+    .map_err(|error| error.to_string())?;
+    let Some((table, engine)) = without else { return Ok(()) };
+    Err(format!(
+        "the engine of its table `{table}` is {engine}, which has no transactions: `ALTER TABLE {table} ENGINE = InnoDB`"
+    ))
 }
 
 /// Checks that the time zone is plausible: with a zone too far west, rows written just now lie in the future.

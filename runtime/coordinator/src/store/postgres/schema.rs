@@ -79,6 +79,7 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), String>
     if !tables {
         create(connection, include_str!("schema.sql")).await.map_err(|error| failed(&error))?;
     }
+    check_logged(connection).await?;
     // In a DTM server's database we may have no permission to create anything.
     if !index && let Err(error) = create(connection, INDEX_OF_DUE).await {
         tracing::warn!(
@@ -104,6 +105,24 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), String>
         );
     }
     Ok(())
+}
+
+/// Checks that a crash of the server does not empty the tables.
+async fn check_logged(connection: &mut PgConnection) -> Result<(), String> {
+    let unlogged: Option<String> = sqlx::query_scalar(
+        "SELECT CAST(relname AS text) FROM pg_class WHERE relpersistence <> 'p' AND oid IN \
+         (to_regclass('trans_global'), to_regclass('trans_branch_op'), to_regclass('kv')) LIMIT 1",
+    )
+    .persistent(false)
+    .fetch_optional(connection)
+    .await
+    .map_err(|error| text(&error))?;
+    match unlogged {
+        None => Ok(()),
+        Some(table) => Err(format!(
+            "its table `{table}` is UNLOGGED: a crash of the server would empty it; `ALTER TABLE {table} SET LOGGED`"
+        )),
+    }
 }
 
 /// Brings version 1 to version 2. If another instance is at it, this one goes on without.
