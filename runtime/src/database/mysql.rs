@@ -193,6 +193,7 @@ impl Driver for MySql {
         ],
         // The modes `NO_BACKSLASH_ESCAPES` and `ANSI_QUOTES` decide, and each session can set them.
         readings: &[Reading::IN_BOTH_QUOTES, Reading::IN_SINGLE_QUOTES, Reading::NO_ESCAPES],
+        temporary_schema: None,
         features: &[
             Feature::BacktickNames,
             Feature::HashComments,

@@ -227,6 +227,7 @@ impl Driver for Postgres {
         ],
         // `standard_conforming_strings` decides, and each session can set it.
         readings: &[Reading::NO_ESCAPES, Reading::IN_SINGLE_QUOTES],
+        temporary_schema: Some("pg_temp"),
         features: &[
             Feature::EscapeStrings,
             Feature::DollarQuotes,

@@ -219,6 +219,7 @@ impl Driver for Sqlite {
             "reindex",
         ],
         readings: &[Reading::NO_ESCAPES],
+        temporary_schema: Some("temp"),
         features: &[Feature::BacktickNames, Feature::BracketNames],
     };
 }

@@ -11,7 +11,12 @@ pub struct Syntax {
     /// How the server may read a backslash. A setting of the session decides, which the guard does not know.
     pub(super) readings: &'static [Reading],
     pub(super) features: &'static [Feature],
+    /// The schema of temporary tables, if they can be named by it.
+    pub(super) temporary_schema: Option<&'static str>,
 }
+
+/// What MariaDB's ANALYZE runs and explains. Of a table it commits.
+const ANALYZED: [&str; 7] = ["select", "insert", "update", "delete", "replace", "with", "format"];
 
 /// Whether a backslash escapes the next character in `'..'` and in `".."`.
 #[derive(Debug, Clone, Copy)]
@@ -137,7 +142,14 @@ impl<'a> Text<'a> {
         let word = self.word();
         let is = |known: &str| word.eq_ignore_ascii_case(known.as_bytes());
         if let Some(refused) = self.syntax.refused.iter().copied().find(|refused| is(refused)) {
-            return if is("create") || is("drop") { self.temporary(refused) } else { First::Refused(refused) };
+            return match refused {
+                "create" | "drop" => self.temporary(refused),
+                // MariaDB: a block of statements, which begins no transaction.
+                "begin" if self.goes_on_with(&["not", "atomic"]) => First::Unbounded,
+                // MariaDB: EXPLAIN that runs the statement.
+                "analyze" if ANALYZED.iter().any(|word| self.goes_on_with(&[word])) => First::Fit,
+                refused => First::Refused(refused),
+            };
         }
         if is("set") || is("prepare") {
             return self.set();
@@ -145,9 +157,19 @@ impl<'a> Text<'a> {
         First::Fit
     }
 
-    /// CREATE [OR REPLACE] [GLOBAL | LOCAL] TEMPORARY, DROP TEMPORARY: they change no schema.
+    /// Whether these words come next, one after another.
+    fn goes_on_with(&self, words: &[&str]) -> bool {
+        let mut ahead = *self;
+        words.iter().all(|word| ahead.next_word().eq_ignore_ascii_case(word.as_bytes()))
+    }
+
+    /// CREATE [OR REPLACE] [GLOBAL | LOCAL] TEMPORARY, DROP TEMPORARY, and the same of a name in the schema of temporary
+    /// tables: they change no schema that others see. Nor does DROP PREPARE.
     fn temporary(&self, refused: &'static str) -> First {
         let mut ahead = *self;
+        if self.goes_on_with(&["prepare"]) || self.names_a_temporary() {
+            return First::Fit;
+        }
         loop {
             let word = ahead.next_word();
             if [&b"or"[..], b"replace", b"global", b"local"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
@@ -161,10 +183,29 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// TABLE, VIEW, .. [IF [NOT] EXISTS] temp.name
+    fn names_a_temporary(&self) -> bool {
+        let Some(schema) = self.syntax.temporary_schema else { return false };
+        let mut ahead = *self;
+        // Its kind.
+        ahead.next_word();
+        loop {
+            let word = ahead.next_word();
+            if ![&b"if"[..], b"not", b"exists"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
+                return word.eq_ignore_ascii_case(schema.as_bytes()) && ahead.rest.starts_with(b".");
+            }
+        }
+    }
+
     /// SET [SESSION | GLOBAL | LOCAL] TRANSACTION, SET SESSION CHARACTERISTICS AS TRANSACTION, PREPARE TRANSACTION, SET
     /// SESSION autocommit, SET @@session.autocommit.
     fn set(&self) -> First {
         let mut ahead = *self;
+        ahead.skip_blank();
+        if ahead.rest.starts_with(b"@") && !ahead.rest.starts_with(b"@@") {
+            // A variable of the user's own.
+            return First::Fit;
+        }
         loop {
             ahead.skip_blank();
             while let [b'.' | b'@', rest @ ..] = ahead.rest {
@@ -396,6 +437,9 @@ mod tests {
             "SELECT 1 # 2; COMMIT",
             "/* /* */ */ COMMIT",
             "SELECT 1 -- \r; COMMIT",
+            "BEGIN NOT DEFERRABLE",
+            "DROP TABLE pg_temp",
+            "CREATE TABLE if (a int)",
         ] {
             refused(&POSTGRES, sql);
         }
@@ -412,6 +456,11 @@ mod tests {
             "set @@session.autocommit = 1",
             "SET SESSION TRANSACTION READ ONLY",
             "SELECT 5--1; COMMIT",
+            "SET @a = 1; SET @@autocommit = 0",
+            "BEGIN WORK",
+            "ANALYZE LOCAL TABLE t",
+            "ANALYZE TABLE t",
+            "DROP TABLE temp.t",
             "SELECT 'a' # '\n; COMMIT",
         ] {
             refused(&MYSQL, sql);
@@ -448,6 +497,8 @@ mod tests {
             "SELECT E'it\\'s; COMMIT'",
             "SELECT E'a'\n'it\\'s; COMMIT'",
             "/* /* */ ; COMMIT */ SELECT 1",
+            "CREATE TABLE IF NOT EXISTS pg_temp.t (a int)",
+            "DROP TABLE pg_temp.t",
         ] {
             passes(&POSTGRES, sql);
         }
@@ -458,12 +509,20 @@ mod tests {
             "SELECT `a;commit`",
             "DROP TEMPORARY TABLE t",
             "SHOW TABLES",
+            "SET @transaction = 1",
+            "SET @autocommit := 1, @session = 2",
+            "PREPARE s FROM 'SELECT 1'; EXECUTE s; DROP PREPARE s",
+            "BEGIN NOT ATOMIC SELECT 1; END",
+            "ANALYZE FORMAT=JSON SELECT 1",
         ] {
             passes(&MYSQL, sql);
         }
-        for sql in
-            ["SELECT [; COMMIT]", "SELECT `; COMMIT`", "CREATE TEMP TRIGGER a AFTER INSERT ON t BEGIN SELECT 1; END"]
-        {
+        for sql in [
+            "SELECT [; COMMIT]",
+            "SELECT `; COMMIT`",
+            "DROP TABLE IF EXISTS temp.t",
+            "CREATE TEMP TRIGGER a AFTER INSERT ON t BEGIN SELECT 1; END",
+        ] {
             passes(&SQLITE, sql);
         }
     }

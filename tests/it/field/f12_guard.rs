@@ -26,6 +26,10 @@ async fn f12_ordinary_statements_with_a_backslash_run_and_commit_on_mysql() {
         "SELECT `; commit`.t FROM notes AS `; commit`",
         "SELECT /*! STRAIGHT_JOIN */ t FROM notes",
         "SELECT /* it's; commit */ 1",
+        "SET @transaction = 1; SET @autocommit := 2",
+        "PREPARE s FROM 'SELECT 1'; EXECUTE s; DROP PREPARE s",
+        "BEGIN NOT ATOMIC SELECT 1; END",
+        "ANALYZE SELECT t FROM notes",
     ] {
         run(&bank, sql).await.unwrap();
     }
@@ -67,6 +71,7 @@ async fn f12_ordinary_texts_names_and_comments_run_and_commit_on_postgres() {
         "SELECT 1 -- it's; commit\n",
         r"SELECT U&'\0041; commit'",
         "SELECT 1 AS a$b$; SELECT 2 AS a$b$",
+        "CREATE TABLE pg_temp.notes (t TEXT); DROP TABLE pg_temp.notes",
     ] {
         run(&bank, sql).await.unwrap();
     }
