@@ -28,6 +28,12 @@ pub enum NotStarted {
         /// Why.
         source: PayloadError,
     },
+    /// No coordinator takes it: a branch header that is none, or a text that is longer than its column.
+    #[error("no coordinator takes it: {reason}")]
+    Invalid {
+        /// What is invalid. For people, not for programs.
+        reason: String,
+    },
     /// The client signs its messages, and this one cannot be signed: it has too many branches, for example.
     #[error("the message cannot be signed")]
     Unsignable(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::{HeaderName, HeaderValue};
+
 use super::NotStarted;
 use crate::client::Client;
 use crate::protocol::{Gid, TransType, Transaction, TransactionOptions};
@@ -35,13 +37,42 @@ impl Options {
 /// signs.
 ///
 /// # Errors
-/// [`NotStarted::Unsignable`].
+/// [`NotStarted::Invalid`], [`NotStarted::Unsignable`].
 fn complete(client: &Client, transaction: &mut Transaction) -> Result<(), NotStarted> {
+    check(transaction)?;
     #[cfg(feature = "otel")]
     if crate::trace::put_into(transaction, client) {
         return Ok(());
     }
     client.seal(transaction).map_err(NotStarted::Unsignable)
+}
+
+/// The longest address, and the longest options, in characters: the limit of the columns of a coordinator's tables.
+const TEXT_CHARS_MAX: usize = 1_024;
+
+/// Checks what every coordinator refuses. Of a message that is sent after its local transaction has committed it would be
+/// too late.
+fn check(transaction: &Transaction) -> Result<(), NotStarted> {
+    let is_long = |text: &str| text.len() > TEXT_CHARS_MAX && text.chars().count() > TEXT_CHARS_MAX;
+    let invalid = |reason: String| Err(NotStarted::Invalid { reason });
+    for (name, value) in transaction.options.branch_headers.iter().flatten() {
+        if HeaderName::try_from(name).is_err() || HeaderValue::try_from(value).is_err() {
+            return invalid(format!("the branch header `{name}` is not a valid header"));
+        }
+    }
+    // They are strings and numbers.
+    if serde_json::to_string(&transaction.options).is_ok_and(|options| is_long(&options)) {
+        return invalid(format!("its options, with the branch headers, have more than {TEXT_CHARS_MAX} characters"));
+    }
+    for step in transaction.steps.iter().flatten() {
+        if is_long(&step.action) || is_long(&step.compensate) {
+            return invalid(format!("the address of a branch has more than {TEXT_CHARS_MAX} characters"));
+        }
+    }
+    if is_long(&transaction.query_prepared) {
+        return invalid(format!("the address of query-prepared has more than {TEXT_CHARS_MAX} characters"));
+    }
+    Ok(())
 }
 
 /// The methods of a builder with a field `options`, the same for each pattern.
@@ -91,10 +122,13 @@ macro_rules! shared_options {
 
 pub(super) use shared_options;
 
+/// The longest time that a coordinator takes, in seconds: ten years.
+const SECONDS_MAX: u64 = 315_360_000;
+
 /// Seconds for the wire, rounded up; at least 1, since 0 stands for the coordinator's own setting.
 pub(super) fn whole_seconds(duration: Duration) -> i64 {
     let up = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
-    i64::try_from(up.max(1)).unwrap_or(i64::MAX)
+    i64::try_from(up.clamp(1, SECONDS_MAX)).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -106,6 +140,6 @@ mod tests {
         for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
             assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
         }
-        assert_eq!(whole_seconds(Duration::MAX), i64::MAX);
+        assert_eq!(whole_seconds(Duration::MAX), 315_360_000, "more is refused");
     }
 }

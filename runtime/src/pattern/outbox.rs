@@ -63,7 +63,7 @@ impl Msg {
         F: AsyncFn(&mut Tx<D>) -> Result<T, E> + Clone,
     {
         let Ready { gid, transaction, .. } = self.into_transaction(String::new()).map_err(NotDone::NotStarted)?;
-        let mut sending = Sending::new(outbox, gid, transaction);
+        let mut sending = Sending::new(outbox, gid, transaction).map_err(NotDone::NotStarted)?;
         loop {
             // Not by reference: rustc cannot tell that the future of a borrowed async closure is `Send`.
             let attempt = sending.attempt(business.clone()).await;
@@ -113,7 +113,7 @@ where
     F: AsyncFnOnce(&mut B::Tx) -> Result<T, E>,
 {
     let Ready { gid, transaction, .. } = message.into_transaction(String::new()).map_err(NotDone::NotStarted)?;
-    let mut sending = Sending::new(outbox, gid, transaction);
+    let mut sending = Sending::new(outbox, gid, transaction).map_err(NotDone::NotStarted)?;
     let attempt = sending.attempt(business).await;
     sending.finish(attempt).await
 }
@@ -129,7 +129,7 @@ where
     F: AsyncFnOnce(&mut B::Tx) -> Result<T, E>,
 {
     let Ready { gid, transaction, .. } = saga.into_transaction().map_err(NotDone::NotStarted)?;
-    let mut sending = Sending::new(outbox, gid, transaction);
+    let mut sending = Sending::new(outbox, gid, transaction).map_err(NotDone::NotStarted)?;
     let attempt = sending.attempt(business).await;
     Ok(match sending.finish(attempt).await? {
         Done::Submitted { gid, value, .. } => SagaSent::Submitted { gid, value },
@@ -140,6 +140,10 @@ where
         Done::Unknown { gid } => SagaSent::Unknown { gid },
     })
 }
+
+/// The longest transaction that an outbox takes, in bytes of JSON: what the column of MySQL holds. A coordinator takes one byte
+/// more.
+const BODY_BYTES_MAX: usize = (1 << 24) - 1;
 
 /// One call: a transaction, and the outbox that sends it.
 struct Sending<'a, B> {
@@ -152,9 +156,13 @@ struct Sending<'a, B> {
 }
 
 impl<'a, B: OutboxDb> Sending<'a, B> {
-    fn new(outbox: &'a Outbox<B>, gid: Gid, transaction: Transaction) -> Self {
+    fn new(outbox: &'a Outbox<B>, gid: Gid, transaction: Transaction) -> Result<Self, NotStarted> {
         let body = serde_json::to_string(&transaction).expect("a transaction is strings and numbers");
-        Self { outbox, patience: Patience::new(gid.clone()), gid, transaction, body }
+        if body.len() > BODY_BYTES_MAX {
+            let reason = format!("it has {} bytes, and an outbox takes {BODY_BYTES_MAX} at most", body.len());
+            return Err(NotStarted::Invalid { reason });
+        }
+        Ok(Self { outbox, patience: Patience::new(gid.clone()), gid, transaction, body })
     }
 
     /// Runs the business in a transaction of its own, and commits.
