@@ -18,6 +18,27 @@ const HANGING: usize = 100;
 
 const LIMITS: CallLimits = CallLimits { in_all: 64, per_host: 8 };
 
+/// As above, and each address has the number of an order.
+#[tokio::test]
+async fn f07_a_hanging_route_with_a_number_in_its_path_delays_no_other_route() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let host = format!("http://{}", listener.local_addr().expect("its address"));
+    let slow = post(async || pending::<()>().await);
+    let router = Router::new().route("/orders/{number}", slow).route("/ok", post(async || "{}"));
+    tokio::spawn(axum::serve(listener, router).into_future());
+
+    let database = TestDatabase::sqlite();
+    let builder = Coordinator::builder().store(database.url()).call_limits(LIMITS);
+    let coordinator = Running::start(builder.request_timeout(Duration::from_hours(1))).await;
+    let submits = (0..HANGING).map(async |number| {
+        coordinator.done("submit", &message(&gid(), &[format!("{host}/orders/{number}")])).await;
+    });
+    stream::iter(submits).buffer_unordered(16).collect::<()>().await;
+    let other = gid();
+    coordinator.done("submit", &message(&other, &[format!("{host}/ok")])).await;
+    coordinator.wait_status(&other, "succeed").await;
+}
+
 #[tokio::test]
 async fn a_hanging_path_delays_neither_another_path_nor_the_intervals() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -1,5 +1,6 @@
 //! Limits on calls in flight, in all and to one host, with fair turns for the paths of a host.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,6 +28,9 @@ impl Default for CallLimits {
     }
 }
 
+/// One in this many places is for hosts that have no other call in flight.
+const SPARE_OF: usize = 8;
+
 /// How many hosts are kept before those without calls are removed.
 const HOSTS_MAX: usize = 1_000;
 
@@ -36,13 +40,18 @@ pub(crate) struct Limited {
     inner: Arc<dyn Transport>,
     limits: CallLimits,
     in_all: Arc<Semaphore>,
+    /// Places for hosts that have no other call in flight: hosts that hang do not take them all.
+    spare: Arc<Semaphore>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
 
 impl Limited {
     pub(crate) fn new(inner: Arc<dyn Transport>, limits: CallLimits) -> Self {
         let limits = CallLimits { in_all: limits.in_all.max(1), per_host: limits.per_host.max(1) };
-        Self { inner, limits, in_all: Arc::new(Semaphore::new(limits.in_all)), hosts: Mutex::default() }
+        let spare = if limits.in_all > 1 { (limits.in_all / SPARE_OF).max(1) } else { 0 };
+        let semaphore = |places| Arc::new(Semaphore::new(places));
+        let (in_all, spare) = (semaphore(limits.in_all - spare), semaphore(spare));
+        Self { inner, limits, in_all, spare, hosts: Mutex::default() }
     }
 
     fn host(&self, call: &Call) -> Arc<Host> {
@@ -62,18 +71,40 @@ impl Limited {
 
 impl Transport for Limited {
     fn call(&self, call: Call) -> BoxFuture<'static, Result<Response, CallError>> {
-        let (host, in_all, inner) = (self.host(&call), self.in_all.clone(), self.inner.clone());
+        let (host, inner) = (self.host(&call), self.inner.clone());
+        let (in_all, spare) = (self.in_all.clone(), self.spare.clone());
         async move {
             let until = Instant::now() + call.turn_timeout;
-            let _turn =
-                host.turn(call.url.path(), until).await.map_err(|error| CallError::NotMade(error.to_string()))?;
-            let Ok(Ok(_all)) = tokio::time::timeout_at(until, in_all.acquire()).await else {
+            let turn = host.turn(&route(call.url.path()), until).await;
+            let turn = turn.map_err(|error| CallError::NotMade(error.to_string()))?;
+            let place = async {
+                if !turn.is_alone() {
+                    return in_all.acquire().await;
+                }
+                tokio::select! {
+                    biased;
+                    place = in_all.acquire() => place,
+                    place = spare.acquire() => place,
+                }
+            };
+            let Ok(Ok(_place)) = tokio::time::timeout_at(until, place).await else {
                 return Err(CallError::NotMade("too many calls are in flight to all hosts".to_owned()));
             };
             inner.call(call).await
         }
         .boxed()
     }
+}
+
+/// A path without what names a single thing: each part with a digit counts as the same. So calls to `/orders/17` and to
+/// `/orders/18` share their turns, and hang together.
+fn route(path: &str) -> Cow<'_, str> {
+    let has_digit = |part: &str| part.bytes().any(|byte| byte.is_ascii_digit());
+    if !has_digit(path) {
+        return Cow::Borrowed(path);
+    }
+    let parts = path.split('/').map(|part| if has_digit(part) { "*" } else { part });
+    Cow::Owned(parts.collect::<Vec<_>>().join("/"))
 }
 
 #[cfg(test)]
@@ -111,6 +142,51 @@ mod tests {
             timeout: Duration::from_secs(3),
             turn_timeout: Duration::from_secs(3),
         }
+    }
+
+    #[test]
+    fn f07_addresses_that_differ_only_in_what_they_name_share_their_turns() {
+        for (path, expected) in [
+            ("/api/bank/in", "/api/bank/in"),
+            ("/orders/17", "/orders/*"),
+            ("/orders/17/pay", "/orders/*/pay"),
+            ("/orders/3f2a-9c/", "/orders/*/"),
+            ("/", "/"),
+        ] {
+            assert_eq!(route(path), expected);
+        }
+    }
+
+    /// Never answers on a host whose name begins with `hangs`.
+    #[derive(Debug)]
+    struct HangingHosts;
+
+    impl Transport for HangingHosts {
+        fn call(&self, call: Call) -> BoxFuture<'static, Result<Response, CallError>> {
+            async move {
+                if call.url.host_str().is_some_and(|host| host.starts_with("hangs")) {
+                    std::future::pending::<()>().await;
+                }
+                Ok(Response { status: 200, body: Bytes::new() })
+            }
+            .boxed()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f07_many_hanging_hosts_leave_places_to_the_others() {
+        let limited = Limited::new(Arc::new(HangingHosts), CallLimits { in_all: 64, per_host: 16 });
+        for host in 0..6 {
+            for _ in 0..16 {
+                tokio::spawn(limited.call(call(&format!("http://hangs{host}/in"))));
+            }
+        }
+        tokio::task::yield_now().await;
+        let start = Instant::now();
+        for _ in 0..100 {
+            assert_eq!(limited.call(call("http://works/in")).await.map(|response| response.status), Ok(200));
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO, "none has waited");
     }
 
     #[tokio::test(start_paused = true)]

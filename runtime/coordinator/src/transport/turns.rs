@@ -168,6 +168,13 @@ impl Turns {
     }
 }
 
+impl Turn {
+    /// Whether no other call to this host is in flight.
+    pub(super) fn is_alone(&self) -> bool {
+        self.host.turns().in_flight == 1
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
         if self.taken {
