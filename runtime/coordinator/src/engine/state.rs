@@ -189,6 +189,12 @@ impl State {
         (self.interval.as_millis() / first).checked_ilog2().unwrap_or(0)
     }
 
+    /// Submits the transaction. Its branches have not been waited for yet, however long its sender was.
+    pub(super) fn turn_forward(&mut self, definition: &Definition) {
+        self.status = Status::Submitted;
+        self.interval = definition.timing.retry_interval;
+    }
+
     /// Turns the transaction back. The reason is kept if it is the first one.
     pub(super) fn turn_back(&mut self, definition: &Definition, reason: &str) {
         if let Run::Calling { open, late, called, setback } = &mut self.run {

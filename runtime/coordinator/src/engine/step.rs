@@ -102,7 +102,7 @@ fn accept(state: State) -> Transition {
 
 /// `prepared` -> `submitted`; then its branches are called.
 fn submit(definition: &Definition, mut state: State, now: Time) -> Transition {
-    state.status = Status::Submitted;
+    state.turn_forward(definition);
     let mut commands = vec![Command::Save, Command::Accept];
     commands.extend(begin(definition, &mut state, now).unwrap_or_default());
     Transition::new(state, commands)
@@ -313,8 +313,7 @@ fn asked(definition: &Definition, mut state: State, result: CallResult, now: Tim
     };
     match verdict {
         Verdict::Done => {
-            state.status = Status::Submitted;
-            state.interval = definition.timing.retry_interval;
+            state.turn_forward(definition);
             state.run = Run::Idle;
             let mut commands = vec![Command::Save];
             commands.extend(begin(definition, &mut state, now).unwrap_or_default());

@@ -132,6 +132,16 @@ fn query_prepared_decides_what_was_never_submitted() {
 }
 
 #[test]
+fn the_first_wait_after_a_submit_is_short_however_long_its_sender_was_waited_for() {
+    let definition = definition(&["http://b/in"], false, 0);
+    let due = |second| (second, Event::Due { until: at(second + 60) });
+    let unclear = |second| (second, Event::Asked(Answer::Unknown.into()));
+    let late = [due(5), unclear(5), due(7), unclear(7), due(11), unclear(11), (12, Event::Submit)];
+    let events: Vec<_> = late.into_iter().chain([(12, answered(0, Answer::Unknown))]).collect();
+    waits_until(&play(&definition, Opening::Prepare, &events), 14);
+}
+
+#[test]
 fn without_anybody_to_ask_a_prepared_message_stays_prepared() {
     let definition = Definition { query_prepared: String::new(), ..definition(&["http://b/in"], false, 0) };
     let step = play(&definition, Opening::Prepare, &[(5, Event::Due { until: at(65) })]);
