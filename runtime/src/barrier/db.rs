@@ -7,7 +7,9 @@ use tracing::Instrument as _;
 
 use super::dialect::BarrierDialect;
 use super::row::BarrierRow;
-use crate::database::{CommitError, Database, Driver, EndedEarly, Fault, First, Isolation, Tx, Wait, begin};
+use crate::database::{
+    CommitError, Database, Driver, EndedEarly, Fault, First, Inserted, Isolation, RolledBack, Tx, Wait, begin,
+};
 
 /// What the barrier, and the local transaction of a message, need of a database.
 ///
@@ -87,7 +89,7 @@ impl<DB: BarrierDialect> First<DB> for BarrierRow<'_> {
         isolation: Isolation,
         wait: Wait,
         cached: bool,
-    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
+    ) -> impl Future<Output = Result<Inserted, sqlx::Error>> + Send {
         DB::begin_with(conn, isolation, wait, self, cached)
     }
 }
@@ -117,7 +119,7 @@ impl<D: Database<Driver: BarrierDialect>> BarrierDb for D {
         // Without a runtime the drop closes the connection.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let end = async move {
-            if let Err(ended) = tx.rollback().await {
+            if let Err(ended) = BarrierTx::rollback(tx).await {
                 early(ended).await;
             }
         };
@@ -128,8 +130,10 @@ impl<D: Database<Driver: BarrierDialect>> BarrierDb for D {
 impl<D: Database<Driver: BarrierDialect>> BarrierTx for Tx<D> {
     async fn insert(&mut self, row: BarrierRow<'_>) -> Result<bool, sqlx::Error> {
         let cached = self.caches_statements();
-        let is_new = D::Driver::insert(self.conn(), row, cached).await;
-        self.note(is_new)
+        let inserted = D::Driver::insert(self.conn(), row, cached).await;
+        let inserted = self.note(inserted)?;
+        self.owns(inserted);
+        Ok(inserted.is_new)
     }
 
     async fn reason(&mut self, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
@@ -139,11 +143,24 @@ impl<D: Database<Driver: BarrierDialect>> BarrierTx for Tx<D> {
     }
 
     async fn commit(self) -> Result<(), CommitError> {
-        Tx::commit(self).await
+        let Some(first) = self.first_error() else { return Tx::commit(self).await };
+        Err(match BarrierTx::rollback(self).await {
+            Ok(()) => CommitError::Failed(first),
+            Err(early) => CommitError::EndedEarly(early),
+        })
     }
 
-    async fn rollback(self) -> Result<(), EndedEarly> {
-        Tx::rollback(self).await
+    async fn rollback(mut self) -> Result<(), EndedEarly> {
+        match self.roll_back().await {
+            RolledBack::Whole => Ok(()),
+            RolledBack::Early(early) => Err(early),
+            RolledBack::Unclear(early) => {
+                let Some(row) = self.row() else { return Ok(()) };
+                // If the database had rolled it back by itself, its barrier row is gone. No answer is no such proof.
+                let remains = self.after_end(|conn| Box::pin(D::Driver::has_row(conn, row))).await;
+                if remains == Some(false) { Ok(()) } else { Err(early) }
+            }
+        }
     }
 
     fn fault(&self) -> Option<Fault> {

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use super::outbox::OutboxRows;
 use super::row::BarrierRow;
-use crate::database::{Driver, Isolation, Wait, WeakSetting};
+use crate::database::{Driver, Inserted, Isolation, Wait, WeakSetting};
 use crate::protocol::BarrierTable;
 
 /// The next rows of a sweep.
@@ -27,8 +27,7 @@ pub struct Batch<P> {
     note = "barriers exist for SQLite, PostgreSQL and MySQL: features `sqlite`, `postgres` and `mysql` of `branchwire`"
 )]
 pub trait BarrierDialect: Driver + OutboxRows {
-    /// Begins a transaction with its first barrier row, in as few round trips as this database can; whether the row is
-    /// new.
+    /// Begins a transaction with its first barrier row, in as few round trips as this database can.
     #[doc(hidden)]
     fn begin_with(
         conn: &mut Self::Connection,
@@ -36,20 +35,26 @@ pub trait BarrierDialect: Driver + OutboxRows {
         wait: Wait,
         row: BarrierRow<'_>,
         cached: bool,
-    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
+    ) -> impl Future<Output = Result<Inserted, sqlx::Error>> + Send {
         async move {
             Self::run(conn, Self::begin(isolation, wait)).await?;
             Self::insert(conn, row, cached).await
         }
     }
 
-    /// Inserts a barrier row; whether the row is new. `cached`: see [`Driver::caches_statements`].
+    /// Inserts a barrier row. `cached`: see [`Driver::caches_statements`].
     #[doc(hidden)]
     fn insert(
         conn: &mut Self::Connection,
         row: BarrierRow<'_>,
         cached: bool,
-    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<Inserted, sqlx::Error>> + Send;
+
+    /// Whether there is a row of this number, which an [`insert`](Self::insert) has told. Runs outside a transaction.
+    #[doc(hidden)]
+    fn has_row(_: &mut Self::Connection, _number: u64) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
+        async { Ok(false) }
+    }
 
     /// The reason in the row of this key. It is committed and durable when this returns. Runs outside a transaction.
     #[doc(hidden)]

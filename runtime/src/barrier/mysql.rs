@@ -5,8 +5,8 @@ use sqlx::{MySql, MySqlConnection, Row};
 
 use super::dialect::{BarrierDialect, Batch};
 use super::row::BarrierRow;
-use crate::database::WeakSetting;
 use crate::database::mysql::number;
+use crate::database::{Inserted, WeakSetting};
 use crate::protocol::BarrierTable;
 
 /// Whether a row is so many seconds old. DATETIME has no zone, and services in other languages may write another one than
@@ -18,7 +18,7 @@ macro_rules! is_old {
 }
 
 impl BarrierDialect for MySql {
-    async fn insert(conn: &mut MySqlConnection, row: BarrierRow<'_>, _: bool) -> Result<bool, sqlx::Error> {
+    async fn insert(conn: &mut MySqlConnection, row: BarrierRow<'_>, _: bool) -> Result<Inserted, sqlx::Error> {
         // A plain INSERT: INSERT IGNORE hides other errors, and ON DUPLICATE KEY UPDATE does not tell the two cases apart.
         let inserted = sqlx::query(
             "INSERT INTO dtm_barrier.barrier (trans_type, gid, branch_id, op, barrier_id, reason) VALUES (?, ?, ?, ?, ?, ?)",
@@ -32,7 +32,11 @@ impl BarrierDialect for MySql {
         .execute(&mut *conn)
         .await;
         match inserted {
-            Ok(_) => Ok(true),
+            Ok(inserted) => {
+                // Zero if the table does not count.
+                let number = Some(inserted.last_insert_id()).filter(|number| *number != 0);
+                Ok(Inserted { is_new: true, number })
+            }
             Err(error) if is_duplicate(&error) => {
                 // Make sure that the duplicate is this very row: the key is compared by the column's collation, and
                 // another unique key or a trigger can raise 1062 as well. A locking read sees what the insert saw.
@@ -47,7 +51,7 @@ impl BarrierDialect for MySql {
                 .fetch_optional(conn)
                 .await?;
                 match found {
-                    Some(found) if is_same(&found, row)? => Ok(false),
+                    Some(found) if is_same(&found, row)? => Ok(false.into()),
                     Some(_) => Err(sqlx::Error::Configuration(
                         "the barrier table holds another gid that is equal to this one in the table's collation; \
                          choose gids that differ by more than case, accents or trailing spaces"
@@ -58,6 +62,15 @@ impl BarrierDialect for MySql {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// InnoDB does not give a number again that a rollback has left free.
+    async fn has_row(conn: &mut MySqlConnection, number: u64) -> Result<bool, sqlx::Error> {
+        alone(conn).await?;
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM dtm_barrier.barrier WHERE id = ?)")
+            .bind(number)
+            .fetch_one(conn)
+            .await
     }
 
     /// InnoDB shows a commit before its log is on disk, and a COMMIT that wrote nothing does not wait for the log. So this

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Postgres, Row};
 use super::dialect::{BarrierDialect, Batch};
 use super::named::Named;
 use super::row::{BarrierRow, is_plain};
-use crate::database::{Driver, Isolation, Wait, WeakSetting};
+use crate::database::{Driver, Inserted, Isolation, Wait, WeakSetting};
 use crate::protocol::BarrierTable;
 
 /// The insert, with these values.
@@ -36,7 +36,7 @@ impl BarrierDialect for Postgres {
         wait: Wait,
         row: BarrierRow<'_>,
         cached: bool,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<Inserted, sqlx::Error> {
         let begin = Self::begin(isolation, wait);
         let BarrierRow { trans_type, gid, branch_id, op, barrier_id, reason } = row;
         let names = [trans_type, gid, branch_id, op, barrier_id, reason];
@@ -47,7 +47,7 @@ impl BarrierDialect for Postgres {
         if cached {
             let row = format!("'{trans_type}', '{gid}', '{branch_id}', '{op}', '{barrier_id}', '{reason}'");
             if let Some(rows) = INSERT.begin_with(conn, begin, &row).await? {
-                return Ok(rows == 1);
+                return Ok((rows == 1).into());
             }
         }
         let text = format!(
@@ -55,10 +55,10 @@ impl BarrierDialect for Postgres {
             begin, trans_type, gid, branch_id, op, barrier_id, reason
         );
         // The begin has affected no row.
-        Ok(conn.execute(AssertSqlSafe(text)).await?.rows_affected() == 1)
+        Ok((conn.execute(AssertSqlSafe(text)).await?.rows_affected() == 1).into())
     }
 
-    async fn insert(conn: &mut PgConnection, row: BarrierRow<'_>, cached: bool) -> Result<bool, sqlx::Error> {
+    async fn insert(conn: &mut PgConnection, row: BarrierRow<'_>, cached: bool) -> Result<Inserted, sqlx::Error> {
         let inserted = sqlx::query(insert!("$1, $2, $3, $4, $5, $6"))
             .bind(row.trans_type)
             .bind(row.gid)
@@ -69,7 +69,7 @@ impl BarrierDialect for Postgres {
             .persistent(cached)
             .execute(conn)
             .await?;
-        Ok(inserted.rows_affected() == 1)
+        Ok((inserted.rows_affected() == 1).into())
     }
 
     async fn durable_reason(

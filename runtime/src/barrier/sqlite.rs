@@ -6,7 +6,7 @@ use sqlx::{Executor, Sqlite, SqliteConnection};
 use super::dialect::{BarrierDialect, Batch};
 use super::row::BarrierRow;
 use crate::database::sqlite::begin;
-use crate::database::{Isolation, Wait};
+use crate::database::{Inserted, Isolation, Wait};
 use crate::protocol::BarrierTable;
 
 /// DO NOTHING for this key only: `OR IGNORE` would hide other errors as well. No RETURNING: it costs half as much again.
@@ -18,7 +18,7 @@ macro_rules! insert {
 }
 
 /// Runs a text that ends with [`insert!`].
-async fn insert(conn: &mut SqliteConnection, sql: &'static str, row: BarrierRow<'_>) -> Result<bool, sqlx::Error> {
+async fn insert(conn: &mut SqliteConnection, sql: &'static str, row: BarrierRow<'_>) -> Result<Inserted, sqlx::Error> {
     let insert = sqlx::query(sql)
         .bind(row.trans_type.to_owned())
         .bind(row.gid.to_owned())
@@ -31,7 +31,7 @@ async fn insert(conn: &mut SqliteConnection, sql: &'static str, row: BarrierRow<
         .fetch_many(insert)
         .try_fold(0, async |last, item| Ok(item.left().map_or(last, |result| result.rows_affected())))
         .await?;
-    Ok(last == 1)
+    Ok((last == 1).into())
 }
 
 /// Whether a row is so many seconds old.
@@ -49,11 +49,11 @@ impl BarrierDialect for Sqlite {
         _: Wait,
         row: BarrierRow<'_>,
         _: bool,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<Inserted, sqlx::Error> {
         insert(conn, concat!(begin!(), "; ", insert!()), row).await
     }
 
-    async fn insert(conn: &mut SqliteConnection, row: BarrierRow<'_>, _: bool) -> Result<bool, sqlx::Error> {
+    async fn insert(conn: &mut SqliteConnection, row: BarrierRow<'_>, _: bool) -> Result<Inserted, sqlx::Error> {
         insert(conn, insert!(), row).await
     }
 

@@ -4,19 +4,19 @@ use std::future::Future;
 
 use super::Database;
 use super::driver::{Driver, Isolation, Wait};
+use super::inserted::Inserted;
 use super::tx::Tx;
 
 /// What a transaction begins with, in as few round trips as the database can.
 pub(crate) trait First<DB: Driver>: Copy {
-    /// Begins a transaction, and inserts the row that belongs to the begin; whether that row is new. `cached`: see
-    /// [`Driver::caches_statements`].
+    /// Begins a transaction, and inserts the row that belongs to the begin. `cached`: see [`Driver::caches_statements`].
     fn begin(
         self,
         conn: &mut DB::Connection,
         isolation: Isolation,
         wait: Wait,
         cached: bool,
-    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<Inserted, sqlx::Error>> + Send;
 }
 
 /// No row: the transaction only begins.
@@ -30,8 +30,8 @@ impl<DB: Driver> First<DB> for Nothing {
         isolation: Isolation,
         wait: Wait,
         _: bool,
-    ) -> Result<bool, sqlx::Error> {
-        DB::run(conn, DB::begin(isolation, wait)).await.map(|()| true)
+    ) -> Result<Inserted, sqlx::Error> {
+        DB::run(conn, DB::begin(isolation, wait)).await.map(|()| true.into())
     }
 }
 
@@ -73,7 +73,11 @@ pub(crate) async fn begin<D: Database>(
         match tx.note(begun) {
             // The dead one is dropped before the next one is taken.
             Err(error) if may_be_dead > 0 && is_dead::<D::Driver>(&error) => may_be_dead -= 1,
-            begun => return begun.map(|is_new| (tx, is_new)),
+            begun => {
+                let inserted = begun?;
+                tx.owns(inserted);
+                return Ok((tx, inserted.is_new));
+            }
         }
     }
 }

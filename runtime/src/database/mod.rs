@@ -6,6 +6,7 @@ mod abandoned;
 mod begin;
 mod driver;
 mod fault;
+mod inserted;
 mod look_alike;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
@@ -23,7 +24,9 @@ pub(crate) use begin::{First, Nothing, begin};
 pub(crate) use driver::Driver;
 pub use driver::{Isolation, Wait, WeakSetting};
 pub use fault::{Fault, StatementError};
+pub(crate) use inserted::Inserted;
 pub(crate) use look_alike::reason as look_alike_reason;
+pub(crate) use tx::RolledBack;
 #[cfg(feature = "unstable-simulation")]
 pub use tx::commit_error;
 pub use tx::{CommitError, EndedEarly, Tx};

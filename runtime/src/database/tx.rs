@@ -15,6 +15,7 @@ use super::Database;
 use super::abandoned::Abandoned;
 use super::driver::{Driver, Wait};
 use super::fault::{Fault, StatementError};
+use super::inserted::Inserted;
 use super::statement;
 
 /// How long a rollback may take. After that the connection is closed.
@@ -65,6 +66,8 @@ pub struct Tx<D: Database> {
     open: bool,
     wait: Wait,
     caches_statements: bool,
+    /// The number of a row that it has inserted.
+    row: Option<u64>,
     /// Held while the transaction is open. SQLite: the turn as the file's one writer.
     queue: Option<<D::Driver as Driver>::Queue>,
 }
@@ -119,6 +122,17 @@ pub fn commit_error<DB: Driver>(error: sqlx::Error) -> CommitError {
     }
 }
 
+/// How a rollback has ended.
+pub(crate) enum RolledBack {
+    /// Nothing remains.
+    Whole,
+    /// The transaction was no longer open: a statement of the business had ended it.
+    Early(EndedEarly),
+    /// The transaction was no longer open: the database had rolled it back by itself, or a statement of the business had
+    /// ended it.
+    Unclear(EndedEarly),
+}
+
 impl<D: Database> Tx<D> {
     /// Takes a connection on which the caller then runs [`Driver::begin`].
     ///
@@ -140,6 +154,7 @@ impl<D: Database> Tx<D> {
             open: true,
             wait,
             caches_statements,
+            row: None,
             queue: Some(queue),
         })
     }
@@ -177,23 +192,66 @@ impl<D: Database> Tx<D> {
     /// [`EndedEarly`]: a statement of the business had ended the transaction before, and a part of it may be committed. In
     /// every other case nothing remains.
     pub async fn rollback(mut self) -> Result<(), EndedEarly> {
+        match self.roll_back().await {
+            RolledBack::Early(early) => Err(early),
+            RolledBack::Whole | RolledBack::Unclear(_) => Ok(()),
+        }
+    }
+
+    /// Rolls back, and says how that has ended. The transaction is then only good for
+    /// [`after_end`](Self::after_end).
+    pub(crate) async fn roll_back(&mut self) -> RolledBack {
         let fault = self.fault();
         if fault == Some(Fault::Lost) {
             // The drop closes the connection.
-            return Ok(());
+            return RolledBack::Whole;
         }
         let rollback = D::Driver::rollback(self.wait, fault);
         match timeout(ROLLBACK_TIMEOUT, D::Driver::run(self.conn(), rollback)).await {
             Ok(Ok(())) => self.open = false,
             Ok(Err(error)) => {
                 let has_ended = matches!(&error, sqlx::Error::Database(cause) if D::Driver::has_ended(cause.as_ref()));
-                if has_ended && !D::Driver::may_roll_back_by_itself(fault) {
-                    return Err(EndedEarly(error));
+                if has_ended && D::Driver::may_roll_back_by_itself(fault) {
+                    return RolledBack::Unclear(EndedEarly(error));
+                }
+                if has_ended {
+                    return RolledBack::Early(EndedEarly(error));
                 }
             }
             Err(_elapsed) => self.is_lost("the rollback had no answer"),
         }
-        Ok(())
+        RolledBack::Whole
+    }
+
+    /// Remembers a row that it has inserted.
+    pub(crate) fn owns(&mut self, inserted: Inserted) {
+        self.row = inserted.number.filter(|_| inserted.is_new).or(self.row);
+    }
+
+    /// The number of the last row that it has inserted, where the database gives one.
+    pub(crate) fn row(&self) -> Option<u64> {
+        self.row
+    }
+
+    /// Rolls back whatever is open after an unclear end, and runs this on the connection, all within a bounded time. `None`
+    /// without an answer: the connection is then closed.
+    pub(crate) async fn after_end<T: Send>(
+        mut self,
+        ask: impl for<'c> FnOnce(&'c mut <D::Driver as sqlx::Database>::Connection) -> BoxFuture<'c, Result<T, sqlx::Error>>
+        + Send,
+    ) -> Option<T> {
+        let wait = self.wait;
+        let conn = self.conn();
+        let answer = timeout(ROLLBACK_TIMEOUT, async move {
+            D::Driver::run(conn, D::Driver::reset(wait)).await?;
+            ask(conn).await
+        });
+        if let Ok(Ok(answer)) = answer.await {
+            self.open = false;
+            return Some(answer);
+        }
+        self.is_lost("after its end nothing could be asked");
+        None
     }
 
     /// What the first error of the transaction means; it can then only be rolled back.
@@ -201,7 +259,8 @@ impl<D: Database> Tx<D> {
         self.failed.as_ref().map(StatementError::fault).or(self.unread.then_some(Fault::Statement))
     }
 
-    fn first_error(&self) -> Option<StatementError> {
+    /// The first error, if there was one.
+    pub(crate) fn first_error(&self) -> Option<StatementError> {
         let unread =
             || StatementError::new(Fault::Statement, "not all results of several statements in one text were read");
         self.failed.clone().or_else(|| self.unread.then(unread))

@@ -19,6 +19,10 @@ const TAKE: &str =
 const TAKE_AND_FAIL: &str = "CREATE PROCEDURE take() BEGIN UPDATE user_account SET balance = balance - 1 \
      WHERE user_id = 1; COMMIT; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not in stock'; END";
 
+/// The same, and then waits no longer than a second for a lock.
+const TAKE_AND_WAIT_SHORTLY: &str = "CREATE PROCEDURE take() BEGIN UPDATE user_account SET balance = balance - 1 \
+     WHERE user_id = 1; COMMIT; SET SESSION innodb_lock_wait_timeout = 1; END";
+
 /// Commits, and begins another transaction.
 const TAKE_AND_BEGIN: &str = "CREATE PROCEDURE take() BEGIN UPDATE user_account SET balance = balance - 1 \
      WHERE user_id = 1; COMMIT; START TRANSACTION; END";
@@ -83,6 +87,30 @@ async fn f01_a_sender_whose_business_commits_by_itself_is_not_told_that_nothing_
             assert_eq!(bank.balance(ACCOUNT).await, -1);
             coordinator.stop().await;
         }
+    }
+}
+
+/// What may roll back by itself says nothing of a business that has committed before.
+#[tokio::test]
+async fn f01_a_branch_that_commits_by_itself_and_then_meets_a_lock_is_not_reported_as_applied() {
+    for ignores in [false, true] {
+        let Some(bank) = bank(TAKE_AND_WAIT_SHORTLY).await else { return };
+        let mut other = bank.pool().begin().await.unwrap();
+        sqlx::query("SELECT * FROM user_account WHERE user_id = 2 FOR UPDATE").execute(&mut *other).await.unwrap();
+        let service = Service::new(&bank, move |tx, _| {
+            Box::pin(async move {
+                MySql::execute(tx, "CALL take()").await?;
+                let met = MySql::credit(tx, OTHER_ACCOUNT, 1).await;
+                if ignores { Ok(()) } else { Ok(met?) }
+            })
+        });
+        let gid = Gid::random();
+        for _ in 0..2 {
+            assert_eq!(service.call(&gid, 1).await, Reply::Retry, "{ignores}");
+        }
+        assert_eq!(bank.balance(ACCOUNT).await, -1, "it is not repeated");
+        assert_eq!(bank.barrier_rows(&gid).await[0].4, "incomplete", "{ignores}");
+        other.rollback().await.unwrap();
     }
 }
 

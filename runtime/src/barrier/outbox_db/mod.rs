@@ -9,7 +9,7 @@ use super::db::BarrierDb;
 use super::dialect::BarrierDialect;
 use super::outbox::{Claim, Counts, OutboxRecord, OutboxRow, OutboxRows, OutboxState, PutBack, Stuck, ms};
 use super::probe::{NOT_ROLLED_BACK, NOT_STORED, ProbeError};
-use crate::database::{CommitError, Database, First, Isolation, Nothing, Tx, Wait, begin};
+use crate::database::{CommitError, Database, First, Inserted, Isolation, Nothing, Tx, Wait, begin};
 use crate::protocol::Gid;
 
 /// What the outbox needs of a database. Every [`Database`] is one.
@@ -84,14 +84,14 @@ pub trait OutboxDb: BarrierDb {
 }
 
 impl<DB: OutboxRows> First<DB> for OutboxRow<'_> {
-    fn begin(
+    async fn begin(
         self,
         conn: &mut DB::Connection,
         isolation: Isolation,
         wait: Wait,
         cached: bool,
-    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
-        DB::begin_with_message(conn, isolation, wait, self, cached)
+    ) -> Result<Inserted, sqlx::Error> {
+        DB::begin_with_message(conn, isolation, wait, self, cached).await.map(Inserted::from)
     }
 }
 
