@@ -91,6 +91,16 @@ async fn settings(db: &AnyPool, connections: usize) -> Vec<(String, String)> {
     settings
 }
 
+/// A connection that can no longer write is not used again: the call goes on with another one.
+#[tokio::test]
+async fn f02_a_connection_that_may_only_read_is_replaced() {
+    let bank = Bank::<Sqlite>::open().await.unwrap().another_pool(1).await;
+    Sqlite::execute_outside(bank.pool(), "PRAGMA query_only = ON").await.unwrap();
+    let service = Service::new(&bank, |tx, _| Box::pin(async { Ok(Sqlite::credit(tx, ACCOUNT, 1).await?) }));
+    assert_eq!(service.call(&Gid::random(), 1).await, Reply::Success);
+    assert_eq!(bank.balance(ACCOUNT).await, 1);
+}
+
 #[tokio::test]
 async fn writers_of_one_file_take_turns_in_order() {
     let bank = Bank::<Sqlite>::open().await.unwrap();
