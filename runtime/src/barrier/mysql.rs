@@ -66,7 +66,6 @@ impl BarrierDialect for MySql {
 
     /// InnoDB does not give a number again that a rollback has left free.
     async fn has_row(conn: &mut MySqlConnection, number: u64) -> Result<bool, sqlx::Error> {
-        alone(conn).await?;
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM dtm_barrier.barrier WHERE id = ?)")
             .bind(number)
             .fetch_one(conn)

@@ -6,9 +6,9 @@ use super::msg::attempt::{self, Attempt, End, Patience};
 use super::msg::{Done, Msg, NotDone};
 use super::options::Ready;
 use super::saga::Saga;
-use crate::barrier::BarrierDialect;
 use crate::barrier::outbox::OutboxState;
 use crate::barrier::outbox_db::OutboxDb;
+use crate::barrier::{BarrierDialect, BarrierTx};
 use crate::client::Client;
 use crate::outbox::{HandedOver, Outbox, SagaSent};
 use crate::protocol::{Gid, Standing, TransType, Transaction, is_same_payload};
@@ -181,7 +181,7 @@ impl<'a, B: OutboxDb> Sending<'a, B> {
             Ok((tx, true)) => attempt::run::<B, _, _, _>(tx, business).await,
             Ok((tx, false)) => {
                 // Nothing ran in it but the outbox's own insert.
-                let _ = attempt::roll_back::<B>(tx).await;
+                let _ = tx.rollback().await;
                 Attempt::RowMet
             }
             Err(error) => Attempt::NotBegun(error),

@@ -111,8 +111,3 @@ impl Patience {
         may
     }
 }
-
-/// Rolls back a transaction in which nothing ran but our own insert.
-pub(in crate::pattern) async fn roll_back<B: BarrierDb>(tx: B::Tx) -> Result<(), crate::EndedEarly> {
-    tx.rollback().await
-}
