@@ -60,9 +60,10 @@ impl Client {
     /// For services under a coordinator that does not sign, such as a DTM server; they verify with
     /// [`Verify::messages`](crate::auth::Verify::messages), or [`or_messages`](crate::auth::Verify::or_messages).
     ///
-    /// The tries of a TCC, which this client calls itself, are signed as a coordinator signs its calls
-    /// ([`Verify::calls`](crate::auth::Verify::calls)). The signatures of its confirms and cancels are in the addresses that
-    /// are registered. So a service with a TCC verifies with `Verify::calls(keys).or_messages()`.
+    /// For TCCs it is needed under a coordinator that signs as well: this client calls the tries itself, and signs them as a
+    /// coordinator signs its calls, so that a service verifies all with [`Verify::calls`](crate::auth::Verify::calls). The
+    /// signatures of the confirms and cancels are in the addresses that are registered. Under a coordinator that does not sign, a
+    /// service with a TCC verifies with `Verify::calls(keys).or_messages()`.
     #[cfg(feature = "auth")]
     #[must_use = "the client that signs is returned"]
     pub fn sign_messages(self, keys: Keys) -> Self {

@@ -108,12 +108,27 @@ async fn confirms_and_cancels_are_signed_by_whoever_can_sign_them() {
 async fn a_try_that_is_not_signed_or_with_another_key_holds_nothing() {
     let world = World::start(Verify::calls(keys("a")).or_messages(), false).await;
     let client: Client = world.coordinator.client();
-    for client in [client.clone(), client.sign_messages(keys("b"))] {
+    let unsigned = (client.clone(), "it answered 401: it takes signed calls only");
+    let other_key = (client.sign_messages(keys("b")), "it answered 403: it does not accept this client's signature");
+    for (client, says) in [unsigned, other_key] {
         let refused = World::book(&client, &[2]).await.expect_err("no try is accepted");
-        let TccNotDone::Cancelled { why: CallError::NoAnswer { .. }, finished: false, .. } = refused else {
+        let TccNotDone::Cancelled { why: CallError::NoAnswer { source, .. }, finished: false, .. } = refused else {
             panic!("{refused:?}")
         };
+        assert!(source.to_string().starts_with(says), "{source}");
         assert_eq!(world.rooms().await, (0, 0));
     }
+    world.coordinator.stop().await;
+}
+
+/// The error of a try whose service is away names no coordinator.
+#[tokio::test]
+async fn a_try_that_reaches_nobody_does_not_blame_the_coordinator() {
+    let world = World::start(Verify::calls(keys("a")).or_messages(), false).await;
+    let client = world.coordinator.client::<Client>().sign_messages(keys("a"));
+    let nobody = hotel::at("http://nobody").expect("an address");
+    let done = client.tcc().run(async |tcc| tcc.call(nobody.hold(&1)).await).await;
+    let Err(TccNotDone::Cancelled { why: CallError::NoAnswer { source, .. }, .. }) = done else { panic!("{done:?}") };
+    assert!(source.to_string().starts_with("the server "), "{source}");
     world.coordinator.stop().await;
 }

@@ -83,7 +83,10 @@
 //! # use branchwire_coordinator::testing::{Services, TestCoordinator};
 //! # async fn start(services: Services) -> Result<(), Box<dyn std::error::Error>> {
 //! let keys: branchwire::auth::Keys = "2026-12:0123456789abcdef0123456789abcdef".parse()?;
-//! let coordinator = TestCoordinator::start_with(services, move |builder| builder.sign_calls(keys.clone())).await;
+//! let signs = keys.clone();
+//! let coordinator = TestCoordinator::start_with(services, move |builder| builder.sign_calls(signs.clone())).await;
+//! // A client calls the tries of its TCCs itself, so there it signs as well.
+//! let client = coordinator.client::<branchwire::Client>().sign_messages(keys);
 //! # Ok(())
 //! # }
 //! ```
@@ -202,7 +205,8 @@ impl TestCoordinator {
 
     /// A client; it also works after restarts.
     ///
-    /// The type is the caller's choice: `branchwire::Client` for the patterns, [`Client`] for the HTTP API alone.
+    /// The type is the caller's choice: `branchwire::Client` for the patterns, [`Client`] for the HTTP API alone. So it is named:
+    /// `let client: branchwire::Client = coordinator.client();`, or `coordinator.client::<branchwire::Client>().msg(..)`.
     pub fn client<C: From<Client>>(&self) -> C {
         Client::with_channel(self.line.clone()).with_branches(self.world.services.clone()).into()
     }

@@ -3,11 +3,11 @@
 /// A request that got no response. Exhaustive: it was sent, or it was not.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
-    /// It was never sent: the coordinator has not got it.
-    #[error("the coordinator cannot be reached")]
+    /// It was never sent: the server, a coordinator or the service of a try, has not got it.
+    #[error("the server cannot be reached")]
     NotSent(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It was sent, or part of it was, and no response came: the coordinator may have carried it out.
-    #[error("the coordinator did not answer")]
+    /// It was sent, or part of it was, and no response came: the server may have carried it out.
+    #[error("the server did not answer")]
     NoAnswer(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

@@ -99,7 +99,7 @@ impl Caller {
                     match Answer::read(status, response.body()) {
                         Answer::Success => return Ok(response.into_body()),
                         Answer::Failure => return Err(CallError::Refused { number }),
-                        Answer::Ongoing | Answer::Unknown => format!("it answered {status}").into(),
+                        Answer::Ongoing | Answer::Unknown => unclear(status).into(),
                     }
                 }
             };
@@ -116,6 +116,20 @@ impl Caller {
     fn try_call<'c>(&'c self, url: &'c str, branch_id: &'c str, payload: &Bytes) -> TryCall<'c> {
         TryCall { url, gid: &self.gid, branch_id, headers: &self.headers, body: payload.clone() }
     }
+}
+
+/// An answer that is neither a yes nor a no; what to do about it, where it says that the call was not signed as it should be.
+fn unclear(status: u16) -> String {
+    let advice = match status {
+        401 => {
+            ": it takes signed calls only, and a client signs the tries that it makes under any coordinator: \
+             `Client::sign_messages` (feature `auth`)"
+        }
+        403 => ": it does not accept this client's signature: compare the keys of both, and their clocks",
+        404 => ": no branch is at this address: another service answers there, or its router is nested",
+        _ => "",
+    };
+    format!("it answered {status}{advice}")
 }
 
 /// The JSON that a try has returned; `null` if it has returned none.

@@ -211,7 +211,7 @@ impl<E> fmt::Display for TccNotDone<E> {
             Self::NotStarted(_) => f.write_str("the TCC was not started"),
             Self::GivenUp { gid, .. } => write!(f, "the TCC {gid} was cancelled earlier: use another gid"),
             Self::OtherTransaction { gid } => write!(f, "the gid {gid} belongs to another transaction"),
-            Self::Cancelled { gid, .. } => write!(f, "the TCC {gid} is cancelled: its caller decided so"),
+            Self::Cancelled { gid, .. } => write!(f, "the TCC {gid} is cancelled: its closure has returned an error"),
             Self::CallFailed { gid, .. } => write!(f, "the TCC {gid} is cancelled: one of its calls failed"),
             Self::TimedOut { gid, .. } => write!(f, "the TCC {gid} is cancelled: it took too long"),
         }
