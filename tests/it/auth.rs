@@ -420,3 +420,20 @@ async fn a_service_finds_its_open_routes_before_it_is_served() {
     let nested = Router::new().nest("/v1", open);
     assert_eq!(check(&nested).await, Err(CheckError::NotServed(both)));
 }
+
+#[tokio::test]
+async fn the_look_of_a_service_at_itself_warns_of_nothing() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber.with(KeepsOpen::default()));
+    let refused = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap().matches("a call was refused").count();
+    let db = Forgetful(sqlx::SqlitePool::connect("sqlite::memory:").await.unwrap());
+    let app: Router = forgetful::router().layer(Verify::calls(keys("a"))).with_state(db);
+
+    assert_eq!(auth::check(&app, forgetful::ROUTES).await, Ok(()));
+    assert_eq!(refused(), 0);
+    let call = Request::post("/api/forgetful/credit?gid=g&trans_type=msg&branch_id=01&op=action");
+    tower::ServiceExt::oneshot(app, call.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(refused(), 1, "a call of somebody");
+}

@@ -17,7 +17,7 @@ use branchwire_protocol::signature::now_s;
 
 use super::{NotVerified, Verify};
 use crate::Reply;
-use crate::serve::SignatureHolds;
+use crate::serve::{Look, SignatureHolds};
 
 impl<S> Layer<S> for Verify {
     type Service = Verified<S>;
@@ -67,8 +67,12 @@ impl Verify {
         let (mut parts, body) = request.into_parts();
         // A nested router strips its prefix from the path; the signature is of the whole path.
         let uri = parts.extensions.get().map_or(&parts.uri, |OriginalUri(uri)| uri);
+        // The service's own look at its routes wants to be refused.
+        let is_look = parts.extensions.get::<Look>().is_some();
         let refused = |refusal: NotVerified| {
-            tracing::warn!(path = uri.path(), reason = %refusal, "a call was refused");
+            if !is_look {
+                tracing::warn!(path = uri.path(), reason = %refusal, "a call was refused");
+            }
             refusal.reply()
         };
         // Checked before the body is read: a caller without a key must not make the service read it.
