@@ -49,7 +49,8 @@ pub enum NotStarted {
     /// The coordinator did not accept it.
     #[error("the coordinator did not accept the message")]
     Coordinator(#[source] ClientError),
-    /// The database did not begin the local transaction.
-    #[error("the database did not begin the local transaction")]
+    /// The database did not begin the local transaction, or did not take its row of the barrier or the outbox: its table is not
+    /// there before [`set_up`](crate::barrier::set_up()).
+    #[error("the database did not begin the local transaction, or did not take the row of its barrier or outbox")]
     Database(#[source] sqlx::Error),
 }
