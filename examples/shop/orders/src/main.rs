@@ -2,15 +2,20 @@
 //! `BRANCHWIRE_API_TOKEN` say where and with what.
 
 use std::env::var;
+use std::time::Duration;
 
 use branchwire::Client;
+use branchwire::barrier::Sweeper;
 use shop_orders::{Shop, orders};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let db = shop_orders::open(sqlx::PgPool::connect(&var("DATABASE_URL")?).await?).await?;
+    // Removes barrier rows, every hour, that are older than any repetition of an order.
+    let _sweeper = Sweeper::start(&db, Duration::from_hours(30 * 24), Duration::from_hours(1))?;
     let shop = Shop {
-        db: shop_orders::open(sqlx::PgPool::connect(&var("DATABASE_URL")?).await?).await?,
+        db,
         client: Client::new(var("COORDINATOR")?)?.bearer_token(&var("BRANCHWIRE_API_TOKEN")?)?,
         own: orders::at(var("ORDERS")?)?,
         stock: shop_contracts::stock::at(var("STOCK")?)?,
