@@ -3,7 +3,7 @@
 use branchwire::protocol::Status::Prepared;
 use branchwire_coordinator::store::WriteOutcome::Applied;
 use branchwire_tests::database::TestDatabase;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::{Fixture, LONG, gid, message, open, prepared};
 
@@ -55,4 +55,27 @@ async fn coordinators_that_start_together_on_an_empty_database_do_not_collide() 
     let url = database.url();
     let stores = futures_util::future::join_all((0..8).map(|_| open(url))).await;
     assert_eq!(stores[0].left_to_others().await, Ok(0));
+}
+
+/// Also of a connection that is refused when the store has lost its own: sqlx shows the line of the server's C sources.
+#[tokio::test]
+async fn its_errors_have_the_servers_words_and_code_and_no_line_of_its_sources() {
+    let Some(server) = branchwire_tests::server::postgres().await else { return };
+    let fixture = Fixture::on(TestDatabase::on(server).await).await;
+    let name = fixture.database.url().rsplit('/').next().expect("a name").to_owned();
+    let mut administrator = PgConnection::connect(server.url().as_str()).await.expect("a connection");
+    let away = format!(
+        "ALTER DATABASE {name} ALLOW_CONNECTIONS false; \
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    );
+    sqlx::raw_sql(AssertSqlSafe(away)).execute(&mut administrator).await.expect("nobody can connect");
+    let written = fixture.store.write(&[prepared(&message(&gid(), 1), LONG)]).await;
+    let error = written.expect_err("the database takes no connections").to_string();
+    let read = fixture.store.load("any").await.expect_err("nor for a read").to_string();
+    for said in [&error, &read] {
+        assert!(said.contains("not currently accepting connections (55000)") || said.contains("(57P01)"), "{said}");
+        assert!(!said.contains(" at line "), "{said}");
+    }
+    let back = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true");
+    sqlx::raw_sql(AssertSqlSafe(back)).execute(&mut administrator).await.expect("everybody can connect");
 }

@@ -236,7 +236,7 @@ impl<D: Dialect> ServerStore<D> {
         }
         self.mark("readers").await.map_err(Failure::into_unread)?;
         match in_time(ask(readers())).await {
-            Ok(answer) => answer.map_err(|error| StoreError::Unavailable(error.to_string())),
+            Ok(answer) => answer.map_err(|error| D::classify(&error).into_unread()),
             Err(_) => Err(StoreError::Unavailable("the database does not answer".to_owned())),
         }
     }

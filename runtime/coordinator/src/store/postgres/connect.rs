@@ -101,7 +101,7 @@ impl Target {
         settings.push((name.to_owned(), value.to_owned()));
         let settings = settings.as_slice();
         let connect = move |options: PgConnectOptions| async move {
-            let mut connection = options.connect().await.map_err(|error| error.to_string())?;
+            let mut connection = options.connect().await.map_err(|error| in_words(&error))?;
             set(&mut connection, settings).await?;
             Ok(connection)
         };

@@ -50,7 +50,7 @@ pub(super) async fn open(addresses: &[String]) -> Result<PostgresStore, OpenErro
     target.prepare(&mut first).await.map_err(refused)?;
     schema::prepare(&mut first).await.map_err(refused)?;
     if let Err(error) = first.close().await {
-        tracing::debug!(%error, "a connection was not closed in order");
+        tracing::debug!(error = error::text(&error), "a connection was not closed in order");
     }
     let store = ServerStore::new(Postgres { target });
     store.probe().await.map_err(|error| refused(format!("it cannot be written: {error}")))?;
