@@ -101,6 +101,33 @@ fn variables(directory: &TempDir) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
+/// No container can be built in a test: what the files of deployments set must at least be read by somebody.
+#[test]
+fn what_deployments_set_is_a_variable_of_the_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let (code, help) = ends(program(&tempfile::tempdir().unwrap()).arg("--help"));
+    assert_eq!(code, Some(0), "{help}");
+    for file in [
+        "runtime/coordinator/deploy/Dockerfile",
+        "runtime/coordinator/deploy/branchwire.service",
+        "runtime/coordinator/deploy/compose.yaml",
+        "runtime/coordinator/deploy/helm/branchwire/templates/deployment.yaml",
+        "examples/shop/compose.yaml",
+    ] {
+        let text = std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let words = text.split(|letter: char| !letter.is_ascii_uppercase() && letter != '_');
+        // The shop's services show this one to the coordinator.
+        let set: Vec<_> =
+            words.filter(|word| word.starts_with("BRANCHWIRE_") && *word != "BRANCHWIRE_API_TOKEN").collect();
+        assert!(set.contains(&"BRANCHWIRE_STORE"), "{file} is read: {set:?}");
+        for name in set {
+            // The value of one that may have a password is hidden.
+            let forms = [format!("[env: {name}="), format!("[env: {name}]"), format!("`{name}`")];
+            assert!(forms.iter().any(|form| help.contains(form)), "{file}: {name}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn empty_variables_count_as_not_set_and_a_line_end_is_no_part_of_a_value() {
     let directory = tempfile::tempdir().unwrap();
@@ -224,28 +251,57 @@ fn it_prints_the_barrier_table_for_an_administrator() {
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0, "no store is made for it");
 }
 
-/// Checks that one line of the log has host, path and status.
+/// Checks that one line of the log has host, path and status, says what the answer was, and no query.
 #[tokio::test]
 async fn the_log_says_which_host_and_path_gave_which_status() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap();
-    let branch = axum::Router::new().route("/in", axum::routing::post(async || axum::http::StatusCode::UNAUTHORIZED));
+    let answers = async |axum::extract::Path(status): axum::extract::Path<u16>| {
+        let status = axum::http::StatusCode::from_u16(status).unwrap();
+        (status, [(axum::http::header::LOCATION, "/elsewhere?secret=2")])
+    };
+    let branch = axum::Router::new().route("/in/{status}", axum::routing::post(answers));
     tokio::spawn(axum::serve(listener, branch).into_future());
     let directory = tempfile::tempdir().unwrap();
     let mut serving = program(&directory).args(["--listen=127.0.0.1:0"]).spawn().unwrap();
     let (stdout, stderr) = (serving.stdout.take().unwrap(), serving.stderr.take().unwrap());
     let serving = Serving::read(serving, stdout);
-    let client = branchwire::Client::new(&serving.url).unwrap();
-    for path in ["in", "none"] {
-        let branch = branchwire::MsgBranch::url(&format!("http://{host}/{path}?secret=1"), &30).unwrap();
-        let _ = client.msg(branch).wait_result().submit().await.unwrap();
+    let submit = async |trans_type: &str, action: &str, compensate: &str| {
+        let body = serde_json::json!({
+            "gid": branchwire::Gid::random().as_str(), "trans_type": trans_type, "wait_result": true, "payloads": ["{}"],
+            "steps": [{ "action": format!("{action}?secret=1"), "compensate": format!("{compensate}?secret=1") }],
+        });
+        reqwest::Client::new().post(format!("{}/api/dtmsvr/submit", serving.url)).json(&body).send().await.unwrap();
+    };
+    for path in ["in/401", "none", "in/422", "in/500", "in/302", "in/409", "in/425"] {
+        submit("msg", &format!("http://{host}/{path}"), "").await;
     }
+    submit("msg", "http://127.0.0.1:1/away", "").await;
+    submit("saga", &format!("http://{host}/in/409"), &format!("http://{host}/in/503")).await;
     drop(serving);
     let log: Vec<String> = BufReader::new(stderr).lines().map_while(Result::ok).collect();
-    for (path, status) in [("/in", "401"), ("/none", "404")] {
-        let said = [format!("host=\"{host}\""), format!("path=\"{path}\""), format!("http_status={status}")];
+    let at = |path: &str| [format!("host=\"{host}\""), format!("path=\"{path}\"")];
+    let unclear = ["no clear answer"].as_slice();
+    for (path, status, says) in [
+        ("/in/401", "401", unclear),
+        ("/none", "404", unclear),
+        ("/in/422", "422", unclear),
+        ("/in/500", "500", unclear),
+        ("/in/302", "302", unclear),
+        ("/in/302", "302", &["a redirect is not followed", "location=\"/elsewhere\""]),
+        ("/in/409", "409", &["refused", "trans_type=\"msg\""]),
+        ("/in/409", "409", &["a branch refuses that must succeed"]),
+        ("/in/409", "409", &["refused", "trans_type=\"saga\""]),
+        ("/in/503", "503", &["no clear answer", "op=\"compensate\""]),
+        ("/in/425", "425", &["not done yet"]),
+    ] {
+        let mut said = says.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        said.extend(at(path));
+        said.push(format!("http_status={status}"));
         assert!(log.iter().any(|line| said.iter().all(|word| line.contains(word))), "{said:?}: {log:#?}");
     }
+    let away = ["host=\"127.0.0.1:1\"", "path=\"/away\"", "no clear answer", "Connection refused"];
+    assert!(log.iter().any(|line| away.iter().all(|word| line.contains(word))), "{log:#?}");
     assert!(log.iter().all(|line| !line.contains("secret")), "{log:#?}");
 }
 

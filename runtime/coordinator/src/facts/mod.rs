@@ -136,6 +136,11 @@ pub(crate) fn name(definition: &Definition, branch: Option<usize>) -> (String, S
     (LOCAL_BRANCH.to_owned(), question.op.as_str().to_owned())
 }
 
+/// The address that a call goes to; `None` is query-prepared.
+pub(crate) fn address(definition: &Definition, branch: Option<usize>) -> &str {
+    branch.and_then(|index| definition.branches.get(index)).map_or(&definition.query_prepared, |branch| &branch.url)
+}
+
 impl BranchFacts {
     fn called(definition: &Definition, history: &History, index: usize, branch: &BranchState) -> Self {
         let (branch_id, op) = name(definition, Some(index));

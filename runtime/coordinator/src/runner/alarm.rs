@@ -11,6 +11,7 @@ use crate::facts;
 use crate::metrics::Alarm;
 use crate::store::ext_data::word;
 use crate::store::history::Made;
+use crate::transport::host_and_path;
 
 /// After how many rounds without progress an alarm is raised; then each time that the number has doubled. A round is a call
 /// of one op, or that a transaction was due and nobody could be asked.
@@ -44,7 +45,9 @@ impl Core {
         self.metrics.alarms(alarm).inc();
         let (branch_id, op) = facts::name(definition, made.branch);
         let (gid, http_status) = (definition.gid.as_str(), made.last.http_status);
-        tracing::warn!(gid, branch_id, op, attempts, http_status, answer = ?made.last.answer, ?reason, "{text}");
+        let (host, path) = host_and_path(facts::address(definition, made.branch));
+        let answer = word(made.last.answer);
+        tracing::warn!(gid, branch_id, op, host, path, attempts, http_status, answer, ?reason, "{text}");
         self.alerts.raise(|| {
             let status = http_status.map_or("no response".to_owned(), |status| format!("status {status}"));
             let error = format!("`{}`, {status}: {}", word(made.last.answer), made.said);

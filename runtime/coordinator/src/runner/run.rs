@@ -13,11 +13,12 @@ use crate::engine::{
     BranchOp, CallResult, Command, Definition, Event, Holder, LastAnswer, REASON_CHARS_MAX, RunEnd, State, Time,
     Transition, step,
 };
+use crate::facts;
 use crate::store::ext_data::word;
 use crate::store::history::{Made, SAID_CHARS_MAX};
 use crate::store::{BranchChange, Change, JournalError, Write, WriteOutcome, calls};
 use crate::traces::CallSpan;
-use crate::transport::{Call, CallError, Response};
+use crate::transport::{Call, CallError, Response, host_and_path};
 
 impl Core {
     /// Performs a transition's commands up to its calls, and then replaces the state. The caller makes the calls.
@@ -244,7 +245,7 @@ impl Core {
             }
             Err(error) => Err(error),
         };
-        let url = branch.map_or(&definition.query_prepared, |index| &definition.branches[index].url);
+        let url = facts::address(definition, branch);
         let response = response.map(|response| (response.answer(definition, url), response));
         let result = result_of(&response);
         let made = match result {
@@ -304,11 +305,10 @@ fn end(span: CallSpan, result: CallResult) {
 
 fn log(definition: &Definition, branch: Option<usize>, result: CallResult, error: Option<&CallError>) {
     let gid = definition.gid.as_str();
-    let (branch_id, op, url) = branch
+    let url = facts::address(definition, branch);
+    let (branch_id, op) = branch
         .map(|index| &definition.branches[index])
-        .map_or((LOCAL_BRANCH, Op::Msg.as_str(), definition.query_prepared.as_str()), |branch| {
-            (branch.branch_id.as_str(), branch.op.as_str(), branch.url.as_str())
-        });
+        .map_or((LOCAL_BRANCH, Op::Msg.as_str()), |branch| (branch.branch_id.as_str(), branch.op.as_str()));
     let error = error.map(tracing::field::display);
     match result {
         CallResult::Made(LastAnswer { answer: Answer::Success, .. }) => {
@@ -316,21 +316,20 @@ fn log(definition: &Definition, branch: Option<usize>, result: CallResult, error
         }
         CallResult::Made(LastAnswer { answer, http_status }) => {
             let (host, path) = host_and_path(url);
-            tracing::info!(gid, branch_id, op, host, path, http_status, ?answer, error, "to be called again");
+            // What follows from it depends on the pattern: a saga's action that refuses is not called again.
+            let text = match answer {
+                Answer::Failure => "refused",
+                Answer::Ongoing => "not done yet",
+                Answer::Success | Answer::Unknown => "no clear answer",
+            };
+            let trans_type = definition.trans_type.as_str();
+            tracing::info!(gid, trans_type, branch_id, op, host, path, http_status, error, "{text}");
         }
         CallResult::NotMade => {
             let (host, path) = host_and_path(url);
             tracing::info!(gid, branch_id, op, host, path, error, "to be called later");
         }
     }
-}
-
-/// Where a call goes, for the log: without the query, in which a client may have put anything.
-fn host_and_path(url: &str) -> (String, String) {
-    url::Url::parse(url).map_or_else(
-        |_| (String::new(), String::new()),
-        |url| (url[url::Position::BeforeHost..url::Position::AfterPort].to_owned(), url.path().to_owned()),
-    )
 }
 
 /// Reports to the waiting clients; some may have disconnected.

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use reqwest::redirect::{Attempt, Policy};
 
 use super::networks::{Networks, Refused, Resolver};
-use super::{Call, CallError, Response, Transport};
+use super::{Call, CallError, Response, Transport, host_and_path};
 
 /// The longest response that is read, in bytes. A branch's response has the deciding words within it.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -53,7 +53,7 @@ impl HttpTransport {
             .no_proxy()
             .dns_resolver(Arc::new(Resolver(networks.clone())))
             .build()
-            .map_err(|error| CallError::NoResponse(with_causes(&error)))?;
+            .map_err(no_response)?;
         Ok(Self { client, networks })
     }
 }
@@ -72,14 +72,23 @@ impl Transport for HttpTransport {
                 .headers(headers(call.headers))
                 .timeout(call.timeout)
                 .body(call.body);
-            let mut response = request.send().await.map_err(|error| CallError::NoResponse(with_causes(&error)))?;
+            let mut response = request.send().await.map_err(no_response)?;
             if response.status().is_redirection() {
                 let location = response.headers().get(LOCATION).map(HeaderValue::as_bytes).unwrap_or_default();
                 let location = String::from_utf8_lossy(location);
-                tracing::warn!(url = %response.url(), status = %response.status(), %location, "a redirect is not followed");
+                // Without the queries, in which a client may have put anything.
+                let location = location.split(['?', '#']).next().unwrap_or_default();
+                let (host, path) = host_and_path(response.url().as_str());
+                tracing::warn!(
+                    host,
+                    path,
+                    http_status = response.status().as_u16(),
+                    location,
+                    "a redirect is not followed"
+                );
             }
             let status = response.status().as_u16();
-            let first = response.chunk().await.map_err(|error| CallError::NoResponse(with_causes(&error)))?.unwrap_or_default();
+            let first = response.chunk().await.map_err(no_response)?.unwrap_or_default();
             let body = rest(&mut response, first).await?;
             Ok(Response { status, body })
         }
@@ -100,7 +109,7 @@ fn follows(attempt: &Attempt<'_>, networks: &Networks) -> bool {
 /// The whole body; most fit into their first chunk, which is then not copied.
 async fn rest(response: &mut reqwest::Response, first: Bytes) -> Result<Bytes, CallError> {
     let mut all: Option<BytesMut> = None;
-    while let Some(chunk) = response.chunk().await.map_err(|error| CallError::NoResponse(with_causes(&error)))? {
+    while let Some(chunk) = response.chunk().await.map_err(no_response)? {
         let all = all.get_or_insert_with(|| BytesMut::from(first.as_ref()));
         if all.len() + chunk.len() > ANSWER_BYTES_MAX {
             return Err(CallError::NoResponse(format!("the answer is longer than {ANSWER_BYTES_MAX} bytes")));
@@ -122,6 +131,14 @@ fn headers(pairs: Vec<(String, String)>) -> HeaderMap {
         }
     }
     headers
+}
+
+/// Its address has no query: a client may have put anything there, and the text is for the log.
+fn no_response(mut error: reqwest::Error) -> CallError {
+    if let Some(url) = error.url_mut() {
+        url.set_query(None);
+    }
+    CallError::NoResponse(with_causes(&error))
 }
 
 /// The error with its causes: reqwest's own text alone says very little.

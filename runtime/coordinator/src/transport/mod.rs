@@ -83,6 +83,14 @@ pub enum CallError {
     NoResponse(String),
 }
 
+/// Where a call goes, for the log: without the query, in which a client may have put anything.
+pub(crate) fn host_and_path(address: &str) -> (String, String) {
+    Url::parse(address).map_or_else(
+        |_| (String::new(), String::new()),
+        |url| (url[url::Position::BeforeHost..url::Position::AfterPort].to_owned(), url.path().to_owned()),
+    )
+}
+
 impl Call {
     /// The call to a transaction's branch, by its index in the definition.
     ///
