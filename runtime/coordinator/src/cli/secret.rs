@@ -23,7 +23,9 @@ pub(super) fn secret<T: FromStr<Err: Display>>(variable: &str, file: Option<&Pat
         }
         (None, Some(file)) => {
             let name = file.display().to_string();
-            let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
+            let text = std::fs::read_to_string(file);
+            let text =
+                text.map_err(|error| format!("the file that {variable}_FILE or its option names, {name}: {error}"))?;
             (name, text)
         }
     };
@@ -49,6 +51,7 @@ mod tests {
         assert!(error.contains("keys: key 1") && !error.contains("s3cr3t"), "{error}");
         assert!(secret::<Keys>("BRANCHWIRE_NOT_SET", None).unwrap().is_none());
         let missing = dir.path().join("missing");
-        assert!(secret::<Keys>("BRANCHWIRE_NOT_SET", Some(&missing)).unwrap_err().contains("missing"));
+        let error = secret::<Keys>("BRANCHWIRE_NOT_SET", Some(&missing)).unwrap_err();
+        assert!(error.contains("missing: ") && error.contains("BRANCHWIRE_NOT_SET_FILE"), "{error}");
     }
 }
