@@ -1,6 +1,7 @@
 //! The start of a service: the table is created, or the error says what to do.
 
 use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use branchwire::Database;
 use branchwire::barrier::{SetUpError, set_up};
@@ -162,37 +163,73 @@ async fn what_the_program_prints_for_an_administrator_is_enough_on_mysql() {
     assert_eq!(set_up(&user).await.unwrap(), []);
 }
 
-/// The statement that an administrator runs against old rows removes these and no others.
-async fn old_rows_are_removed_by_the_printed_statement<DB: BankDriver>(
+/// What removes old rows, as the program prints it: comments that an administrator runs.
+fn printed_removal(table: BarrierTable) -> String {
+    let script = table.script(None);
+    let comments = script.lines().filter_map(|line| line.strip_prefix("-- "));
+    comments.filter(|comment| comment.starts_with("DELETE ")).collect::<Vec<_>>().join("\n")
+}
+
+/// The statements that an administrator runs against old rows remove these and no others, in each of the tables.
+async fn old_rows_are_removed_by_the_printed_statements<DB: BankDriver>(
     bank: &Bank<DB>,
     table: BarrierTable,
     age: &str,
 ) {
-    let (old, young) = (branchwire::Gid::random(), branchwire::Gid::random());
-    let name = if table == BarrierTable::SQLITE { "dtm_barrier_barrier" } else { "dtm_barrier.barrier" };
+    let (old, young, waiting) = (branchwire::Gid::random(), branchwire::Gid::random(), branchwire::Gid::random());
+    let (barrier, kept) = if table == BarrierTable::SQLITE {
+        ("dtm_barrier_barrier", "branchwire_kept")
+    } else {
+        ("dtm_barrier.barrier", "dtm_barrier.branchwire_kept")
+    };
+    let keep = |gid: &branchwire::Gid| format!("INSERT INTO {kept} (gid, branch_id, data) VALUES ('{gid}', '01', '7')");
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let send = |gid: &branchwire::Gid, state: &str, days: u128| {
+        let (name, ms) = (table.outbox.name, now_ms - days * 24 * 60 * 60 * 1000);
+        format!(
+            "INSERT INTO {name} (gid, state, body, created_ms, due_ms, owner) VALUES ('{gid}', '{state}', '', {ms}, {ms}, '')"
+        )
+    };
+    let execute = async |sql: &str| DB::execute_outside(bank.pool(), sql).await;
     for (gid, time) in [(&old, age), (&young, "CURRENT_TIMESTAMP")] {
         let insert = format!(
-            "INSERT INTO {name} (trans_type, gid, branch_id, op, barrier_id, reason, create_time) \
+            "INSERT INTO {barrier} (trans_type, gid, branch_id, op, barrier_id, reason, create_time) \
              VALUES ('msg', '{gid}', '01', 'action', '01', 'action', {time})"
         );
-        DB::execute_outside(bank.pool(), &insert).await.unwrap();
+        execute(&insert).await.unwrap();
+        execute(&keep(gid)).await.unwrap();
     }
-    DB::execute_outside(bank.pool(), table.remove_old).await.unwrap();
+    for (gid, state, days) in [(&old, "sent", 32), (&young, "sent", 0), (&waiting, "waiting", 32)] {
+        execute(&send(gid, state, days)).await.unwrap();
+    }
+
+    execute(&printed_removal(table)).await.unwrap();
+
     assert_eq!(bank.barrier_rows(&old).await, []);
     assert_eq!(bank.barrier_rows(&young).await.len(), 1);
+    // Where a row is still there, there is no room for another one.
+    for (insert, is_gone) in [
+        (keep(&old), true),
+        (keep(&young), false),
+        (send(&old, "sent", 0), true),
+        (send(&young, "sent", 0), false),
+        (send(&waiting, "waiting", 0), false),
+    ] {
+        assert_eq!(execute(&insert).await.is_ok(), is_gone, "{insert}");
+    }
 }
 
 #[tokio::test]
-async fn old_rows_are_removed_by_the_printed_statement_on_each_database() {
+async fn old_rows_are_removed_by_the_printed_statements_on_each_database() {
     let bank = Bank::<Sqlite>::open().await.unwrap();
-    old_rows_are_removed_by_the_printed_statement(&bank, BarrierTable::SQLITE, "datetime('now', '-31 days')").await;
+    old_rows_are_removed_by_the_printed_statements(&bank, BarrierTable::SQLITE, "datetime('now', '-31 days')").await;
     if let Some(bank) = Bank::<Postgres>::open().await {
         let age = "now() - interval '31 days'";
-        old_rows_are_removed_by_the_printed_statement(&bank, BarrierTable::POSTGRES, age).await;
+        old_rows_are_removed_by_the_printed_statements(&bank, BarrierTable::POSTGRES, age).await;
     }
     if let Some(bank) = Bank::<MySql>::open().await {
         let age = "NOW() - INTERVAL 32 DAY";
-        old_rows_are_removed_by_the_printed_statement(&bank, BarrierTable::MYSQL, age).await;
+        old_rows_are_removed_by_the_printed_statements(&bank, BarrierTable::MYSQL, age).await;
     }
 }
 

@@ -213,9 +213,10 @@ pub(super) struct Health {
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Schema {
-    /// The barrier table that each service's database needs, the rights on it, and what removes old rows.
+    /// The tables that each service's database needs (barrier and outbox), the rights on them, and what removes old rows.
     ///
-    /// A service whose user may create tables does this by itself when it starts.
+    /// A service whose user may create tables does this by itself when it starts. Run it in the service's own database: on
+    /// MySQL the outbox table is made there.
     Barrier {
         /// The kind of database.
         #[arg(long, value_enum)]

@@ -75,7 +75,7 @@ impl OutboxTable {
     /// `user` is written as it stands, so it must be a name as SQL has it. Without one, the rights are comments.
     pub fn script(&self, user: Option<&str>) -> String {
         let mut script = format!(
-            "-- The outbox table of Branchwire's services: once for each of their databases, beside the barrier table.\n{}",
+            "-- The outbox table of Branchwire's services: run this in the service's own database, once for each.\n{}",
             self.create
         );
         let mut add = |line: std::fmt::Arguments<'_>| {
