@@ -53,7 +53,7 @@ const EXCEPTIONS: [(&str, &str); 22] = [
     ("transaction/closure_for_another_database", "rustc tells a bound of an async call again for its future"),
     ("database/closure_not_async", "rustc tells a bound of an async call again for its future"),
     ("message/moved_and_repeated", "rustc shows the bound that asks for repetition, and proposes a clone"),
-    ("message/async_block", "rustc tells a lifetime that is too short once for each step of an async call"),
+    ("message/async_block", "rustc tells a bound of an async call again for its future"),
     ("signature/misspelt_database", "rustc proposes a type parameter where one can stand, and so tells it twice"),
     ("role/as_axum_handler", "axum's own text of what is no handler"),
     ("signature/payload_with_lifetime", "rustc tells of serde's bound again where the payload is read back"),

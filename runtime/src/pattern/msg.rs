@@ -181,14 +181,13 @@ impl Msg {
     /// # fn main() {}
     /// ```
     ///
-    /// `business` is an async closure, `async |tx| ..`. **Not** `|tx| async move { .. }`: such a closure lends `tx` to its future
-    /// for too short a time. rustc says so at the call and at its `.await`, ``implementation of `AsyncFnOnce` is not general
-    /// enough``, and does not name the remedy. If rustc cannot infer the error's
+    /// `business` is an async closure, `async |tx| ..`. **Not** `|tx| async move { .. }`: such a closure cannot lend `tx` to its
+    /// future, and rustc says *the business of a message is an async closure*. If rustc cannot infer the error's
     /// type (`type annotations needed`), call a function that has one, or end with `Ok::<_, DebitError>(value)`.
     ///
     /// # Errors
     /// [`NotDone`]: this call has changed nothing.
-    pub async fn do_and_submit<D, T, E, F>(
+    pub async fn do_and_submit<D, T, E, F, I>(
         self,
         query_prepared: QueryPrepared<D>,
         db: &D,
@@ -196,7 +195,7 @@ impl Msg {
     ) -> Result<Done<T>, NotDone<E>>
     where
         D: Database<Driver: BarrierDialect>,
-        F: LocalBusiness<D, T, E>,
+        F: LocalBusiness<D, T, E, I>,
     {
         do_and_submit(self, query_prepared.url, db, business).await
     }

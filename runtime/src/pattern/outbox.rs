@@ -44,10 +44,10 @@ impl Msg {
     ///
     /// # Errors
     /// [`NotDone`]: this call has changed nothing.
-    pub async fn send_with<D, T, E, F>(self, outbox: &Outbox<D>, business: F) -> Result<Done<T>, NotDone<E>>
+    pub async fn send_with<D, T, E, F, I>(self, outbox: &Outbox<D>, business: F) -> Result<Done<T>, NotDone<E>>
     where
         D: Database<Driver: BarrierDialect>,
-        F: LocalBusiness<D, T, E>,
+        F: LocalBusiness<D, T, E, I>,
     {
         send_with(self, outbox, business).await
     }
@@ -93,10 +93,10 @@ impl Saga {
     ///
     /// # Errors
     /// [`NotDone`]: this call has changed nothing.
-    pub async fn send_with<D, T, E, F>(self, outbox: &Outbox<D>, business: F) -> Result<SagaSent<T>, NotDone<E>>
+    pub async fn send_with<D, T, E, F, I>(self, outbox: &Outbox<D>, business: F) -> Result<SagaSent<T>, NotDone<E>>
     where
         D: Database<Driver: BarrierDialect>,
-        F: LocalBusiness<D, T, E>,
+        F: LocalBusiness<D, T, E, I>,
     {
         saga_send_with(self, outbox, business).await
     }
