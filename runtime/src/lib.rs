@@ -195,7 +195,7 @@ pub mod prelude {
     #[cfg(feature = "service")]
     pub use crate::{
         BranchContext, BranchRouter, Client, CommitError, Database, Done, NotDone, NotStarted, Outbox, SagaDone,
-        SagaNotDone, Tcc, TccDone, TccNotDone, Tx, client::Outcome,
+        SagaNotDone, Tcc, TccDone, TccNotDone, Tx, client::Outcome, outbox::SagaSent, tcc::CallError,
     };
     pub use crate::{
         BranchError, Gid, Kept, OrRefuse, OrRetry, Prepared, QueryPrepared, Retry, msg_branch, query_prepared,

@@ -35,6 +35,7 @@ mod one_branch;
 mod only_received;
 mod or_retry_or_refuse;
 mod other_items;
+mod outcomes;
 mod pairs_for_any_state;
 mod pairs_in_several_databases;
 mod pairs_of_another_crate;
