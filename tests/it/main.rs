@@ -26,3 +26,4 @@ mod stores;
 mod tcc;
 mod tcc_client;
 mod traces;
+mod used_gid;

@@ -173,8 +173,14 @@ async fn a_refusal_undoes_what_was_applied() {
     assert_eq!(world.amounts().await, BEFORE);
     // The gid is used up.
     let again = world.saga(101).gid(gid.clone()).submit().await.unwrap_err();
-    assert!(matches!(again, SagaNotDone::RolledBack { .. }), "{again}");
+    assert!(matches!(again, SagaNotDone::GivenUp { finished: true, .. }), "{again}");
+    assert!(!again.may_retry_same_gid() && !refused.may_retry_same_gid());
     assert_eq!(world.amounts().await, BEFORE);
+    // Also by a client that does not know yet whether this coordinator compares.
+    let client: Client = world.coordinator.client();
+    let again = client.saga(world.take("rooms", 1)).and(world.take("seats", 1)).then(world.take("money", 101));
+    let again = again.finally(world.trip.voucher()).gid(gid.clone()).run().await.unwrap_err();
+    assert!(matches!(again, SagaNotDone::GivenUp { finished: true, .. }), "{again}");
     world.coordinator.stop().await;
 }
 
@@ -184,6 +190,8 @@ async fn a_compensation_that_fails_is_retried_also_by_the_next_coordinator() {
     world.down.0.store(true, Ordering::SeqCst);
     let refused = world.saga(101).run().await.unwrap_err();
     let SagaNotDone::RollingBack { gid, .. } = refused else { panic!("{refused}") };
+    let again = world.saga(101).gid(gid.clone()).run().await.unwrap_err();
+    assert!(matches!(again, SagaNotDone::GivenUp { finished: false, .. }), "{again}");
     assert_eq!(world.amounts().await, [0, 0, 100, 0]);
     world.coordinator.restart().await;
     world.down.0.store(false, Ordering::SeqCst);

@@ -7,6 +7,7 @@ use axum::http::{Request, Response};
 use branchwire::axum::body::Bytes;
 use branchwire::client::{Channel, ChannelError};
 use branchwire::prelude::*;
+use branchwire::protocol::{GID_HEADER, GID_IS_NEW};
 use branchwire::tcc::CallError;
 use branchwire::{TccBranch, axum};
 use futures_util::future::BoxFuture;
@@ -108,7 +109,11 @@ impl Channel for Fake {
         let answer = self.answer(&call, request.body());
         Box::pin(async move {
             let (status, body) = answer.ok_or_else(|| ChannelError::NoAnswer("lost".into()))?;
-            Ok(Response::builder().status(status).body(Bytes::from(body.to_string())).unwrap())
+            Ok(Response::builder()
+                .status(status)
+                .header(GID_HEADER, GID_IS_NEW)
+                .body(Bytes::from(body.to_string()))
+                .unwrap())
         })
     }
 }
@@ -222,6 +227,25 @@ async fn what_a_person_has_stopped_is_told_as_neither_confirmed_nor_cancelled() 
     });
     let not_done = run(&fake, Ok(())).await.unwrap_err();
     assert!(matches!(not_done, TccNotDone::TimedOut { finished: true, .. }), "{not_done:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tcc_that_was_decided_before_is_never_told_as_not_started() {
+    for status in ["succeed", "failed"] {
+        let fake = Fake::new();
+        fake.with(|state| (state.status, state.lost) = (Some(status), Some(("query", 1))));
+        // Its gid is refused, and the coordinator does not say why.
+        let told = run(&fake, Ok(())).await;
+        assert!(matches!(told, Ok(TccDone::Unknown { value: None, .. })), "{told:?}");
+        fake.with(|state| assert_eq!((state.tries, state.aborts), (0, 0)));
+        match run(&fake, Ok(())).await {
+            Ok(TccDone::Repeated { finished: true, .. }) => assert_eq!(status, "succeed"),
+            Err(error @ TccNotDone::GivenUp { finished: true, .. }) => {
+                assert_eq!((status, error.may_retry_same_gid()), ("failed", false));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -91,7 +91,10 @@ pub fn answer(result: Result<SagaDone, SagaNotDone>) -> Response {
         Ok(SagaDone::Succeeded { .. }) => Answer::Booked,
         Ok(SagaDone::Running { .. } | SagaDone::Unknown { .. }) => Answer::Pending,
         Err(
-            SagaNotDone::RolledBack { .. } | SagaNotDone::RollingBack { .. } | SagaNotDone::OtherTransaction { .. },
+            SagaNotDone::RolledBack { .. }
+            | SagaNotDone::RollingBack { .. }
+            | SagaNotDone::GivenUp { .. }
+            | SagaNotDone::OtherTransaction { .. },
         ) => Answer::Refused,
         Err(SagaNotDone::NotStarted(error)) => {
             tracing::error!(error = &error as &dyn std::error::Error, "no trip");

@@ -52,5 +52,16 @@ pub const CALL_HEADER: &str = "branchwire-call-signature";
 /// The header that a client puts among a message's `branch_headers`: a list of signatures, one for each call to come.
 pub const MESSAGE_HEADER: &str = "branchwire-message-signature";
 
+/// The header in which Branchwire's coordinator says of a `prepare` or a `submit` whether it had the transaction before: when it
+/// accepts it, or refuses it because of its status. Where the header is, the coordinator has compared the two. A DTM server has no
+/// such header, and does not compare.
+pub const GID_HEADER: &str = "branchwire-gid";
+
+/// The value of [`GID_HEADER`] if the request has changed something.
+pub const GID_IS_NEW: &str = "new";
+
+/// The value of [`GID_HEADER`] if the coordinator had the same transaction before, and the request has changed nothing.
+pub const GID_IS_KNOWN: &str = "known";
+
 /// The branch id of a message's local transaction: `00`; its op is `msg`.
 pub const LOCAL_BRANCH: &str = "00";

@@ -1,9 +1,11 @@
 //! Compares the coordinator's record of a gid with a transaction that is sent under it.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::{QueryAnswer, Status, TOPIC_PREFIX, Transaction};
+use crate::{QueryAnswer, Status, Step, TOPIC_PREFIX, TransType, Transaction};
 
 /// What the coordinator has recorded under the gid of a transaction. Exhaustive: each case is handled differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,7 +22,7 @@ pub enum Standing {
     Succeeded,
     /// It has ended as `failed`.
     Failed {
-        /// Whether a branch was called before and has answered: a part of it is applied.
+        /// Whether a branch may have been called before: a part of it may be applied.
         called: bool,
     },
     /// A status that this client does not know.
@@ -31,7 +33,9 @@ impl QueryAnswer {
     /// Compares this record with `sent`, which has the same gid.
     pub fn standing_of(&self, sent: &Transaction) -> Standing {
         let Some(record) = &self.transaction else { return Standing::NotRecorded };
-        if record.trans_type != sent.trans_type || self.has_other_branches(sent) {
+        // The branches of a TCC are registered one by one, and not in what is sent.
+        let has_steps = sent.trans_type != TransType::Tcc.as_str();
+        if record.trans_type != sent.trans_type || (has_steps && self.has_other_branches(sent)) {
             return Standing::Another;
         }
         match record.status.parse() {
@@ -40,7 +44,11 @@ impl QueryAnswer {
             Ok(Status::Succeed) => Standing::Succeeded,
             Ok(Status::Failed) => {
                 let untouched = Status::Prepared.as_str();
-                Standing::Failed { called: self.branches.iter().any(|branch| branch.status != untouched) }
+                // A message about which nobody can be asked was submitted at once. Only a person ends it then, and a branch
+                // may have been called whose answer was lost.
+                let was_submitted = record.trans_type == TransType::Msg.as_str() && record.query_prepared.is_empty();
+                let called = was_submitted || self.branches.iter().any(|branch| branch.status != untouched);
+                Standing::Failed { called }
             }
             Err(_) => Standing::Unclear,
         }
@@ -48,14 +56,18 @@ impl QueryAnswer {
 
     /// Whether the branches of this record are certainly not those of `sent`.
     ///
-    /// A branch that the record does not show is not compared: a coordinator may have dropped it. The subscribers of a
-    /// topic are not compared, since they may have changed.
+    /// A record without any branch is not compared: a coordinator may have dropped them. The subscribers of a topic are not
+    /// compared, since they may have changed.
     fn has_other_branches(&self, sent: &Transaction) -> bool {
         let steps = sent.steps.as_deref().unwrap_or_default();
+        let shown: BTreeSet<_> = self.branches.iter().filter_map(|branch| step_of(&branch.branch_id)).collect();
+        let is_missing =
+            |(index, step): (usize, &Step)| !step.action.starts_with(TOPIC_PREFIX) && !shown.contains(&index);
+        if !shown.is_empty() && steps.iter().enumerate().any(is_missing) {
+            return true;
+        }
         self.branches.iter().any(|branch| {
-            let step = branch.branch_id.split('-').next().and_then(|number| number.parse::<usize>().ok());
-            // Ids start at 01.
-            let Some(index) = step.and_then(|number| number.checked_sub(1)) else { return false };
+            let Some(index) = step_of(&branch.branch_id) else { return false };
             let Some(step) = steps.get(index) else { return true };
             if step.action.starts_with(TOPIC_PREFIX) != branch.branch_id.contains('-') {
                 return true;
@@ -71,6 +83,11 @@ impl QueryAnswer {
                     .is_some_and(|(recorded, payload)| !is_same_payload(&recorded, payload.as_bytes()))
         })
     }
+}
+
+/// The index of the step that a branch belongs to. Ids start at 01.
+fn step_of(branch_id: &str) -> Option<usize> {
+    branch_id.split('-').next()?.parse::<usize>().ok()?.checked_sub(1)
 }
 
 /// Whether two payloads are equal, in any order of their maps and sets.
@@ -96,7 +113,7 @@ fn sorted(value: serde_json::Value) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BranchRecord, Step, TransactionRecord};
+    use crate::{BranchRecord, TransactionRecord};
 
     fn sent(payload: &str) -> Transaction {
         let step = |action: &str| Step { action: action.to_owned(), ..Step::default() };
@@ -121,6 +138,7 @@ mod tests {
             gid: "g".to_owned(),
             trans_type: trans_type.to_owned(),
             status: status.to_owned(),
+            query_prepared: "http://a/prepared".to_owned(),
             ..TransactionRecord::default()
         };
         QueryAnswer {
@@ -152,6 +170,27 @@ mod tests {
         let mut longer = same("30");
         longer.branches.push(BranchRecord { branch_id: "03".to_owned(), ..BranchRecord::default() });
         assert_eq!(standing(longer, "30"), Standing::Another);
+        let mut shorter = same("30");
+        shorter.branches.retain(|branch| branch.branch_id != "01");
+        assert_eq!(standing(shorter, "30"), Standing::Another, "the first branch would never be called");
+        let mut without_subscribers = same("30");
+        without_subscribers.branches.retain(|branch| branch.branch_id == "01");
+        assert_eq!(standing(without_subscribers, "30"), Standing::Succeeded);
+    }
+
+    #[test]
+    fn a_message_that_nobody_can_be_asked_about_fails_only_if_a_person_stops_it() {
+        let mut stopped = record("failed", "msg", "http://b/in", "30", "prepared");
+        stopped.transaction.as_mut().unwrap().query_prepared.clear();
+        assert_eq!(stopped.standing_of(&sent("30")), Standing::Failed { called: true });
+    }
+
+    #[test]
+    fn the_branches_of_a_tcc_are_not_compared_since_they_are_registered_later() {
+        let registered = record("prepared", "tcc", "http://b/confirm", "30", "prepared");
+        let tcc = |trans_type: &str| Transaction { trans_type: trans_type.to_owned(), ..Transaction::default() };
+        assert_eq!(registered.standing_of(&tcc("tcc")), Standing::Prepared);
+        assert_eq!(registered.standing_of(&tcc("saga")), Standing::Another);
     }
 
     #[test]

@@ -130,6 +130,9 @@ pub struct TransactionRecord {
     pub trans_type: String,
     /// The word of a [`Status`](super::Status).
     pub status: String,
+    /// Where to ask whether its local transaction has committed. Empty if it has none, and if that is not shown.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
+    pub query_prepared: String,
     /// Why it is rolled back; for the record only. Empty if there is no reason.
     #[serde(default, deserialize_with = "or_default")]
     pub rollback_reason: String,

@@ -25,7 +25,7 @@ pub(crate) enum Taken {
 pub(crate) async fn submit(client: &Client, transaction: &Transaction) -> Taken {
     let is_saga = transaction.trans_type == TransType::Saga.as_str();
     match client.submit_or_query(transaction).await {
-        Submit::Acknowledged { finished } => Taken::Yes { finished },
+        Submit::Acknowledged { finished, .. } => Taken::Yes { finished },
         Submit::Repeated => Taken::Yes { finished: true },
         // A saga that was rolled back has ended as it may end.
         Submit::GivenUp | Submit::Stopped if is_saga => Taken::Yes { finished: true },
@@ -66,7 +66,7 @@ mod tests {
             assert!(matches!(failed(status), Taken::Away(_)), "{status}");
         }
         assert!(matches!(failed(500), Taken::NotNow(_)));
-        assert!(matches!(of(ClientError::Refused { message: String::new() }), Taken::NotNow(_)));
+        assert!(matches!(of(ClientError::Refused { message: String::new(), known: false }), Taken::NotNow(_)));
         assert!(matches!(of(ClientError::NotSent("".into())), Taken::Away(_)));
     }
 }

@@ -19,7 +19,7 @@ use super::options::{Options, Ready, shared_options, whole_seconds};
 use crate::barrier::{BarrierDb, BarrierDialect};
 use crate::branch::{MsgBranch, QueryPrepared};
 use crate::client::{Client, Submit};
-use crate::protocol::{Gid, Step, TransType, Transaction};
+use crate::protocol::{Gid, Standing, Step, TransType, Transaction};
 use crate::{Database, Tx};
 
 /// A message before it is sent: at least one branch, and its options.
@@ -105,13 +105,23 @@ impl Msg {
 
     /// Sends the message without a local transaction: every branch will be applied.
     ///
+    /// With a [`gid`](Self::gid) that was used before, the coordinator's status decides what the result is: [`Done::Repeated`],
+    /// [`Done::Stopped`], [`NotDone::GivenUp`] or [`NotDone::OtherMessage`]. While the first message is being carried out, a DTM
+    /// server acknowledges a second one as it did the first; then the result is [`Done::Submitted`] again.
+    ///
     /// # Errors
     /// [`NotDone`]: this call has changed nothing. If the coordinator does not respond, its status is queried; if that
     /// is no help either, the result is [`Done::Unknown`].
     pub async fn submit(self) -> Result<Done<()>, NotDone<std::convert::Infallible>> {
-        let Ready { client, gid, transaction } = self.into_transaction(String::new()).map_err(NotDone::NotStarted)?;
+        let ready = self.into_transaction(String::new()).map_err(NotDone::NotStarted)?;
+        let earlier = ready.earlier().await;
+        let Ready { client, gid, transaction, .. } = ready;
+        if earlier.is_some_and(|earlier| earlier.standing_of(&transaction) == Standing::Another) {
+            return Err(NotDone::OtherMessage { gid });
+        }
         match client.submit_or_query(&transaction).await {
-            Submit::Acknowledged { finished } => Ok(Done::Submitted { gid, value: (), finished }),
+            Submit::Acknowledged { finished, known: true } => Ok(Done::Repeated { gid, finished }),
+            Submit::Acknowledged { finished, known: false } => Ok(Done::Submitted { gid, value: (), finished }),
             Submit::Repeated => Ok(Done::Repeated { gid, finished: true }),
             Submit::Stopped => Ok(Done::stopped(gid, None)),
             Submit::GivenUp => Err(NotDone::GivenUp { gid }),

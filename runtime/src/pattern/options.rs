@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use super::NotStarted;
-use crate::client::Client;
-use crate::protocol::{Gid, TransType, Transaction, TransactionOptions};
+use crate::client::{Client, ClientError};
+use crate::protocol::{Gid, QueryAnswer, TransType, Transaction, TransactionOptions};
 
 /// The settings of one global transaction.
 #[derive(Debug, Default)]
@@ -19,17 +19,33 @@ pub(super) struct Options {
 pub(super) struct Ready {
     pub(super) client: Client,
     pub(super) gid: Gid,
+    /// Whether its caller has named the gid: then another transaction may have it as well.
+    pub(super) is_named: bool,
     pub(super) transaction: Transaction,
+}
+
+impl Ready {
+    /// Prepares it.
+    pub(super) async fn prepare(&self) -> Result<(), ClientError> {
+        let Self { client, gid, is_named, transaction } = self;
+        if *is_named { client.prepare_named(gid, transaction).await } else { client.prepare(transaction).await }
+    }
+
+    /// What the coordinator has under this gid before it is submitted, if that can be known and is not compared there.
+    pub(super) async fn earlier(&self) -> Option<QueryAnswer> {
+        if self.is_named { self.client.earlier(&self.gid).await } else { None }
+    }
 }
 
 impl Options {
     /// Adds these settings and what all patterns have to `parts`, and [completes](complete) it.
     pub(super) fn ready(self, client: Client, of: TransType, parts: Transaction) -> Result<Ready, NotStarted> {
         let Self { gid, wire: options } = self;
+        let is_named = gid.is_some();
         let gid = gid.unwrap_or_else(Gid::random);
         let mut transaction = Transaction { gid: gid.to_string(), trans_type: of.to_string(), options, ..parts };
         complete(&client, &mut transaction)?;
-        Ok(Ready { client, gid, transaction })
+        Ok(Ready { client, gid, is_named, transaction })
     }
 }
 

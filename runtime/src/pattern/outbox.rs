@@ -263,13 +263,14 @@ async fn sent_before<T, E>(client: &Client, gid: Gid, transaction: &Transaction)
     }
 }
 
-/// Whether a row that waits has the same branches and payloads.
+/// Whether a row that waits has the same branches and payloads, and a saga's steps the same order.
 fn is_same(body: &str, transaction: &Transaction) -> bool {
     let Ok(kept) = serde_json::from_str::<Transaction>(body) else { return true };
     let payloads = |of: &Transaction| of.payloads.clone().unwrap_or_default();
     let (kept_payloads, payloads) = (payloads(&kept), payloads(transaction));
     kept.trans_type == transaction.trans_type
         && kept.steps == transaction.steps
+        && (kept.custom_data == transaction.custom_data || kept.trans_type != TransType::Saga.as_str())
         && kept_payloads.len() == payloads.len()
         && kept_payloads.iter().zip(&payloads).all(|(kept, sent)| is_same_payload(kept.as_bytes(), sent.as_bytes()))
 }

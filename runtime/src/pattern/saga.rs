@@ -45,7 +45,7 @@ use super::NotStarted;
 use super::options::{Options, Ready, shared_options, whole_seconds};
 use crate::branch::{MsgBranch, SagaStep};
 use crate::client::{Client, ClientError};
-use crate::protocol::{Gid, Standing, Status, Step, TOPIC_PREFIX, TransType, Transaction};
+use crate::protocol::{Gid, Standing, Status, Step, TOPIC_PREFIX, TransType, Transaction, TransactionRecord};
 
 /// The longest `custom_data` that a coordinator stores, in characters.
 const CUSTOM_DATA_CHARS_MAX: usize = 1_024;
@@ -109,6 +109,16 @@ impl SagaDone {
 
 /// Why a saga did not succeed: nothing of it remains applied, or it is being undone.
 ///
+/// Whether the same gid may be tried again is in [`may_retry_same_gid`](Self::may_retry_same_gid):
+///
+/// | variant | the same gid again? |
+/// |---|---|
+/// | [`NotStarted`](Self::NotStarted) | Yes. A payload that cannot be sent has to change first |
+/// | [`RollingBack`](Self::RollingBack), [`RolledBack`](Self::RolledBack), [`GivenUp`](Self::GivenUp) | No: it is used up, and the result is `GivenUp` from now on |
+/// | [`OtherTransaction`](Self::OtherTransaction) | No: it belongs to another transaction |
+///
+/// If the same order may be tried again later, make its gid from the order and the attempt: [`Saga::gid`].
+///
 /// Exhaustive: each caller has to handle every case, also a new one.
 #[derive(Debug, thiserror::Error)]
 pub enum SagaNotDone {
@@ -136,12 +146,35 @@ pub enum SagaNotDone {
         /// service's log: it is in no response. For people, not for programs.
         reason: String,
     },
+    /// This saga was sent earlier under this gid, and was rolled back then, or is being rolled back. This call has changed
+    /// nothing. The gid is used up.
+    #[error("the saga {gid} was rolled back earlier: use another gid")]
+    GivenUp {
+        /// The gid.
+        gid: Gid,
+        /// Whether every action that may have been applied is known to be compensated. If not,
+        /// [`Client::outcome`](crate::protocol::client::Client::outcome) waits for that.
+        finished: bool,
+    },
     /// Another transaction than this saga was sent under this gid earlier. Not begun; the gid belongs to that one.
     #[error("the gid {gid} belongs to another transaction")]
     OtherTransaction {
         /// The gid.
         gid: Gid,
     },
+}
+
+impl SagaNotDone {
+    /// Whether the same gid may be tried again. If not, it is used up, and another attempt needs another gid.
+    pub const fn may_retry_same_gid(&self) -> bool {
+        match self {
+            Self::NotStarted(_) => true,
+            Self::RollingBack { .. }
+            | Self::RolledBack { .. }
+            | Self::GivenUp { .. }
+            | Self::OtherTransaction { .. } => false,
+        }
+    }
 }
 
 impl Client {
@@ -220,6 +253,9 @@ impl Saga {
     ///
     /// If its future is dropped half-way, the coordinator goes on.
     ///
+    /// With a [`gid`](Self::gid) under which this saga was sent before, the result is how far that one is, and no step is applied
+    /// twice. The gid of a saga that was rolled back is used up: [`SagaNotDone::GivenUp`].
+    ///
     /// # Errors
     /// [`SagaNotDone`]: nothing of the saga remains applied, or it is being undone.
     pub async fn run(mut self) -> Result<SagaDone, SagaNotDone> {
@@ -227,12 +263,22 @@ impl Saga {
         self.submit().await
     }
 
-    /// Sends the saga, and returns once the coordinator has recorded it.
+    /// Sends the saga, and returns once the coordinator has recorded it. Under a gid that was used before: as [`run`](Self::run).
     ///
     /// # Errors
     /// [`SagaNotDone`]: nothing of the saga remains applied, or it is being undone.
     pub async fn submit(self) -> Result<SagaDone, SagaNotDone> {
-        let Ready { client, gid, transaction } = self.into_transaction().map_err(SagaNotDone::NotStarted)?;
+        let ready = self.into_transaction().map_err(SagaNotDone::NotStarted)?;
+        let earlier = ready.earlier().await;
+        let Ready { client, gid, transaction, .. } = ready;
+        if let Some(earlier) = earlier {
+            if earlier.standing_of(&transaction) == Standing::Another {
+                return Err(SagaNotDone::OtherTransaction { gid });
+            }
+            if let Some(finished) = earlier.transaction.as_ref().and_then(is_undone) {
+                return Err(SagaNotDone::GivenUp { gid, finished });
+            }
+        }
         let error = match client.submit(&transaction).await {
             Ok(()) if transaction.options.wait_result => return Ok(SagaDone::Succeeded { gid }),
             Ok(()) | Err(ClientError::Ongoing) => return Ok(SagaDone::Running { gid }),
@@ -292,6 +338,15 @@ fn order(stages: &[usize]) -> String {
     serde_json::json!({ "concurrent": true, "orders": orders }).to_string()
 }
 
+/// Whether a saga is rolled back; `None` if it is not, and is not being rolled back.
+fn is_undone(record: &TransactionRecord) -> Option<bool> {
+    match record.status.parse() {
+        Ok(Status::Failed) => Some(true),
+        Ok(Status::Aborting) => Some(false),
+        Ok(Status::Prepared | Status::Submitted | Status::Succeed) | Err(_) => None,
+    }
+}
+
 /// What became of a saga whose submit ended with this error: its status at the coordinator decides. Also after a clear no: a
 /// proxy may have repeated the request, and the no is then that of the second coordinator.
 async fn standing(
@@ -322,6 +377,10 @@ async fn standing(
             Err(SagaNotDone::NotStarted(NotStarted::Coordinator(error)))
         };
     };
+    // It was decided before this submit came.
+    if let (ClientError::Refused { known: true, .. }, Some(finished)) = (&error, is_undone(&record)) {
+        return Err(SagaNotDone::GivenUp { gid, finished });
+    }
     match record.status.parse() {
         Ok(Status::Succeed) => Ok(SagaDone::Succeeded { gid }),
         Ok(Status::Submitted) => Ok(SagaDone::Running { gid }),

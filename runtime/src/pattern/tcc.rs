@@ -65,7 +65,7 @@ use super::NotStarted;
 use super::options::{Options, Ready, shared_options, whole_seconds};
 use crate::branch::TccBranch;
 use crate::client::{Client, ClientError};
-use crate::protocol::{Gid, TransType, Transaction};
+use crate::protocol::{Gid, Status, TransType, Transaction};
 
 /// How long a TCC may take by default.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -116,6 +116,13 @@ impl TccOptions {
     /// later, while the coordinator is told to confirm, it is not known which of the two happens;
     /// [`Client::outcome`](crate::protocol::client::Client::outcome) tells.
     ///
+    /// With a [`gid`](Self::gid) under which a TCC was decided before, the closure does not run, and the result tells how it was
+    /// decided: [`TccDone::Repeated`], [`TccNotDone::GivenUp`]. While it is not decided, because another call is at work or has
+    /// died, the two are one TCC: this closure runs as well, a branch that was tried before returns what it has returned then,
+    /// and the first decision counts. So let the closure call the same branches in the same order each time. If it calls another
+    /// branch than the call before, the result is [`TccNotDone::OtherTransaction`]. (A DTM server does not register a branch
+    /// twice: then the second call cancels.)
+    ///
     /// # Errors
     /// [`TccNotDone`]: nothing is confirmed; what was reserved is cancelled, or being cancelled.
     pub async fn run<F, R>(self, business: F) -> Result<TccDone<R::Value>, TccNotDone<R::Error>>
@@ -125,16 +132,22 @@ impl TccOptions {
     {
         // Before the coordinator takes its own time of the beginning.
         let deadline = Instant::now() + self.within;
-        let names_its_gid = self.options.gid.is_some();
-        let Ready { client, gid, transaction } = self.into_transaction().map_err(TccNotDone::NotStarted)?;
-        if let Err(error) = client.prepare(&transaction).await {
+        let ready = self.into_transaction().map_err(TccNotDone::NotStarted)?;
+        let prepared = ready.prepare().await;
+        let Ready { client, gid, is_named, transaction } = ready;
+        if let Err(error) = prepared {
             return not_begun(&client, gid, error).await;
         }
         let mut tcc = Tcc { caller: Caller::new(&client, &gid, &transaction, deadline), calls: 0, is_whole: true };
         let undecided = Undecided::new(&client, &gid, &transaction);
         let decided = tokio::time::timeout_at(deadline, AssertUnwindSafe(business(&mut tcc)).catch_unwind()).await;
-        let is_whole = tcc.is_whole;
+        let (is_whole, is_another) = (tcc.is_whole, tcc.caller.is_another());
         let decided = match decided {
+            // It is another call's, which decides.
+            Ok(Ok(_)) | Err(_) if is_another => {
+                undecided.decided();
+                return Err(TccNotDone::OtherTransaction { gid });
+            }
             Ok(Ok(decision)) => decision.decide(),
             Ok(Err(panic)) => {
                 cancel(&client, &gid, transaction, "the caller panicked").await;
@@ -144,7 +157,7 @@ impl TccOptions {
             Err(_elapsed) => {
                 let ended = cancel(&client, &gid, transaction, "the caller took too long").await;
                 undecided.decided();
-                return cancelled(gid, names_its_gid, &ended, |gid, finished| TccNotDone::TimedOut { gid, finished });
+                return cancelled(gid, is_named, &ended, |gid, finished| TccNotDone::TimedOut { gid, finished });
             }
         };
         match decided {
@@ -160,12 +173,12 @@ impl TccOptions {
             Ok(_) => {
                 let ended = cancel(&client, &gid, transaction, "a call failed").await;
                 undecided.decided();
-                cancelled(gid, names_its_gid, &ended, |gid, finished| TccNotDone::CallFailed { gid, finished })
+                cancelled(gid, is_named, &ended, |gid, finished| TccNotDone::CallFailed { gid, finished })
             }
             Err(why) => {
                 let ended = cancel(&client, &gid, transaction, "the caller decided so").await;
                 undecided.decided();
-                cancelled(gid, names_its_gid, &ended, |gid, finished| TccNotDone::Cancelled { gid, why, finished })
+                cancelled(gid, is_named, &ended, |gid, finished| TccNotDone::Cancelled { gid, why, finished })
             }
         }
     }
@@ -197,20 +210,30 @@ fn cancelled<T, E>(
 
 /// What a caller is told whose TCC was not prepared: the gid may have been used before.
 async fn not_begun<T, E>(client: &Client, gid: Gid, error: ClientError) -> Result<TccDone<T>, TccNotDone<E>> {
-    let answer = match &error {
+    let not_started = |error| Err(TccNotDone::NotStarted(NotStarted::Coordinator(error)));
+    match &error {
         ClientError::OtherTransaction { .. } => return Err(TccNotDone::OtherTransaction { gid }),
-        ClientError::Refused { .. } => client.query(&gid).await.ok(),
-        _ => None,
+        ClientError::Refused { .. } => {}
+        _ => return not_started(error),
+    }
+    // It is refused because it was decided before.
+    let answer = match client.query(&gid).await {
+        Ok(answer) => answer,
+        Err(asked) => {
+            tracing::warn!(%gid, error = &asked as &dyn std::error::Error, "it is not known how the TCC was decided earlier");
+            return Ok(TccDone::Unknown { gid, value: None });
+        }
     };
-    let trans_type = answer.as_ref().and_then(|answer| Some(answer.transaction.as_ref()?.trans_type.as_str()));
-    if trans_type.is_some_and(|trans_type| trans_type != TransType::Tcc.as_str()) {
+    let Some(record) = &answer.transaction else { return not_started(error) };
+    if record.trans_type != TransType::Tcc.as_str() {
         return Err(TccNotDone::OtherTransaction { gid });
     }
-    match answer.and_then(|answer| decide::ended(&answer)) {
+    match decide::ended(&answer) {
         Some(Ended::Confirmed { finished }) => Ok(TccDone::Repeated { gid, finished }),
         Some(Ended::Cancelled { finished }) => Err(TccNotDone::GivenUp { gid, finished }),
         Some(Ended::Stopped) => Ok(TccDone::stopped(gid, None)),
-        Some(Ended::Unknown) | None => Err(TccNotDone::NotStarted(NotStarted::Coordinator(error))),
+        None if record.status == Status::Prepared.as_str() => not_started(error),
+        Some(Ended::Unknown) | None => Ok(TccDone::Unknown { gid, value: None }),
     }
 }
 

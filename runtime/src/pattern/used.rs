@@ -44,7 +44,9 @@ impl Occasion {
 
 /// Finds the outcome of an earlier call with this gid.
 ///
-/// The barrier row decides: it is durable, and read from the primary. Without it, the coordinator's status decides.
+/// The barrier row decides: it is durable, and read from the primary. Without it, the coordinator's status decides. What that
+/// shows as given up is given up by a barrier row before it is told: a local transaction may still be open, since an
+/// administrator can end a prepared message at any time.
 pub(super) async fn look_up<B: BarrierDb>(
     client: &Client,
     db: &B,
@@ -63,7 +65,24 @@ pub(super) async fn look_up<B: BarrierDb>(
         _ => {}
     }
     let standing = client.query(gid).await.map_or(Standing::Unclear, |answer| answer.standing_of(sent));
-    decide(row, standing, occasion)
+    match (row, decide(row, standing, occasion)) {
+        (Ok(None), Used::GivenUp) => give_up(db, gid).await,
+        (_, used) => used,
+    }
+}
+
+/// Makes sure that no local transaction of this gid can commit any more.
+async fn give_up<B: BarrierDb>(db: &B, gid: &Gid) -> Used {
+    match barrier::query_prepared(db, gid).await {
+        Ok(Prepared::RolledBack) => Used::GivenUp,
+        // It has committed since the row was looked for, and the coordinator has ended it before.
+        Ok(Prepared::Committed) => Used::Stopped,
+        Ok(Prepared::Ongoing) => Used::Unknown,
+        Err(error) => {
+            tracing::info!(%gid, error = &error as &dyn std::error::Error, "it is not known whether it was given up");
+            Used::Unknown
+        }
+    }
 }
 
 /// The database did not tell whether there is a row.

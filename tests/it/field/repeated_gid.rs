@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::post;
 use branchwire::client::Outcome;
-use branchwire::protocol::Status;
+use branchwire::protocol::{Status, Transaction};
 use branchwire::{Client, Done, Gid, MsgBranch, NotDone, QueryPrepared, ServiceUrl, Tx, barrier};
 use branchwire_coordinator::testing::{Services, TestCoordinator};
 use branchwire_tests::bank::{ACCOUNT, Bank, BankDriver};
@@ -144,6 +144,57 @@ async fn a_repetition_that_cannot_wait_gets_in_progress<DB: BankDriver>(impatien
     assert!(matches!(second, Err(NotDone::InProgress { .. })), "{second:?}");
     assert!(matches!(shop.order_on(&bank, &gid, 30, async || true).await, Ok(Done::Repeated { .. })));
     shop.coordinator.stop().await;
+}
+
+/// An administrator ends a message whose sender has not committed yet. Another call learns that it has failed, and not that
+/// nothing will happen: the sender may still commit.
+async fn a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit<DB: BankDriver>() {
+    let Some(shop) = Shop::<DB>::open().await else { return };
+    let client: Client = shop.coordinator.client();
+    for commits in [true, false] {
+        let gid = Gid::random();
+        let ((begun, begins), (end, ends)) = (oneshot::channel(), oneshot::channel::<()>());
+        let first = shop.order_on(&shop.bank, &gid, 30, async move || {
+            begun.send(()).unwrap();
+            ends.await.unwrap();
+            commits
+        });
+        let second = async {
+            begins.await.unwrap();
+            let stopped = Transaction { gid: gid.to_string(), trans_type: "msg".to_owned(), ..Transaction::default() };
+            client.abort(&stopped).await.unwrap();
+            let second = shop.order(&gid, 30).await;
+            end.send(()).unwrap();
+            second
+        };
+        let (first, second) = tokio::join!(first, second);
+        assert!(matches!(second, Ok(Done::Unknown { .. })), "{second:?}");
+        let again = shop.order(&gid, 30).await;
+        if commits {
+            assert!(matches!(first, Ok(Done::Stopped { value: Some(()), .. })), "{first:?}");
+            assert!(matches!(again, Ok(Done::Stopped { value: None, .. })), "{again:?}");
+        } else {
+            assert!(matches!(first, Err(NotDone::RolledBack(_))), "{first:?}");
+            assert!(matches!(again, Err(NotDone::GivenUp { .. })), "{again:?}");
+        }
+    }
+    assert_eq!(shop.bank.balance(ACCOUNT).await, -30);
+    shop.coordinator.stop().await;
+}
+
+#[tokio::test]
+async fn a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit_on_sqlite() {
+    a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit::<Sqlite>().await;
+}
+
+#[tokio::test]
+async fn a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit_on_postgresql() {
+    a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit::<Postgres>().await;
+}
+
+#[tokio::test]
+async fn a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit_on_mysql() {
+    a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit::<MySql>().await;
 }
 
 #[tokio::test]

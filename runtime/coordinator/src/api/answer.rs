@@ -2,13 +2,13 @@
 
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
-use branchwire_protocol::DtmResult;
+use branchwire_protocol::{DtmResult, GID_HEADER, GID_IS_KNOWN, GID_IS_NEW};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::engine::{NotAllowed, RunEnd};
-use crate::runner::{Ended, RequestError};
+use crate::runner::{Ended, GidWas, RequestError};
 use crate::store::{JournalError, StoreError};
 use crate::topics::TopicError;
 
@@ -19,6 +19,8 @@ pub(super) struct Refused {
     dtm_result: Option<DtmResult>,
     /// Whether the gid is that of another transaction: ours, so that a client need not read the text.
     other_transaction: bool,
+    /// Whether the transaction was decided before this request came: ours as well.
+    is_known: bool,
     message: String,
 }
 
@@ -26,7 +28,7 @@ impl Refused {
     /// Any error that is not a final refusal: 500, as in DTM, also if the request is invalid.
     pub(super) fn error(message: impl Into<String>) -> Self {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self { status, dtm_result: None, other_transaction: false, message: message.into() }
+        Self { status, dtm_result: None, other_transaction: false, is_known: false, message: message.into() }
     }
 
     /// A final refusal: 409.
@@ -97,7 +99,8 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let other_transaction = self.other_transaction.then_some(true);
         let response = json(&Body { dtm_result: self.dtm_result, other_transaction, message: self.message() });
-        with_status(response, self.status)
+        let response = with_status(response, self.status);
+        if self.is_known { with_gid(response, GID_IS_KNOWN) } else { response }
     }
 }
 
@@ -112,7 +115,9 @@ pub(super) fn with_status(mut response: Response, status: StatusCode) -> Respons
 
 impl From<NotAllowed> for Refused {
     fn from(refused: NotAllowed) -> Self {
-        Self { other_transaction: refused == NotAllowed::Another, ..Self::failure(refused.to_string()) }
+        let other_transaction = matches!(refused, NotAllowed::Another | NotAllowed::RegisteredOtherwise(_));
+        let is_known = matches!(refused, NotAllowed::Prepare(_) | NotAllowed::Submit(_));
+        Self { other_transaction, is_known, ..Self::failure(refused.to_string()) }
     }
 }
 
@@ -183,6 +188,20 @@ pub(super) fn json(body: &impl Serialize) -> Response {
 /// 200 `{"dtm_result":"SUCCESS"}`.
 pub(super) fn success() -> Response {
     with_type(r#"{"dtm_result":"SUCCESS"}"#)
+}
+
+/// The same for a transaction that was accepted; says whether the coordinator had it before.
+pub(super) fn accepted(was: GidWas) -> Response {
+    let word = match was {
+        GidWas::New => GID_IS_NEW,
+        GidWas::Known => GID_IS_KNOWN,
+    };
+    with_gid(success(), word)
+}
+
+fn with_gid(mut response: Response, word: &'static str) -> Response {
+    response.headers_mut().insert(HeaderName::from_static(GID_HEADER), HeaderValue::from_static(word));
+    response
 }
 
 fn with_type(body: impl IntoResponse) -> Response {

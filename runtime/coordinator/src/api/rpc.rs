@@ -83,8 +83,8 @@ pub(super) async fn call(State(core): State<Arc<Core>>, body: Body) -> Answered 
 async fn carry_out(core: &Arc<Core>, method: &str, params: Value) -> Result<Value, Failed> {
     match method {
         "newGid" => return Ok(json!({ "gid": Gid::random() })),
-        "prepare" => do_prepare(core, read(params)?).await,
-        "submit" => do_submit(core, read(params)?).await,
+        "prepare" => do_prepare(core, read(params)?).await.map(drop),
+        "submit" => do_submit(core, read(params)?).await.map(drop),
         "abort" => do_abort(core, read(params)?).await,
         "registerBranch" => do_register(core, read(params)?).await,
         _ => return Err(Failed::NoMethod),

@@ -13,7 +13,7 @@ use super::extract::{Answered, Body, ByGid, Parameters};
 use super::registration::Registration;
 use super::{request, view};
 use crate::engine::{Definition, Event, NotAllowed, Opening};
-use crate::runner::{Core, RequestError};
+use crate::runner::{Core, GidWas, RequestError};
 use crate::store::Row;
 use crate::traces::RequestSpan;
 
@@ -26,13 +26,11 @@ pub(super) async fn version() -> Response {
 }
 
 pub(super) async fn prepare(State(core): State<Arc<Core>>, body: Body) -> Answered {
-    do_prepare(&core, request::parse(&body?)?).await?;
-    Ok(answer::success())
+    Ok(answer::accepted(do_prepare(&core, request::parse(&body?)?).await?))
 }
 
 pub(super) async fn submit(State(core): State<Arc<Core>>, body: Body) -> Answered {
-    do_submit(&core, request::parse(&body?)?).await?;
-    Ok(answer::success())
+    Ok(answer::accepted(do_submit(&core, request::parse(&body?)?).await?))
 }
 
 pub(super) async fn abort(State(core): State<Arc<Core>>, body: Body) -> Answered {
@@ -40,26 +38,27 @@ pub(super) async fn abort(State(core): State<Arc<Core>>, body: Body) -> Answered
     Ok(answer::success())
 }
 
-pub(super) async fn do_prepare(core: &Arc<Core>, transaction: Transaction) -> Result<(), Refused> {
+pub(super) async fn do_prepare(core: &Arc<Core>, transaction: Transaction) -> Result<GidWas, Refused> {
     let span = core.settings.traces.request("prepare", &transaction);
     ended(span, prepared(core, transaction).await)
 }
 
-async fn prepared(core: &Arc<Core>, transaction: Transaction) -> Result<(), Refused> {
+async fn prepared(core: &Arc<Core>, transaction: Transaction) -> Result<GidWas, Refused> {
     let definition = definition(core, transaction).await?;
     Ok(core.open(definition, Opening::Prepare).await?)
 }
 
-pub(super) async fn do_submit(core: &Arc<Core>, transaction: Transaction) -> Result<(), Refused> {
+pub(super) async fn do_submit(core: &Arc<Core>, transaction: Transaction) -> Result<GidWas, Refused> {
     let span = core.settings.traces.request("submit", &transaction);
     ended(span, submitted(core, transaction).await)
 }
 
-async fn submitted(core: &Arc<Core>, transaction: Transaction) -> Result<(), Refused> {
+async fn submitted(core: &Arc<Core>, transaction: Transaction) -> Result<GidWas, Refused> {
     let wait_result = transaction.options.wait_result;
     let definition = definition(core, transaction).await?;
     if wait_result {
-        answer::run_end(core.submit_and_wait(definition).await?)
+        let (end, was) = core.submit_and_wait(definition).await?;
+        answer::run_end(end).map(|()| was)
     } else {
         Ok(core.open(definition, Opening::Submit).await?)
     }
@@ -81,8 +80,8 @@ async fn aborted(core: &Arc<Core>, transaction: Transaction) -> Result<(), Refus
 }
 
 /// Ends the span of a request with its result.
-fn ended(span: RequestSpan, result: Result<(), Refused>) -> Result<(), Refused> {
-    span.end(result.as_ref().map_or_else(Refused::status, |()| StatusCode::OK).as_u16());
+fn ended<T>(span: RequestSpan, result: Result<T, Refused>) -> Result<T, Refused> {
+    span.end(result.as_ref().map_or_else(Refused::status, |_| StatusCode::OK).as_u16());
     result
 }
 

@@ -95,6 +95,15 @@ pub(super) enum Failed {
     Journal(JournalError),
 }
 
+/// What a coordinator knew of the gid of a `prepare` or a `submit` that it has accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GidWas {
+    /// It has recorded something because of this request.
+    New,
+    /// It had the same transaction before, and this request has changed nothing.
+    Known,
+}
+
 /// How a run ended, or where to wait for its end.
 enum Ending {
     Known(Ended),
@@ -173,23 +182,31 @@ impl Core {
     }
 
     /// `prepare` and `submit`.
-    pub(crate) async fn open(self: &Arc<Self>, definition: Definition, opening: Opening) -> Result<(), RequestError> {
+    pub(crate) async fn open(
+        self: &Arc<Self>,
+        definition: Definition,
+        opening: Opening,
+    ) -> Result<GidWas, RequestError> {
         let event = event_of(opening);
         let gid = definition.gid.clone();
         let known = Known::Definition(Arc::new(definition));
-        self.request(gid, event, known, false).await.map(drop)
+        Ok(self.request(gid, event, known, false).await?.1)
     }
 
     /// `submit` that waits for the end of the run.
-    pub(crate) async fn submit_and_wait(self: &Arc<Self>, definition: Definition) -> Result<Ended, RequestError> {
+    pub(crate) async fn submit_and_wait(
+        self: &Arc<Self>,
+        definition: Definition,
+    ) -> Result<(Ended, GidWas), RequestError> {
         let gid = definition.gid.clone();
-        let ending = self.request(gid.clone(), Event::Submit, Known::Definition(Arc::new(definition)), true).await?;
-        self.end_of(&gid, ending).await
+        let known = Known::Definition(Arc::new(definition));
+        let (ending, was) = self.request(gid.clone(), Event::Submit, known, true).await?;
+        Ok((self.end_of(&gid, ending).await?, was))
     }
 
     /// `abort` that waits for the end of the run.
     pub(crate) async fn abort_and_wait(self: &Arc<Self>, gid: Gid, reason: String) -> Result<Ended, RequestError> {
-        let ending = self.request(gid.clone(), Event::Abort { reason }, Known::Nothing, true).await?;
+        let (ending, _) = self.request(gid.clone(), Event::Abort { reason }, Known::Nothing, true).await?;
         self.end_of(&gid, ending).await
     }
 
@@ -239,7 +256,7 @@ impl Core {
         event: Event,
         known: Known,
         wait: bool,
-    ) -> Result<Ending, RequestError> {
+    ) -> Result<(Ending, GidWas), RequestError> {
         // Checked first, so that a refused request does not wait and records nothing.
         if matches!(known, Known::Definition(_))
             && self.slots.len() >= self.settings.in_memory_max
@@ -249,11 +266,11 @@ impl Core {
         }
         let core = self.clone();
         let task = self.tasks.spawn(async move {
-            let (calls, ending) = core.act(&gid, &event, known, wait).await?;
+            let (calls, ending, was) = core.act(&gid, &event, known, wait).await?;
             if !calls.commands.is_empty() {
                 core.tasks.spawn(core.clone().drive(calls));
             }
-            Ok(ending)
+            Ok((ending, was))
         });
         task.await.unwrap_or(Err(RequestError::Panicked))
     }
@@ -265,8 +282,8 @@ impl Core {
         let reason = match Gid::new(gid.as_str()) {
             Err(error) => error.to_string(),
             Ok(name) => match self.act(&name, &Event::Due { until }, Known::Row(Box::new(row)), false).await {
-                Ok((calls, _)) if calls.commands.is_empty() => return,
-                Ok((calls, _)) => return self.drive(calls).await,
+                Ok((calls, ..)) if calls.commands.is_empty() => return,
+                Ok((calls, ..)) => return self.drive(calls).await,
                 Err(error @ (RequestError::Corrupt(_) | RequestError::Impossible(_))) => error.to_string(),
                 Err(error) => return tracing::warn!(gid, %error, "a due transaction was not resumed"),
             },
@@ -295,7 +312,7 @@ impl Core {
         event: &Event,
         mut known: Known,
         wait: bool,
-    ) -> Result<(PendingCalls, Ending), RequestError> {
+    ) -> Result<(PendingCalls, Ending, GidWas), RequestError> {
         let sent = if let Known::Definition(definition) = &known { Some(definition.clone()) } else { None };
         for _ in 0..ATTEMPTS {
             let slot = self.slots.get(gid);
@@ -308,9 +325,10 @@ impl Core {
                     return Err(error);
                 }
             };
+            let was = if next.commands.contains(&Command::Save) { GidWas::New } else { GidWas::Known };
             // No write of ours backs this answer, so first make sure that the row we read is on disk.
             if next.commands.contains(&Command::Accept)
-                && !next.commands.contains(&Command::Save)
+                && was == GidWas::Known
                 && let Err(error) = self.store.ensure_durable().await
             {
                 self.slots.release(&slot, &mut held);
@@ -325,7 +343,7 @@ impl Core {
                     let lease = loaded.state.due;
                     self.slots.release(&slot, &mut held);
                     drop(held);
-                    return Ok((PendingCalls { slot, definition, commands, lease }, ending));
+                    return Ok((PendingCalls { slot, definition, commands, lease }, ending, was));
                 }
                 // It is another coordinator's now. With a lease that is not ours, nothing may be called.
                 Err(Failed::Stale) if matches!(event, Event::Due { .. }) => {

@@ -17,7 +17,7 @@ mod settings;
 mod slot;
 mod unfinished;
 
-pub(crate) use self::core::{Core, RequestError};
+pub(crate) use self::core::{Core, GidWas, RequestError};
 #[cfg(feature = "console")]
 pub(crate) use self::instances::{Instance, instances};
 pub(crate) use self::settings::Settings;

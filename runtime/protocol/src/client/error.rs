@@ -56,6 +56,9 @@ pub enum ClientError {
     Refused {
         /// The coordinator's text, cut to a few hundred characters.
         message: String,
+        /// Whether the coordinator says that the transaction had ended, or was being rolled back, before this request came. A DTM
+        /// server does not say that.
+        known: bool,
     },
     /// The coordinator has another transaction under this gid: other branches, or other payloads. This request changed
     /// nothing.

@@ -11,6 +11,7 @@ mod submit;
 mod try_call;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -23,9 +24,10 @@ pub use self::error::{ChannelError, ClientError};
 use self::http_channel::{HttpChannel, IDLE_MAX};
 pub use self::outcome::Outcome;
 use self::plain_channel::PlainChannel;
+use self::response::GidWas;
 pub use self::submit::Submit;
 pub use self::try_call::TryCall;
-use crate::{BASE_PATH, Gid, InvalidUrl, QueryAnswer, ServiceUrl, TccRegistration, Transaction};
+use crate::{BASE_PATH, Gid, InvalidUrl, QueryAnswer, ServiceUrl, Standing, TccRegistration, Transaction};
 
 /// The default timeout of a call to the coordinator.
 pub const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,6 +40,8 @@ pub struct Client {
     signer: Option<Arc<dyn Signer>>,
     /// The way to branches, if one was called or set.
     branches: Arc<OnceLock<Box<dyn Channel>>>,
+    /// Whether the coordinator has shown that it compares what is sent under a gid with what it has.
+    compares: Arc<AtomicBool>,
 }
 
 /// Any error, boxed.
@@ -87,7 +91,8 @@ impl Client {
 
     /// A client that sends its requests over this channel, for example to a coordinator in the same process.
     pub fn with_channel(channel: impl Channel) -> Self {
-        Self { channel: Arc::new(channel), authorization: None, signer: None, branches: Arc::default() }
+        let (channel, branches, compares) = (Arc::new(channel), Arc::default(), Arc::default());
+        Self { channel, authorization: None, signer: None, branches, compares }
     }
 
     /// Sends this token to the coordinator with every request, as `Authorization: Bearer TOKEN`.
@@ -144,7 +149,41 @@ impl Client {
     /// # Errors
     /// [`ClientError`]: do not go on.
     pub async fn prepare(&self, transaction: &Transaction) -> Result<(), ClientError> {
-        self.post("prepare", transaction).await
+        self.open("prepare", transaction).await.map(drop)
+    }
+
+    /// [`prepare`](Self::prepare) under a gid that its caller has named: another transaction may have it as well.
+    ///
+    /// A DTM server acknowledges the prepare although it has another transaction, and later calls the branches of that one. So
+    /// a coordinator that does not say that it has compared the two is asked what it has.
+    ///
+    /// # Errors
+    /// [`ClientError`]: do not go on.
+    #[doc(hidden)]
+    pub async fn prepare_named(&self, gid: &Gid, transaction: &Transaction) -> Result<(), ClientError> {
+        if self.open("prepare", transaction).await? == GidWas::NotSaid
+            && self.query(gid).await?.standing_of(transaction) == Standing::Another
+        {
+            return Err(ClientError::OtherTransaction { message: "it was prepared earlier".to_owned() });
+        }
+        Ok(())
+    }
+
+    /// What the coordinator has under this gid before a submit; `None` if it does not answer, or compares by itself and says what
+    /// it had.
+    ///
+    /// A DTM server carries out what is submitted under the gid of another transaction: a part of the one, and a part of the
+    /// other. So this is asked before a submit under a gid that its caller has named.
+    #[doc(hidden)]
+    pub async fn earlier(&self, gid: &Gid) -> Option<QueryAnswer> {
+        if self.compares.load(Ordering::Relaxed) { None } else { self.query(gid).await.ok() }
+    }
+
+    /// `prepare` or `submit`.
+    async fn open(&self, call: &str, transaction: &Transaction) -> Result<GidWas, ClientError> {
+        let was = self.post(call, transaction).await?;
+        self.compares.store(was != GidWas::NotSaid, Ordering::Relaxed);
+        Ok(was)
     }
 
     /// Has a transaction carried out, whether it was prepared or not.
@@ -152,7 +191,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]: unless [`nothing_happened`](ClientError::nothing_happened), it may be carried out nevertheless.
     pub async fn submit(&self, transaction: &Transaction) -> Result<(), ClientError> {
-        self.post("submit", transaction).await
+        self.open("submit", transaction).await.map(drop)
     }
 
     /// Ends a prepared message without carrying it out, or rolls a TCC or a saga back.
@@ -160,7 +199,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; `Refused` if that is not possible any more.
     pub async fn abort(&self, transaction: &Transaction) -> Result<(), ClientError> {
-        self.post("abort", transaction).await
+        self.post("abort", transaction).await.map(drop)
     }
 
     /// Adds a branch to a prepared TCC, before its try is called.
@@ -169,7 +208,7 @@ impl Client {
     /// [`ClientError`]: unless [`nothing_happened`](ClientError::nothing_happened), it may be registered nevertheless, and the
     /// same registration can be sent again. (A DTM server answers that with 500.)
     pub async fn register_branch(&self, branch: &TccRegistration) -> Result<(), ClientError> {
-        self.post("registerBranch", branch).await
+        self.post("registerBranch", branch).await.map(drop)
     }
 
     /// The coordinator's record of a transaction.
@@ -205,7 +244,7 @@ impl Client {
         self.exchange(Method::GET, &format!("{BASE_PATH}/{call}{query}"), Bytes::new()).await
     }
 
-    async fn post(&self, call: &str, body: &impl Serialize) -> Result<(), ClientError> {
+    async fn post(&self, call: &str, body: &impl Serialize) -> Result<GidWas, ClientError> {
         let body = serde_json::to_vec(body).expect("a request is strings and numbers");
         response::acknowledged(&self.exchange(Method::POST, &format!("{BASE_PATH}/{call}"), body.into()).await?)
     }
@@ -273,7 +312,7 @@ mod tests {
             assert!(matches!(submit(failure.0, failure.1).await, Err(ClientError::Refused { .. })), "{failure:?}");
         }
         let refused = submit(409, r#"{"message":"no FAILURE"}"#).await;
-        assert!(matches!(refused, Err(ClientError::Refused { message }) if message == "no FAILURE"));
+        assert!(matches!(refused, Err(ClientError::Refused { message, .. }) if message == "no FAILURE"));
         assert!(matches!(submit(425, r#"{"dtm_result":"ONGOING"}"#).await, Err(ClientError::Ongoing)));
         assert!(matches!(submit(500, "x").await, Err(ClientError::Failed { status: 500, .. })));
     }
@@ -418,9 +457,9 @@ mod tests {
         for status in [301, 400, 401, 403, 404, 413, 429, 500, 501, 503] {
             for body in ["", BUSY] {
                 let told = submit((status, body), (200, SUBMITTED)).await;
-                assert!(matches!(told, Submit::Acknowledged { finished: false }), "{status} {body}: {told:?}");
+                assert!(matches!(told, Submit::Acknowledged { finished: false, .. }), "{status} {body}: {told:?}");
                 let told = submit((status, body), (200, SUCCEED)).await;
-                assert!(matches!(told, Submit::Acknowledged { finished: true }), "{status} {body}: {told:?}");
+                assert!(matches!(told, Submit::Acknowledged { finished: true, .. }), "{status} {body}: {told:?}");
                 let told = submit((status, body), (200, NOTHING)).await;
                 assert!(matches!(told, Submit::NotTaken(_)), "{status} {body}: {told:?}");
             }

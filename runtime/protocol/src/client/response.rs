@@ -1,12 +1,12 @@
 //! Reads a coordinator's response: which ones count as success, and which as unknown.
 
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::ClientError;
-use crate::DtmResult;
+use crate::{DtmResult, GID_HEADER, GID_IS_KNOWN};
 
 /// The longest part of a coordinator's message that is kept, in characters.
 const MESSAGE_CHARS_MAX: usize = 300;
@@ -20,14 +20,35 @@ struct Said {
     other_transaction: bool,
 }
 
+/// What a coordinator that accepts a transaction says of its gid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GidWas {
+    /// It has recorded something because of this request.
+    New,
+    /// It had the same transaction before.
+    Known,
+    /// It does not say, as DTM servers do not: it may have another transaction under this gid.
+    NotSaid,
+}
+
+impl GidWas {
+    fn of(response: &Response<Bytes>) -> Self {
+        match response.headers().get(GID_HEADER).map(HeaderValue::as_bytes) {
+            Some(word) if word == GID_IS_KNOWN.as_bytes() => Self::Known,
+            Some(_) => Self::New,
+            None => Self::NotSaid,
+        }
+    }
+}
+
 /// The response to an order: prepare, submit, abort, newGid.
-pub(super) fn acknowledged(response: &Response<Bytes>) -> Result<(), ClientError> {
+pub(super) fn acknowledged(response: &Response<Bytes>) -> Result<GidWas, ClientError> {
     let said = serde_json::from_slice::<Said>(response.body());
     if response.status() == StatusCode::CONFLICT && said.as_ref().is_ok_and(|said| said.other_transaction) {
         return Err(ClientError::OtherTransaction { message: message(response.body()) });
     }
     match (response.status(), said.map(|said| said.dtm_result)) {
-        (StatusCode::OK, Ok(DtmResult::Success)) => Ok(()),
+        (StatusCode::OK, Ok(DtmResult::Success)) => Ok(GidWas::of(response)),
         (_, Ok(DtmResult::Ongoing)) => Err(ClientError::Ongoing),
         (StatusCode::OK, Ok(DtmResult::Failure)) => Err(refused(response)),
         (StatusCode::CONFLICT, _) if is_failure(response.body()) => Err(refused(response)),
@@ -45,7 +66,7 @@ pub(super) fn told<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T,
 }
 
 fn refused(response: &Response<Bytes>) -> ClientError {
-    ClientError::Refused { message: message(response.body()) }
+    ClientError::Refused { message: message(response.body()), known: GidWas::of(response) == GidWas::Known }
 }
 
 fn failed(response: &Response<Bytes>) -> ClientError {

@@ -1,5 +1,6 @@
 //! A submit that finds out its own outcome.
 
+use super::response::GidWas;
 use super::{Client, ClientError};
 use crate::{Gid, Standing, Transaction};
 
@@ -11,6 +12,8 @@ pub enum Submit {
     Acknowledged {
         /// Whether it is known to have ended already.
         finished: bool,
+        /// Whether it says that it had it before, so that this request was not needed. A DTM server does not say that.
+        known: bool,
     },
     /// The coordinator had it before and has carried it out: this request was not needed.
     Repeated,
@@ -31,9 +34,12 @@ impl Client {
     ///
     /// Also after a clear no: a proxy may have repeated the request, and the no is then that of the second coordinator.
     pub async fn submit_or_query(&self, transaction: &Transaction) -> Submit {
-        let error = match self.submit(transaction).await {
-            Ok(()) => return Submit::Acknowledged { finished: transaction.options.wait_result },
-            Err(ClientError::Ongoing) => return Submit::Acknowledged { finished: false },
+        let error = match self.open("submit", transaction).await {
+            Ok(was) => {
+                let (finished, known) = (transaction.options.wait_result, was == GidWas::Known);
+                return Submit::Acknowledged { finished, known };
+            }
+            Err(ClientError::Ongoing) => return Submit::Acknowledged { finished: false, known: false },
             Err(ClientError::OtherTransaction { .. }) => return Submit::Another,
             Err(error @ ClientError::NotSent(_)) => return Submit::NotTaken(error),
             Err(error) => error,
@@ -47,8 +53,8 @@ impl Client {
         };
         match answer.standing_of(transaction) {
             Standing::Succeeded if matches!(error, ClientError::Refused { .. }) => Submit::Repeated,
-            Standing::Succeeded => Submit::Acknowledged { finished: true },
-            Standing::InProgress => Submit::Acknowledged { finished: false },
+            Standing::Succeeded => Submit::Acknowledged { finished: true, known: false },
+            Standing::InProgress => Submit::Acknowledged { finished: false, known: false },
             Standing::Failed { called: false } => Submit::GivenUp,
             Standing::Failed { called: true } => Submit::Stopped,
             Standing::Another => Submit::Another,

@@ -29,11 +29,10 @@ impl<'a, B: BarrierDb> Local<'a, B> {
     ///
     /// # Errors
     /// What the caller is told, if it cannot be prepared or was sent before.
-    pub(super) async fn prepare<T, E>(
-        Ready { client, gid, transaction }: Ready,
-        db: &'a B,
-    ) -> Result<Self, Result<Done<T>, NotDone<E>>> {
-        match client.prepare(&transaction).await {
+    pub(super) async fn prepare<T, E>(ready: Ready, db: &'a B) -> Result<Self, Result<Done<T>, NotDone<E>>> {
+        let prepared = ready.prepare().await;
+        let Ready { client, gid, transaction, .. } = ready;
+        match prepared {
             Ok(()) => Ok(Self { client, patience: Patience::new(gid.clone()), gid, transaction, db }),
             Err(ClientError::OtherTransaction { .. }) => Err(Err(NotDone::OtherMessage { gid })),
             Err(error) => {
@@ -130,7 +129,7 @@ fn answer<T, E>(used: Used, gid: Gid) -> Option<Result<Done<T>, NotDone<E>>> {
 /// Tells the coordinator that the local transaction has committed.
 async fn hand_over<T>(client: &Client, gid: Gid, transaction: &Transaction, value: T) -> Done<T> {
     match client.submit_or_query(transaction).await {
-        Submit::Acknowledged { finished } => Done::Submitted { gid, value, finished },
+        Submit::Acknowledged { finished, .. } => Done::Submitted { gid, value, finished },
         // The coordinator has asked query-prepared before this submit arrived.
         Submit::Repeated => Done::Submitted { gid, value, finished: true },
         Submit::GivenUp | Submit::Stopped | Submit::Another => Done::stopped(gid, Some(value)),

@@ -9,6 +9,7 @@ use sqlx::SqlitePool;
 
 use super::*;
 use crate::client::{Channel, ChannelError};
+use crate::protocol::{GID_HEADER, GID_IS_KNOWN, GID_IS_NEW};
 use crate::{CommitError, PAYLOAD_BYTES_MAX, PayloadError, Prepared, ServiceUrl, barrier};
 
 #[derive(Clone)]
@@ -44,12 +45,18 @@ struct Scripted {
     /// Call -> status and body, `<gid>` for the gid that is asked for; what is not named succeeds. Status 0: no answer.
     /// 1: not sent.
     answers: Vec<(&'static str, u16, &'static str)>,
+    /// What it says of the gid, as Branchwire's coordinator does; a DTM server says nothing.
+    gid_is: Option<&'static str>,
     calls: Arc<Mutex<Vec<String>>>,
 }
 
 impl Scripted {
     fn client(answers: &[(&'static str, u16, &'static str)]) -> (Client, Self) {
-        let this = Self { answers: answers.to_vec(), ..Self::default() };
+        Self::client_of(answers, Some(GID_IS_NEW))
+    }
+
+    fn client_of(answers: &[(&'static str, u16, &'static str)], gid_is: Option<&'static str>) -> (Client, Self) {
+        let this = Self { answers: answers.to_vec(), gid_is, ..Self::default() };
         (Client::with_channel(this.clone()), this)
     }
 
@@ -65,11 +72,18 @@ impl Channel for Scripted {
         let script = self.answers.iter().find(|(name, ..)| *name == call);
         let &(_, status, body) = script.unwrap_or(&("", 200, r#"{"dtm_result":"SUCCESS"}"#));
         self.calls.lock().unwrap().push(call);
+        let gid_is = self.gid_is;
         Box::pin(async move {
             match status {
                 0 => Err(ChannelError::NoAnswer("cut".into())),
                 1 => Err(ChannelError::NotSent("refused".into())),
-                _ => Ok(Response::builder().status(status).body(Bytes::from(body.replace("<gid>", &gid))).unwrap()),
+                _ => {
+                    let mut answer = Response::builder().status(status);
+                    if let Some(word) = gid_is.filter(|_| status == 200) {
+                        answer = answer.header(GID_HEADER, word);
+                    }
+                    Ok(answer.body(Bytes::from(body.replace("<gid>", &gid))).unwrap())
+                }
             }
         })
     }
@@ -97,13 +111,20 @@ const PREPARED: &str = r#"{"transaction":{"gid":"<gid>","trans_type":"msg","stat
 const SUBMITTED: &str = r#"{"transaction":{"gid":"<gid>","trans_type":"msg","status":"submitted"},"branches":[]}"#;
 const SUCCEED: &str = r#"{"transaction":{"gid":"<gid>","trans_type":"msg","status":"succeed"},"branches":[
     {"branch_id":"01","op":"action","url":"http://bank-b/in","bin_data":"MzA=","status":"succeed"}]}"#;
-const FAILED: &str = r#"{"transaction":{"gid":"<gid>","trans_type":"msg","status":"failed"},"branches":[
+const FAILED: &str = r#"{"transaction":{"gid":"<gid>","trans_type":"msg","status":"failed","query_prepared":"http://a/p"},"branches":[
+    {"branch_id":"01","op":"action","url":"http://bank-b/in","bin_data":"MzA=","status":"prepared"}]}"#;
+/// Without query-prepared: it was submitted at once, so only a person can have ended it.
+const STOPPED: &str = r#"{"transaction":{"gid":"<gid>","trans_type":"msg","status":"failed"},"branches":[
     {"branch_id":"01","op":"action","url":"http://bank-b/in","bin_data":"MzA=","status":"prepared"}]}"#;
 const FAILED_HALF_WAY: &str = r#"{"transaction":{"gid":"<gid>","trans_type":"msg","status":"failed"},"branches":[
     {"branch_id":"01","op":"action","url":"http://bank-b/in","bin_data":"MzA=","status":"succeed"}]}"#;
 /// The payload is 31.
 const ANOTHER: &str = r#"{"transaction":{"gid":"<gid>","trans_type":"msg","status":"succeed"},"branches":[
     {"branch_id":"01","op":"action","url":"http://bank-b/in","bin_data":"MzE=","status":"succeed"}]}"#;
+/// The same, and only prepared.
+const OTHER_PREPARED: &str = r#"{"transaction":{"gid":"<gid>","trans_type":"msg","status":"prepared"},"branches":[
+    {"branch_id":"01","op":"action","url":"http://bank-b/in","bin_data":"MzE=","status":"prepared"}]}"#;
+const SUCCEED_AS_SAGA: &str = r#"{"transaction":{"gid":"<gid>","trans_type":"saga","status":"succeed"},"branches":[]}"#;
 const ONGOING: &str = r#"{"dtm_result":"ONGOING","message":"submitted"}"#;
 /// As a DTM server refuses: the status stands in a text, which nobody reads.
 const REFUSED: &str = r#"{"dtm_result":"FAILURE","message":"current status 'x', cannot prepare. FAILURE"}"#;
@@ -301,6 +322,7 @@ async fn a_submit_alone_with_a_used_gid_gets_the_true_outcome() {
         (SUCCEED, "repeated, finished"),
         (FAILED, "given up"),
         (FAILED_HALF_WAY, "stopped"),
+        (STOPPED, "stopped"),
         (ANOTHER, "another message"),
         (NOTHING_THERE, "not started"),
         ("<html>", "unknown"),
@@ -319,6 +341,60 @@ async fn a_submit_alone_with_a_used_gid_gets_the_true_outcome() {
         };
         assert_eq!(as_word, expected, "{status}");
     }
+}
+
+#[tokio::test]
+async fn a_coordinator_that_does_not_compare_is_asked_before_the_business_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let bank = Bank::open(&dir).await;
+    let told_by_dtm = async |answers: &[_], gid: Option<Gid>| {
+        let (client, coordinator) = Scripted::client_of(answers, None);
+        let message = client.msg(branch());
+        let message = if let Some(gid) = gid { message.gid(gid) } else { message };
+        let result = message.do_and_submit(prepared(), &bank, debit).await;
+        (told(&result), coordinator.calls())
+    };
+    // It has acknowledged the prepare, and has another message under this gid, which was prepared by a sender that died.
+    for (answer, expected, calls) in [
+        ((200, OTHER_PREPARED), "another message", "prepare query"),
+        ((200, SUCCEED_AS_SAGA), "another message", "prepare query"),
+        ((200, PREPARED), "done now", "prepare query submit"),
+        ((0, ""), "not started", "prepare query"),
+    ] {
+        let was = told_by_dtm(&[("query", answer.0, answer.1)], Some(Gid::random())).await;
+        assert_eq!(was, (expected, calls.to_owned()), "{answer:?}");
+    }
+    // Nobody else has a gid by chance.
+    assert_eq!(told_by_dtm(&[], None).await, ("done now", "prepare submit".to_owned()));
+    assert_eq!(bank.balance().await, 1000 - 60);
+}
+
+#[tokio::test]
+async fn a_submit_alone_under_the_gid_of_another_message_is_not_sent_to_a_coordinator_that_does_not_compare() {
+    let submit = async |client: &Client, gid: Gid| client.msg(branch()).gid(gid).submit().await;
+    let (client, coordinator) = Scripted::client_of(&[("query", 200, ANOTHER)], None);
+    let told = submit(&client, Gid::random()).await;
+    assert!(matches!(told, Err(NotDone::OtherMessage { .. })), "{told:?}");
+    assert_eq!(coordinator.calls(), "query");
+    // One that compares is asked only as long as it has not shown that it does.
+    let (client, coordinator) = Scripted::client_of(&[("query", 200, NOTHING_THERE)], Some(GID_IS_KNOWN));
+    for _ in 0..2 {
+        let told = submit(&client, Gid::random()).await;
+        assert!(matches!(told, Ok(Done::Repeated { finished: false, .. })), "{told:?}");
+    }
+    assert_eq!(coordinator.calls(), "query submit submit");
+}
+
+#[tokio::test]
+async fn what_the_coordinator_shows_as_failed_is_given_up_by_a_barrier_row_before_that_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let bank = Bank::open(&dir).await;
+    let gid = Gid::random();
+    let (client, _) = Scripted::client(&[("prepare", 409, REFUSED), ("query", 200, FAILED)]);
+    let result = client.msg(branch()).gid(gid.clone()).do_and_submit(prepared(), &bank, debit).await;
+    assert_eq!(told(&result), "given up");
+    // A call that was prepared before, and begins its transaction only now, cannot commit.
+    assert_eq!(barrier::decided(&bank, &gid).await.unwrap(), Some(Prepared::RolledBack));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! One call of a TCC's branch: its registration, and its try.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -31,6 +32,7 @@ pub struct Caller {
     headers: Vec<(String, String)>,
     request_timeout: Duration,
     deadline: Instant,
+    is_another: AtomicBool,
 }
 
 impl Caller {
@@ -45,7 +47,13 @@ impl Caller {
                 _ => REQUEST_TIMEOUT,
             },
             deadline,
+            is_another: AtomicBool::new(false),
         }
+    }
+
+    /// Whether another call under this gid has registered other branches.
+    pub(super) fn is_another(&self) -> bool {
+        self.is_another.load(Ordering::Relaxed)
     }
 
     pub(super) fn gid(&self) -> &Gid {
@@ -78,7 +86,12 @@ impl Caller {
             match self.client.register_branch(registration).await {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_transient() && Instant::now() + wait < self.deadline => sleep(wait).await,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if matches!(error, ClientError::OtherTransaction { .. }) {
+                        self.is_another.store(true, Ordering::Relaxed);
+                    }
+                    return Err(error);
+                }
             }
             wait *= 2;
         }

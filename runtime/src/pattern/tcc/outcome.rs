@@ -121,11 +121,12 @@ pub enum TccDone<T> {
     /// branch is confirmed, or every branch is cancelled.
     ///
     /// It was told to confirm. Or it was to be told to cancel, and did not answer: then another call under the gid that this
-    /// one [has named](super::TccOptions::gid) may have confirmed.
+    /// one [has named](super::TccOptions::gid) may have confirmed. Or an earlier call has decided it, and the closure of this one
+    /// has not run.
     Unknown {
         /// The TCC's gid.
         gid: Gid,
-        /// What the closure returned; `None` if this call was to cancel.
+        /// What the closure returned; `None` if this call was to cancel, or has not run.
         value: Option<T>,
     },
     /// A person has ended the TCC at the coordinator (a forced stop) before every branch was confirmed or cancelled: nothing
@@ -159,6 +160,17 @@ impl<T> TccDone<T> {
 
 /// Why a TCC was not confirmed: nothing is confirmed, and what was reserved is cancelled, or being cancelled.
 ///
+/// Whether the same gid may be tried again is in [`may_retry_same_gid`](Self::may_retry_same_gid):
+///
+/// | variant | the same gid again? |
+/// |---|---|
+/// | [`NotStarted`](Self::NotStarted) | Yes, and soon: the coordinator cancels what was prepared after the time of [`within`](super::TccOptions::within) |
+/// | [`GivenUp`](Self::GivenUp), [`Cancelled`](Self::Cancelled), [`CallFailed`](Self::CallFailed), [`TimedOut`](Self::TimedOut) | No: it is used up |
+/// | [`OtherTransaction`](Self::OtherTransaction) | No: it belongs to another transaction |
+///
+/// If the same order may be tried again later, make its gid from the order and the attempt:
+/// [`TccOptions::gid`](super::TccOptions::gid).
+///
 /// `finished` says whether every cancel is known to be applied; if not,
 /// [`Client::outcome`](crate::protocol::client::Client::outcome) waits for that.
 ///
@@ -174,7 +186,8 @@ pub enum TccNotDone<E> {
         /// Whether every cancel is known to be applied.
         finished: bool,
     },
-    /// A transaction of another pattern was sent under this gid earlier. Not begun.
+    /// Another transaction was sent under this gid: of another pattern, or a TCC that has another branch under the number of one
+    /// of this call's. The gid belongs to that one, and so does what this call has tried: this call decides nothing.
     OtherTransaction {
         /// The gid.
         gid: Gid,
@@ -203,6 +216,20 @@ pub enum TccNotDone<E> {
         /// Whether every cancel is known to be applied.
         finished: bool,
     },
+}
+
+impl<E> TccNotDone<E> {
+    /// Whether the same gid may be tried again. If not, it is used up, and another attempt needs another gid.
+    pub const fn may_retry_same_gid(&self) -> bool {
+        match self {
+            Self::NotStarted(_) => true,
+            Self::GivenUp { .. }
+            | Self::OtherTransaction { .. }
+            | Self::Cancelled { .. }
+            | Self::CallFailed { .. }
+            | Self::TimedOut { .. } => false,
+        }
+    }
 }
 
 impl<E> fmt::Display for TccNotDone<E> {

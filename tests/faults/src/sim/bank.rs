@@ -9,15 +9,13 @@ use branchwire::barrier::{QueryPreparedError, query_prepared};
 use branchwire::protocol::{BranchId, Gid, LOCAL_BRANCH, Op, TransType};
 use branchwire::simulation::{ATTEMPTS_MAX, AttemptError, BarrierKey, Business, apply};
 use branchwire::{BranchError, Prepared, Reply, Retry};
-use branchwire_coordinator::transport::Response;
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use super::database::{Connection, Database, Effect, Transaction};
 use super::fate::{Fate, Fault};
-use super::network::{Handler, Request};
+use super::network::{Handler, Request, answer};
 use super::process::Life;
 
 /// What a branch is asked for.
@@ -40,7 +38,7 @@ pub(super) fn handler(fate: &Arc<Fate>, database: &Arc<Database>, life: &Life) -
                 Some(key) if key.branch_id.as_str() == LOCAL_BRANCH => ask(&connection, &key.gid).await,
                 Some(key) => serve(&fate, &connection, key, &request.body).await,
             };
-            Response { status: reply.status().as_u16(), body: Bytes::from_static(reply.body().as_bytes()) }
+            answer(reply.status().as_u16(), reply.body().as_bytes())
         }
         .boxed()
     })

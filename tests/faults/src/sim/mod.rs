@@ -117,23 +117,25 @@ impl Bug {
     ];
 
     /// Those of the outbox, which only a world with one can show.
-    pub const OF_OUTBOX: [Self; 6] = [
+    pub const OF_OUTBOX: [Self; 7] = [
         Self::MarkedBeforeAcknowledged,
         Self::LeaseNeverEnds,
         Self::SentFromOpenTransaction,
         Self::RemovedWhenSent,
         Self::AnsweredBeforeCommit,
         Self::MarkedWhenAnswered,
+        Self::GiveUpToldAsRepetition,
     ];
 
     /// Those that only a world with sagas and TCCs can show.
-    pub const OF_TRIPS: [Self; 6] = [
+    pub const OF_TRIPS: [Self; 7] = [
         Self::SecondSubmitEnds,
         Self::LateRegistrationLeaks,
         Self::ProgressIsNotDurable,
         Self::ConfirmWithoutTry,
         Self::UndoneBeforeTheDirectionIsDurable,
         Self::NullCompensationLeavesNoMark,
+        Self::GiveUpToldAsRepetition,
     ];
 
     /// Whether only two coordinators can make it.
@@ -176,7 +178,9 @@ pub fn run(orders: Orders, seed: u64, bug: Option<Bug>, trace: bool) -> Report {
     on_own_clock(async move {
         let fate = Fate::of_seed(seed, trace);
         let coordinators = if fate.chance(30) || bug.is_some_and(Bug::takes_two) { 2 } else { 1 };
-        let world = World::new(fate, coordinators, bug, orders);
+        // A DTM server does not say what it knows of a gid.
+        let says_gids = fate.chance(50);
+        let world = World::new(fate, coordinators, says_gids, bug, orders);
         world.clone().live_through().await;
         world.conclude()
     })
@@ -190,7 +194,7 @@ pub fn run_to(fail_points: &[FailPoint], order: &Order, trace: bool) -> Report {
             Order::Message(_) => Orders::Messages,
             Order::Trip(_) => Orders::Trips,
         };
-        let world = World::new(Fate::of_fail_points(&fate, trace), 1, None, orders);
+        let world = World::new(Fate::of_fail_points(&fate, trace), 1, true, None, orders);
         world.clone().carry_out(order).await;
         world.conclude()
     })

@@ -58,7 +58,12 @@ impl Request {
 }
 
 /// What a process does with a request.
-pub(super) type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
+pub(super) type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, http::Response<Bytes>> + Send + Sync>;
+
+/// A response without headers.
+pub(super) fn answer(status: u16, body: &'static [u8]) -> http::Response<Bytes> {
+    http::Response::builder().status(status).body(Bytes::from_static(body)).expect("a status and bytes")
+}
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +140,7 @@ impl Network {
 
     /// Carries a request to a process, and its response back. If one of them is lost this never returns: the caller
     /// needs a timeout.
-    async fn carry(&self, from: &'static str, to: &str, request: Request) -> Result<Response, Lost> {
+    async fn carry(&self, from: &'static str, to: &str, request: Request) -> Result<http::Response<Bytes>, Lost> {
         let fate = &self.fate;
         sleep(fate.between(0, 5)).await;
         if fate.happens(Fault::Delay) {
@@ -219,13 +224,14 @@ impl Transport for Calls {
                 heard = Some(strange_answer(&fate, may_refuse));
             }
             if heard.is_none() && is_question && bug == Some(Bug::UnknownIsFailure) {
-                heard = Some(Response { status: 409, body: Bytes::new() });
+                heard = Some(answer(409, b""));
             }
             let answer =
-                heard.as_ref().map_or(Answer::Unknown, |response| Answer::read(response.status, &response.body));
+                heard.as_ref().map_or(Answer::Unknown, |heard| Answer::read(heard.status().as_u16(), heard.body()));
             fate.note(format_args!("{} hears {answer:?} from {gid} {branch_id}", life.name()));
             fate.after(&life, &name).await;
-            heard.ok_or_else(|| CallError::NoResponse("simulated".to_owned()))
+            let heard = heard.ok_or_else(|| CallError::NoResponse("simulated".to_owned()))?;
+            Ok(Response { status: heard.status().as_u16(), body: heard.into_body() })
         }
         .boxed()
     }
@@ -238,7 +244,7 @@ fn value(url: &url::Url, name: &str) -> String {
 
 /// Possible responses of a proxy, or of a failing service. Never that a local transaction has not committed: only the
 /// database decides that.
-fn strange_answer(fate: &Fate, may_refuse: bool) -> Response {
+fn strange_answer(fate: &Fate, may_refuse: bool) -> http::Response<Bytes> {
     const ANSWERS: [(u16, &[u8]); 8] = [
         (502, b"Bad Gateway"),
         (503, b""),
@@ -250,7 +256,7 @@ fn strange_answer(fate: &Fate, may_refuse: bool) -> Response {
         (500, b"\xff\xfe FAILURE"),
     ];
     let (status, body) = ANSWERS[usize::try_from(fate.below(if may_refuse { 8 } else { 6 })).unwrap_or(0)];
-    Response { status, body: Bytes::from_static(body) }
+    answer(status, body)
 }
 
 /// How a client asks coordinators: any of them, each time.
@@ -314,12 +320,9 @@ impl Channel for Tries {
 }
 
 /// What a channel of a client makes of it.
-fn exchanged(heard: Result<Response, Lost>) -> Result<http::Response<Bytes>, ChannelError> {
-    match heard {
-        Ok(Response { status, body }) => {
-            Ok(http::Response::builder().status(status).body(body).expect("a status and bytes"))
-        }
-        Err(Lost::NotSent) => Err(ChannelError::NotSent("simulated".into())),
-        Err(Lost::Cut) => Err(ChannelError::NoAnswer("simulated".into())),
-    }
+fn exchanged(heard: Result<http::Response<Bytes>, Lost>) -> Result<http::Response<Bytes>, ChannelError> {
+    heard.map_err(|lost| match lost {
+        Lost::NotSent => ChannelError::NotSent("simulated".into()),
+        Lost::Cut => ChannelError::NoAnswer("simulated".into()),
+    })
 }

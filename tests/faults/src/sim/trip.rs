@@ -87,6 +87,14 @@ impl Leg {
     }
 }
 
+/// What a client is told whose gid was given up earlier.
+fn given_up(finished: bool, bug: Option<Bug>) -> Told {
+    match bug {
+        Some(Bug::GiveUpToldAsRepetition) => Told::Repeated { finished: false },
+        _ => Told::Undone { finished },
+    }
+}
+
 /// Why the client of a TCC decides against it.
 enum Against {
     Call,
@@ -141,14 +149,14 @@ impl Trip {
     /// Sends it; with its regrets only if it is `hasty`.
     pub(super) async fn send(&self, client: &Client, hasty: bool, bug: Option<Bug>) -> Told {
         match self.pattern {
-            Pattern::Saga if hasty => join(self.saga(client), self.regret(client)).await.0,
-            Pattern::Saga => self.saga(client).await,
+            Pattern::Saga if hasty => join(self.saga(client, bug), self.regret(client)).await.0,
+            Pattern::Saga => self.saga(client, bug).await,
             Pattern::Tcc if bug == Some(Bug::ConfirmWithoutTry) => self.tcc_without_care(client).await,
-            Pattern::Tcc => self.tcc(client).await,
+            Pattern::Tcc => self.tcc(client, bug).await,
         }
     }
 
-    async fn saga(&self, client: &Client) -> Told {
+    async fn saga(&self, client: &Client, bug: Option<Bug>) -> Told {
         let saga = self.steps(client);
         let done = if self.waits { saga.run().await } else { saga.submit().await };
         match done {
@@ -158,6 +166,7 @@ impl Trip {
             Err(SagaNotDone::NotStarted(_)) => Told::NotDone,
             Err(SagaNotDone::RollingBack { .. }) => Told::Undone { finished: false },
             Err(SagaNotDone::RolledBack { .. }) => Told::Undone { finished: true },
+            Err(SagaNotDone::GivenUp { finished, .. }) => given_up(finished, bug),
             Err(SagaNotDone::OtherTransaction { .. }) => Told::Another,
         }
     }
@@ -192,7 +201,7 @@ impl Trip {
         drop(client.abort(&transaction).await);
     }
 
-    async fn tcc(&self, client: &Client) -> Told {
+    async fn tcc(&self, client: &Client, bug: Option<Bug>) -> Told {
         let tcc = client.tcc().gid(self.gid()).within(Duration::from_secs(self.within));
         let done = tcc
             .retry_interval(Duration::from_secs(self.retry_interval))
@@ -220,9 +229,9 @@ impl Trip {
             Ok(TccDone::Unknown { .. }) => Told::Unknown,
             Err(TccNotDone::NotStarted(_)) => Told::NotDone,
             Err(TccNotDone::OtherTransaction { .. }) => Told::Another,
+            Err(TccNotDone::GivenUp { finished, .. }) => given_up(finished, bug),
             Err(
-                TccNotDone::GivenUp { finished, .. }
-                | TccNotDone::CallFailed { finished, .. }
+                TccNotDone::CallFailed { finished, .. }
                 | TccNotDone::TimedOut { finished, .. }
                 | TccNotDone::Cancelled { finished, why: Against::Call | Against::GivesUp, .. },
             ) => Told::Undone { finished },

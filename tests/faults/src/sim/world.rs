@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
+use branchwire::protocol::GID_HEADER;
 use branchwire::protocol::client::Client as Api;
 use branchwire::simulation::start_outbox;
 use branchwire::{Client, Outbox};
-use branchwire_coordinator::transport::Response;
 use branchwire_coordinator::{Clock, Coordinator, Retention};
 use futures_util::FutureExt;
+use http::Response;
 use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt;
 
@@ -39,6 +40,8 @@ pub(super) struct World {
     databases: BTreeMap<&'static str, Arc<Database>>,
     auditor: Arc<Auditor>,
     coordinators: Vec<&'static str>,
+    /// Whether they say what they know of a gid, as DTM servers do not.
+    says_gids: bool,
     /// What clients order.
     orders: Orders,
     start: Instant,
@@ -60,7 +63,7 @@ struct State {
 
 impl World {
     /// A world in which everybody is up.
-    pub(super) fn new(fate: Fate, coordinators: usize, bug: Option<Bug>, orders: Orders) -> Arc<Self> {
+    pub(super) fn new(fate: Fate, coordinators: usize, says_gids: bool, bug: Option<Bug>, orders: Orders) -> Arc<Self> {
         let fate = Arc::new(fate);
         let network = Network::new(fate.clone());
         let disk = Disk::new(coordinators > 1, fate.clone(), bug);
@@ -69,7 +72,8 @@ impl World {
         let auditor = Auditor::new(fate.clone(), disk.clone(), databases.clone());
         let coordinators = COORDINATORS[..coordinators].to_vec();
         let (start, state) = (Instant::now(), Mutex::default());
-        let world = Self { fate, bug, network, disk, databases, auditor, coordinators, orders, start, state };
+        let world =
+            Self { fate, bug, network, disk, databases, auditor, coordinators, says_gids, orders, start, state };
         let world = Arc::new(world);
         for name in world.coordinators.clone() {
             tokio::spawn(world.clone().keep_up(name, true));
@@ -160,13 +164,16 @@ impl World {
                     .body(Body::from(request.body))
                     .expect("it was a request before");
                 let Ok(response) = router.oneshot(request).await;
-                let status = response.status().as_u16();
-                let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap_or_default();
+                let (mut parts, body) = response.into_parts();
+                let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+                if !world.says_gids {
+                    parts.headers.remove(GID_HEADER);
+                }
                 world.fate.before(&life, &format!("answer {call}")).await;
-                if status == 200 {
+                if parts.status == http::StatusCode::OK {
                     world.auditor.acknowledged(&call, &gid, &branch_id);
                 }
-                Response { status, body }
+                Response::from_parts(parts, body)
             }
             .boxed()
         })

@@ -51,7 +51,9 @@ pub(super) fn differs(vector: &mut Vector) {
             vector.end["branches"].as_array_mut().expect("branches").truncate(1);
         }
         "tcc-register-other" => {
-            refuses(&mut vector.steps[2], "branch '01' is registered already, with other addresses or data. FAILURE");
+            let message = "branch '01' is registered already, with other addresses or data. FAILURE";
+            let refused = json!({ "dtm_result": "FAILURE", "other_transaction": true, "message": message });
+            answer(&mut vector.steps[2], 409, refused);
         }
         // A client that got no response may register again; an abort is acknowledged.
         "tcc-register-twice" | "tcc-wait-abort-failure" => answer(&mut vector.steps[2], 200, done()),
