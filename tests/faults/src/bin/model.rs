@@ -53,22 +53,22 @@ fn main() -> ExitCode {
         Some(What::Pairs) => return explore_pairs(),
         Some(What::Outbox) => return explore_outbox(),
         Some(What::World { branches, coordinators, clients, faults }) => {
-            vec![Limits { branches, concurrent: false, coordinators, clients, forgets: false, faults }]
+            vec![Limits { coordinators, clients, faults, ..Limits::small(branches) }]
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("branches  at once  coordinators  clients  forgets  faults |      states       steps  seconds");
+    println!("branches  at once  coordinators  clients  forgets  stopped  faults |      states       steps  seconds");
     let mut well = true;
     for world in worlds {
         let start = Instant::now();
         let report = explore(world, None, threads);
-        let Limits { branches, concurrent, coordinators, clients, forgets, faults } = world;
+        let Limits { branches, concurrent, coordinators, clients, forgets, stops, faults } = world;
         let faults = if faults == Limits::ANY { "any".to_owned() } else { faults.to_string() };
         let yes_or_no = |is: bool| if is { "yes" } else { "no" };
-        let (at_once, forgets) = (yes_or_no(concurrent), yes_or_no(forgets));
+        let (at_once, forgets, stops) = (yes_or_no(concurrent), yes_or_no(forgets), yes_or_no(stops));
         let (states, steps, seconds) = (report.states, report.steps, start.elapsed().as_secs_f64());
         println!(
-            "{branches:8} {at_once:>8} {coordinators:13} {clients:8} {forgets:>8} {faults:>7} | {states:11} {steps:11} {seconds:8.1}"
+            "{branches:8} {at_once:>8} {coordinators:13} {clients:8} {forgets:>8} {stops:>8} {faults:>7} | {states:11} {steps:11} {seconds:8.1}"
         );
         well &= is_well(&report);
     }
@@ -85,6 +85,7 @@ fn worlds() -> Vec<Limits> {
         Limits { clients: 2, ..one },
         Limits { clients: 2, ..two },
         Limits { clients: 2, forgets: true, faults: 1, ..one },
+        Limits { clients: 2, stops: true, faults: 1, ..one },
         Limits { coordinators: 2, ..one },
         Limits { coordinators: 2, faults: 1, ..two },
     ]
@@ -112,6 +113,7 @@ fn explore_outbox() -> ExitCode {
         (Limits { faults: 2, ..Limits::small(2) }, 2),
         (Limits { clients: 2, faults: 1, ..one }, 1),
         (Limits { forgets: true, faults: 1, ..one }, 1),
+        (Limits { clients: 2, forgets: true, faults: 1, ..one }, 1),
         (Limits { coordinators: 2, faults: 1, ..one }, 1),
     ] {
         well &= explore_one(&format!("{relays} relays, {world:?}"), |threads| {

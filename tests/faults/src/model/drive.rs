@@ -46,9 +46,14 @@ impl Around for World {
     }
 
     fn is_well(&self, _: &Message) -> bool {
-        let unknown_told = self.clients.iter().all(|client| !matches!(client, Client::Done(Outcome::Stopped)));
+        let unknown_told =
+            self.stopped || self.clients.iter().all(|client| !matches!(client, Client::Done(Outcome::Stopped)));
         let status = self.status();
         let well = match self.barrier {
+            // A person has to look.
+            Some(Reason::Msg(_)) if self.stopped && status == Some(Status::Failed) => {
+                return self.applied().all(|times| times == 0);
+            }
             Some(Reason::Msg(_)) => {
                 let ended = status == Some(Status::Succeed) || self.forgotten && status.is_none();
                 ended && self.applied().all(|times| times == 1)
@@ -59,7 +64,7 @@ impl Around for World {
             }
         };
         // A failed message leaves no way for its local transaction to commit later.
-        let closed = status != Some(Status::Failed) || self.barrier == Some(Reason::Rollback);
+        let closed = status != Some(Status::Failed) || self.barrier == Some(Reason::Rollback) || self.stopped;
         well && closed && unknown_told
     }
 }

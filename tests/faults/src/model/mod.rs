@@ -54,6 +54,8 @@ pub struct Limits {
     pub clients: usize,
     /// Whether the coordinators forget the message once it has ended, as they do at the end of their retention.
     pub forgets: bool,
+    /// Whether an administrator may end the message while it is prepared, whatever its local transaction does.
+    pub stops: bool,
     /// How often something goes wrong: a process dies, a call or a commit has no clear answer, a branch refuses.
     ///
     /// Packets are lost, doubled and reordered without limit in any case.
@@ -66,7 +68,8 @@ impl Limits {
 
     /// One client, one coordinator, and any number of faults.
     pub const fn small(branches: usize) -> Self {
-        Self { branches, concurrent: false, coordinators: 1, clients: 1, forgets: false, faults: Self::ANY }
+        let (concurrent, forgets, stops) = (false, false, false);
+        Self { branches, concurrent, coordinators: 1, clients: 1, forgets, stops, faults: Self::ANY }
     }
 }
 
@@ -89,11 +92,13 @@ pub enum Bug {
     WriteWithoutCondition,
     /// A client whose gid was given up earlier is told that it has committed earlier.
     GiveUpToldAsRepetition,
+    /// A client is told that its gid was given up because the coordinator shows it as failed: its barrier has no row.
+    GiveUpWithoutRow,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AcknowledgeBeforeDurable,
         Self::QueryPreparedLeavesNoRow,
         Self::UnknownIsFailure,
@@ -102,6 +107,7 @@ impl Bug {
         Self::AbortLeavesNoRow,
         Self::WriteWithoutCondition,
         Self::GiveUpToldAsRepetition,
+        Self::GiveUpWithoutRow,
     ];
 
     /// Whether it is one of the coordinators or their store.
@@ -120,6 +126,7 @@ impl Bug {
         let small = Limits::small(1);
         match self {
             Self::AbortLeavesNoRow => Limits { clients: 2, ..small },
+            Self::GiveUpWithoutRow => Limits { clients: 2, stops: true, faults: 1, ..small },
             Self::WriteWithoutCondition => Limits { coordinators: 2, ..small },
             _ => small,
         }
@@ -238,7 +245,7 @@ impl Model for Message {
             Property::<Self>::always("what succeeds is applied, and what fails has not committed", |_, world| {
                 match world.status() {
                     Some(Status::Succeed) => world.branches.iter().all(|branch| branch.applied == 1),
-                    Some(Status::Failed) => !world.committed(),
+                    Some(Status::Failed) => !world.committed() || world.stopped,
                     _ => true,
                 }
             }),
@@ -257,7 +264,7 @@ impl Model for Message {
                     Client::Done(Outcome::Committed | Outcome::Repeated) => world.committed(),
                     // Not by another client either, now or later.
                     Client::Done(Outcome::GivenUp) => !world.committed(),
-                    Client::Done(Outcome::Stopped) => false,
+                    Client::Done(Outcome::Stopped) => world.stopped && world.committed(),
                     Client::Done(Outcome::NotStarted | Outcome::RolledBack) => !world.committed_by(name),
                     _ => true,
                 })
@@ -275,6 +282,20 @@ impl Model for Message {
                 world.clients.contains(&Client::Done(Outcome::GivenUp))
             }),
         ]);
+        if self.limits.clients > 1 && self.limits.stops {
+            properties.push(Property::<Self>::sometimes(
+                "an administrator ends a message whose local transaction is open, and another client is told that it is given up",
+                |_, world| world.stopped && world.clients.contains(&Client::Done(Outcome::GivenUp)),
+            ));
+            properties.push(Property::<Self>::sometimes(
+                "a client is told that its message has committed and was stopped",
+                |_, world| world.clients.contains(&Client::Done(Outcome::Stopped)),
+            ));
+            properties.push(Property::<Self>::sometimes(
+                "a local transaction is open after its message was stopped",
+                |_, world| world.stopped && world.lock.is_some(),
+            ));
+        }
         if self.limits.clients > 1 && self.limits.forgets {
             properties.push(Property::<Self>::sometimes(
                 "a client repeats what has committed, after the coordinators have forgotten it",

@@ -84,6 +84,7 @@ pub(super) struct Acknowledged {
 
 /// A state of the world.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is something that can happen once")]
 pub struct World {
     /// The coordinators and their store.
     pub(super) service: Service,
@@ -103,6 +104,10 @@ pub struct World {
     may_forget: bool,
     /// Whether they have.
     pub(super) forgotten: bool,
+    /// Whether an administrator may still end the message.
+    may_stop: bool,
+    /// Whether one has.
+    pub(super) stopped: bool,
     /// How much may still go wrong.
     faults: u8,
 }
@@ -124,6 +129,8 @@ pub enum Action {
     ClientDies(usize),
     /// The coordinators remove the message, which ended long ago. Requests of its clients may still be on their way.
     Forgets,
+    /// An administrator ends the prepared message.
+    Stops,
 }
 
 impl World {
@@ -139,6 +146,8 @@ impl World {
             acknowledged: Acknowledged::default(),
             may_forget: limits.forgets,
             forgotten: false,
+            may_stop: limits.stops,
+            stopped: false,
             faults: limits.faults,
         }
     }
@@ -194,6 +203,9 @@ impl World {
         if self.may_forget && self.status().is_some_and(Status::is_final) && self.service.is_at_rest() {
             actions.push(Action::Forgets);
         }
+        if self.may_stop && self.status() == Some(Status::Prepared) {
+            actions.push(Action::Stops);
+        }
     }
 
     /// Lets it happen.
@@ -204,6 +216,11 @@ impl World {
                 self.asks(client, Request::Query, Client::Queries);
             }
             Action::Answered(client, Response::Refused(Request::Prepare)) => self.looks_up(model, client, true),
+            Action::Answered(client, Response::Stands(Some(Status::Failed)))
+                if self.clients[client] == Client::LooksUp && !model.has(Bug::GiveUpWithoutRow) =>
+            {
+                self.gives_up_the_gid(model, client);
+            }
             Action::Answered(client, response) => self.clients[client].hears(response),
             Action::Acts(act) => {
                 if act.is_fault() {
@@ -230,6 +247,11 @@ impl World {
                 // What was acknowledged has ended.
                 self.acknowledged = Acknowledged::default();
                 (self.may_forget, self.forgotten) = (false, true);
+            }
+            Action::Stops => {
+                let abort = Event::Abort { reason: String::new() };
+                self.stopped = self.service.event(&model.rules, 0, &abort) == Done::Accepted;
+                self.may_stop = !self.stopped;
             }
         }
         self.tidy(model);
@@ -374,6 +396,16 @@ impl World {
             None => Outcome::NotStarted,
         };
         self.clients[client] = Client::Done(outcome);
+    }
+
+    /// The coordinators show it as failed, and there was no barrier row: before that is told, a row is left.
+    fn gives_up_the_gid(&mut self, model: &Message, client: usize) {
+        use super::Outcome;
+        self.clients[client] = Client::Done(match self.query_prepared(model) {
+            Answer::Failure => Outcome::GivenUp,
+            Answer::Success => Outcome::Stopped,
+            Answer::Ongoing | Answer::Unknown => Outcome::Unknown,
+        });
     }
 
     /// A client waits no longer.

@@ -34,6 +34,11 @@ fn what_a_client_is_told_holds_after_the_coordinators_have_forgotten_the_message
 }
 
 #[test]
+fn what_a_client_is_told_holds_if_an_administrator_ends_the_message() {
+    explore_well(Limits { clients: 2, stops: true, faults: 1, ..Limits::small(1) });
+}
+
+#[test]
 fn two_coordinators_on_one_store_do_not_hinder_each_other() {
     explore_well(Limits { coordinators: 2, faults: 1, ..Limits::small(1) });
 }

@@ -96,8 +96,8 @@ fn finish(model: &Outbox, world: &mut World, sender: usize) {
     loop {
         match world.senders[sender] {
             Sender::Starts | Sender::Done(_) | Sender::Dead => return,
-            Sender::InTransaction => world.steps(sender, Step::Commit),
-            Sender::Doubts | Sender::Submits => world.steps(sender, Step::GoOn),
+            Sender::InTransaction => world.steps(model, sender, Step::Commit),
+            Sender::Doubts | Sender::Submits => world.steps(model, sender, Step::GoOn),
             Sender::AwaitsSubmit | Sender::Queries => answer(model, world, Party::Sender(sender)),
         }
     }

@@ -38,11 +38,13 @@ pub enum Bug {
     AnsweredBeforeCommit,
     /// A sender that has answered at its commit marks the row as sent: its submit is about to be made.
     MarkedWhenAnswered,
+    /// A sender whose gid was given up earlier is told that it has committed earlier.
+    GiveUpToldAsRepetition,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::MarkedBeforeAcknowledged,
         Self::LeaseNeverEnds,
         Self::SentFromOpenTransaction,
@@ -50,13 +52,14 @@ impl Bug {
         Self::SentAtAnyAge,
         Self::AnsweredBeforeCommit,
         Self::MarkedWhenAnswered,
+        Self::GiveUpToldAsRepetition,
     ];
 
     /// A world in which it can be found.
     pub const fn limits(self) -> Limits {
         let few = Limits { faults: 2, ..Limits::small(1) };
         match self {
-            Self::RemovedWhenSent => Limits { clients: 2, ..few },
+            Self::RemovedWhenSent | Self::GiveUpToldAsRepetition => Limits { clients: 2, ..few },
             Self::SentAtAnyAge => Limits { forgets: true, ..few },
             _ => few,
         }

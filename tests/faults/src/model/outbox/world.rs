@@ -404,7 +404,7 @@ impl World {
             Action::Told(party, status) => self.is_told(party, status),
             Action::Acts(act) => calls::happen(self, model, act),
             Action::Steps(sender, Step::Answer) => self.answers(model, sender),
-            Action::Steps(sender, step) => self.steps(sender, step),
+            Action::Steps(sender, step) => self.steps(model, sender, step),
             Action::CommitArrives => self.commit_arrives(),
             Action::CommitIsLost => self.open = None,
             Action::Claims(relay) => self.claims(model, relay),
@@ -505,11 +505,14 @@ impl World {
     }
 
     /// What a sender does of its own.
-    pub(super) fn steps(&mut self, sender: usize, step: Step) {
+    pub(super) fn steps(&mut self, model: &Outbox, sender: usize, step: Step) {
         self.senders[sender] = match (self.senders[sender], step) {
             (Sender::Starts, _) => match self.row.map(|row| row.state) {
                 Some(OutboxState::Waiting | OutboxState::Sent) => Sender::Done(Outcome::Repeated),
                 Some(OutboxState::Aside) => Sender::Done(Outcome::Stopped),
+                Some(OutboxState::RolledBack) if model.has(Bug::GiveUpToldAsRepetition) => {
+                    Sender::Done(Outcome::Repeated)
+                }
                 Some(OutboxState::RolledBack) => Sender::Done(Outcome::GivenUp),
                 None => {
                     self.open = Some(Open { sender, commits: false });
