@@ -34,10 +34,16 @@ pub struct Trip {
     pub price: i64,
 }
 
+/// How often one order can be refused.
+const ATTEMPTS_MAX: u32 = 100;
+
 impl Trip {
-    /// The gid of the trip.
-    pub fn gid(&self) -> Option<Gid> {
-        Gid::new(format!("trip-{}", self.order)).ok()
+    /// The gids under which this order may be booked, one after another.
+    ///
+    /// A gid under which it was refused is used up, and there may be a seat or money since: then the next one is tried. A
+    /// repeated order goes through the same gids, and finds the one under which it was booked.
+    pub fn gids(&self) -> impl Iterator<Item = Gid> {
+        (1..=ATTEMPTS_MAX).map_while(|attempt| Gid::new(format!("trip-{}-{attempt}", self.order)).ok())
     }
 
     /// What the hotel, the airline and the agency itself are told.
@@ -119,6 +125,11 @@ pub fn answer_of_tcc(result: Result<TccDone<()>, TccNotDone<CallError>>) -> Resp
             Answer::Refused
         }
     })
+}
+
+/// Tells the customer of an order that none of its gids is left for.
+pub fn answer_of_no_gid() -> Response {
+    respond(Answer::Refused)
 }
 
 fn respond(answer: Answer) -> Response {

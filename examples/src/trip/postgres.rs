@@ -1,13 +1,13 @@
 //! The trip's services on PostgreSQL.
 
 use axum::extract::{FromRef, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::post;
-use axum::{Json, Router, http::StatusCode};
+use axum::{Json, Router};
 use branchwire::prelude::*;
 use sqlx::PgPool;
 
-use super::{CENTS, Charge, HELD_FOR, Links, PLACES, RoomId, Stay, Trip, answer, answer_of_tcc};
+use super::{CENTS, Charge, HELD_FOR, Links, PLACES, RoomId, Stay, Trip, answer, answer_of_no_gid, answer_of_tcc};
 use crate::banks::{OpenError, ready};
 
 // The hotel: a row for each room.
@@ -227,25 +227,36 @@ struct App {
 }
 
 async fn book_trip(State(app): State<App>, Json(trip): Json<Trip>) -> Response {
-    // The gid is made of the order, so that a repeated request is the same trip.
-    let Some(gid) = trip.gid() else { return StatusCode::BAD_REQUEST.into_response() };
-    let saga = app
-        .client
-        .saga(app.hotel.book(&trip.stay()))
-        .and(app.airline.book(&trip.stay()))
-        .then(app.bank.charge(&trip.charge()))
-        .finally(app.agency.send_voucher(&trip.stay()));
-    answer(saga.gid(gid).run().await)
+    // The gids are made of the order, so that a repeated request is the same trip.
+    for gid in trip.gids() {
+        let saga = app
+            .client
+            .saga(app.hotel.book(&trip.stay()))
+            .and(app.airline.book(&trip.stay()))
+            .then(app.bank.charge(&trip.charge()))
+            .finally(app.agency.send_voucher(&trip.stay()));
+        match saga.gid(gid).run().await {
+            // Refused earlier, under this gid: there may be a seat, or money, now.
+            Err(SagaNotDone::GivenUp { .. }) => {}
+            result => return answer(result),
+        }
+    }
+    answer_of_no_gid()
 }
 
 /// The same trip as a TCC: everything is held, and then taken.
 async fn hold_trip(State(app): State<App>, Json(trip): Json<Trip>) -> Response {
-    let Some(gid) = trip.gid() else { return StatusCode::BAD_REQUEST.into_response() };
-    let done = app.client.tcc().gid(gid).within(HELD_FOR).run(async |tcc| {
-        tcc.join((app.hotel.hold(&trip.stay()), app.airline.hold(&trip.stay()))).await?;
-        tcc.call(app.bank.reserve(&trip.charge())).await
-    });
-    answer_of_tcc(done.await)
+    for gid in trip.gids() {
+        let done = app.client.tcc().gid(gid).within(HELD_FOR).run(async |tcc| {
+            tcc.join((app.hotel.hold(&trip.stay()), app.airline.hold(&trip.stay()))).await?;
+            tcc.call(app.bank.reserve(&trip.charge())).await
+        });
+        match done.await {
+            Err(TccNotDone::GivenUp { .. }) => {}
+            result => return answer_of_tcc(result),
+        }
+    }
+    answer_of_no_gid()
 }
 
 /// Opens the agency.

@@ -105,6 +105,22 @@ impl Database {
         }
     }
 
+    /// Pays money in for a card.
+    pub(crate) async fn pay_in(&self, cents: i64) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(pool) => {
+                sqlx::query("UPDATE card SET cents = cents + ?").bind(cents).execute(pool).await?;
+            }
+            Self::Postgres(pool) => {
+                sqlx::query("UPDATE card SET cents = cents + $1").bind(cents).execute(pool).await?;
+            }
+            Self::Mysql(pool) => {
+                sqlx::query("UPDATE card SET cents = cents + ?").bind(cents).execute(pool).await?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) async fn lock_flight(&self) -> Result<Lock, Error> {
         let sql = "SELECT id FROM flight FOR UPDATE";
         Ok(match self {

@@ -12,18 +12,19 @@ use crate::stage::{Pattern, Stage, told};
 /// The price of a trip, in cents.
 const PRICE: i64 = 10_000;
 
-const TITLES: [&str; 11] = [
+const TITLES: [&str; 12] = [
     "all goes well",
     "the bank refuses: room and seat are given back",
     "the airline is killed in its action, and comes back",
     "the bank refuses, and the hotel fails three times to cancel",
     "the bank refuses, and the coordinator is killed while it goes back",
-    "the same order is sent twice",
+    "an order is refused, and sent again once there is money; then it is sent once more",
     "the agency dies after it has sent the saga",
     "as a TCC: all is held, and then taken",
     "as a TCC: a try is lost, and arrives after its cancel",
     "as a TCC: the agency dies between two tries, and what was held is released",
     "as a TCC: a confirm fails three times",
+    "as a TCC: an order is refused, and sent again once there is money; then it is sent once more",
 ];
 
 /// The scenario that kills its coordinator.
@@ -79,26 +80,30 @@ fn order(price: i64) -> Trip {
 async fn scenario(stage: &mut Stage, number: usize) -> Result<(), Error> {
     let before = stage.show("before").await?;
     // More than there is on the card.
-    let price = if matches!(number, 2 | 4 | 5) { before.cents + 1 } else { PRICE };
+    let price = if matches!(number, 2 | 4 | 5 | 6 | 12) { before.cents + 1 } else { PRICE };
     let trip = order(price);
-    let gid = trip.gid().ok_or("a name that a gid can hold")?;
+    // What was refused is booked under the second gid of its order.
+    let is_sent_again = matches!(number, 6 | 12);
+    let gid = trip.gids().nth(usize::from(is_sent_again)).ok_or("a name that a gid can hold")?;
     let ends = match number {
         1 => all_goes_well(stage, &trip).await?,
         2 => the_bank_refuses(stage, &trip).await?,
         3 => the_airline_is_killed(stage, &trip).await?,
         4 => the_hotel_fails_to_cancel(stage, &trip, &gid).await?,
         5 => the_coordinator_is_killed(stage, &trip, &gid).await?,
-        6 => the_same_order_twice(stage, &trip).await?,
+        6 => sent_again(stage, &trip, Pattern::Saga).await?,
         7 => the_agency_dies(stage, &trip, &gid).await?,
         8 => all_is_held_and_taken(stage, &trip).await?,
         9 => a_try_is_late(stage, &trip, &gid).await?,
         10 => the_agency_dies_between_tries(stage, &trip, &gid).await?,
-        _ => a_confirm_fails(stage, &trip).await?,
+        11 => a_confirm_fails(stage, &trip).await?,
+        _ => sent_again(stage, &trip, Pattern::Tcc).await?,
     };
     stage.reaches(&gid, ends).await?;
     let after = stage.show("after").await?;
     // The saga ends with a voucher.
-    let due = if ends == "succeed" { before.after_a_trip(price, i64::from(number <= 7)) } else { before };
+    let spent = if is_sent_again { 0 } else { price };
+    let due = if ends == "succeed" { before.after_a_trip(spent, i64::from(number <= 7)) } else { before };
     if after == due { Ok(()) } else { Err(format!("there should be {due}").into()) }
 }
 
@@ -151,10 +156,18 @@ async fn the_coordinator_is_killed(stage: &mut Stage, trip: &Trip, gid: &Gid) ->
     Ok("failed")
 }
 
-async fn the_same_order_twice(stage: &Stage, trip: &Trip) -> Result<&'static str, Error> {
-    stage.order(trip, Pattern::Saga, Answer::Booked).await?;
-    stage.order(trip, Pattern::Saga, Answer::Booked).await?;
-    Ok("succeed")
+async fn sent_again(stage: &Stage, trip: &Trip, pattern: Pattern) -> Result<&'static str, Error> {
+    stage.order(trip, pattern, Answer::Refused).await?;
+    stage.databases.bank.pay_in(trip.price).await?;
+    say(&format!("the customer pays {} in, and sends the same order again", money(trip.price)));
+    stage.order(trip, pattern, Answer::Booked).await?;
+    say("the same order once more");
+    stage.order(trip, pattern, Answer::Booked).await?;
+    let third = trip.gids().nth(2).ok_or("a name that a gid can hold")?;
+    match stage.client.query(&third).await?.transaction {
+        None => Ok("succeed"),
+        Some(third) => Err(format!("a third attempt was made: it is `{}`", third.status).into()),
+    }
 }
 
 async fn the_agency_dies(stage: &mut Stage, trip: &Trip, gid: &Gid) -> Result<&'static str, Error> {
