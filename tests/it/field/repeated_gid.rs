@@ -148,8 +148,11 @@ async fn a_repetition_that_cannot_wait_gets_in_progress<DB: BankDriver>(impatien
 
 /// An administrator ends a message whose sender has not committed yet. Another call learns that it has failed, and not that
 /// nothing will happen: the sender may still commit.
-async fn a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit<DB: BankDriver>() {
+async fn a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit<DB: BankDriver>(impatient: &'static str) {
     let Some(shop) = Shop::<DB>::open().await else { return };
+    // MySQL reads the row of an open transaction only after a wait.
+    let bank = shop.bank.another_pool(1).await;
+    DB::execute_outside(branchwire::Database::pool(&bank), impatient).await.unwrap();
     let client: Client = shop.coordinator.client();
     for commits in [true, false] {
         let gid = Gid::random();
@@ -163,7 +166,7 @@ async fn a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit<DB: B
             begins.await.unwrap();
             let stopped = Transaction { gid: gid.to_string(), trans_type: "msg".to_owned(), ..Transaction::default() };
             client.abort(&stopped).await.unwrap();
-            let second = shop.order(&gid, 30).await;
+            let second = shop.order_on(&bank, &gid, 30, async || true).await;
             end.send(()).unwrap();
             second
         };
@@ -184,17 +187,20 @@ async fn a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit<DB: B
 
 #[tokio::test]
 async fn a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit_on_sqlite() {
-    a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit::<Sqlite>().await;
+    a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit::<Sqlite>("PRAGMA busy_timeout = 1000").await;
 }
 
 #[tokio::test]
 async fn a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit_on_postgresql() {
-    a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit::<Postgres>().await;
+    a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit::<Postgres>("SET lock_timeout = 1000").await;
 }
 
 #[tokio::test]
 async fn a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit_on_mysql() {
-    a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit::<MySql>().await;
+    a_stopped_message_is_told_as_given_up_only_once_nobody_can_commit::<MySql>(
+        "SET SESSION innodb_lock_wait_timeout = 1",
+    )
+    .await;
 }
 
 #[tokio::test]

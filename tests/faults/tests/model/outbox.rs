@@ -26,7 +26,7 @@ fn two_senders_with_one_gid_are_one_message() {
 
 #[test]
 fn a_gid_is_repeated_after_the_coordinators_and_the_branches_have_forgotten_it() {
-    explore_well(Limits { clients: 2, forgets: true, faults: 0, ..Limits::small(1) }, 1);
+    explore_well(Limits { clients: 2, forgets: true, faults: 1, ..Limits::small(1) }, 1);
 }
 
 #[test]
