@@ -17,6 +17,8 @@ pub enum Loss {
     OfTheAnswer,
     /// The client is cut off at once; the server receives the message only at [`Proxy::deliver`].
     UntilDelivered,
+    /// The server never receives it, nothing is ever answered on this connection again, and the client is not told.
+    InSilence,
 }
 
 /// A proxy before one server.
@@ -140,6 +142,7 @@ impl Shared {
                     match loss {
                         None => to_server.write_all(&request[..read]).await?,
                         Some(Loss::OfTheRequest) => return Ok(()),
+                        Some(Loss::InSilence) => std::future::pending().await,
                         Some(Loss::OfTheAnswer) => {
                             to_server.write_all(&request[..read]).await?;
                             // The server has begun to respond: it carries the message out even if the connection breaks

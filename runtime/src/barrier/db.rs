@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 use super::dialect::BarrierDialect;
 use super::row::BarrierRow;
 use crate::database::{
-    CommitError, Database, Driver, EndedEarly, Fault, First, Inserted, Isolation, RolledBack, Tx, Wait, begin,
+    CommitError, Database, Driver, EndedEarly, Fault, First, Inserted, Isolation, Lent, RolledBack, Tx, Wait, begin,
 };
 
 /// What the barrier, and the local transaction of a message, need of a database.
@@ -102,12 +102,12 @@ impl<D: Database<Driver: BarrierDialect>> BarrierDb for D {
     }
 
     async fn durable_reason(&self, row: BarrierRow<'_>) -> Result<Option<String>, sqlx::Error> {
-        let mut conn = self.pool().acquire().await?;
+        let mut conn = Lent::by(self.pool()).await?;
         D::Driver::durable_reason(&mut conn, row, D::Driver::caches_statements(self.pool())).await
     }
 
     async fn change_reason(&self, row: BarrierRow<'_>, to: &str) -> Result<bool, sqlx::Error> {
-        let mut conn = self.pool().acquire().await?;
+        let mut conn = Lent::by(self.pool()).await?;
         D::Driver::change_reason(&mut conn, row, to).await
     }
 

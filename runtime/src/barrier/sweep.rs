@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::dialect::{BarrierDialect, Batch};
 use super::outbox::OutboxRows;
 use super::outbox_db::remove_messages;
-use crate::database::{CommitError, Database, Driver, Fault, Nothing, Wait, begin};
+use crate::database::{CommitError, Database, Driver, Fault, Lent, Nothing, Wait, begin, in_time};
 
 /// The least age at which a row may be removed: 8 days.
 ///
@@ -100,7 +100,7 @@ async fn walk<D: Database<Driver: BarrierDialect>>(
     let (mut after, mut rows, mut removed) = (<D::Driver as BarrierDialect>::Place::default(), BATCH, 0);
     loop {
         let started = Instant::now();
-        match batch(db, &after, older_than_s, rows).await {
+        match in_time(batch(db, &after, older_than_s, rows)).await {
             Ok(None) => break,
             Ok(Some((to, count))) => {
                 after = to;
@@ -119,7 +119,7 @@ async fn walk<D: Database<Driver: BarrierDialect>>(
     // The outbox rows last: a gid must not be new here while this database's barrier rows still know it.
     loop {
         let started = Instant::now();
-        let count = match remove_messages(db, older_than_s, BATCH).await {
+        let count = match in_time(remove_messages(db, older_than_s, BATCH)).await {
             Err(sqlx::Error::Database(cause))
                 if D::Driver::has_no_place(cause.as_ref()) || D::Driver::is_missing_table(cause.as_ref()) =>
             {
@@ -151,7 +151,7 @@ async fn batch<D: Database<Driver: BarrierDialect>>(
     rows: u32,
 ) -> Result<Option<(<D::Driver as BarrierDialect>::Place, u64)>, sqlx::Error> {
     let looked = {
-        let mut conn = db.pool().acquire().await?;
+        let mut conn = Lent::by(db.pool()).await?;
         D::Driver::look(&mut conn, after, older_than_s, rows).await?
     };
     let Some(Batch { to, has_old }) = looked else { return Ok(None) };

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-
 use super::driver::{Driver, Wait};
+use super::lent::Lent;
 
 /// How long the rollback may take. After that the connection is closed.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -14,14 +13,14 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// Closing it would be simpler. But a SQLite database in memory lives in its connection and would be gone, and any pool
 /// would have to connect again.
 pub(super) struct Abandoned<DB: Driver> {
-    conn: PoolConnection<DB>,
+    conn: Lent<DB>,
     /// Held until the transaction has ended.
     _queue: Option<DB::Queue>,
     is_rolled_back: bool,
 }
 
 impl<DB: Driver> Abandoned<DB> {
-    pub(super) fn new(conn: PoolConnection<DB>, queue: Option<DB::Queue>) -> Self {
+    pub(super) fn new(conn: Lent<DB>, queue: Option<DB::Queue>) -> Self {
         Self { conn, _queue: queue, is_rolled_back: false }
     }
 

@@ -3,10 +3,12 @@
 //! What differs between databases is in one file each, behind [`Driver`]. Nothing here knows of the barrier.
 
 mod abandoned;
+mod answer;
 mod begin;
 mod driver;
 mod fault;
 mod inserted;
+mod lent;
 mod look_alike;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
@@ -20,11 +22,13 @@ mod tx;
 use axum::extract::FromRef;
 use sqlx::Pool;
 
+pub(crate) use answer::in_time;
 pub(crate) use begin::{First, Nothing, begin};
 pub(crate) use driver::Driver;
 pub use driver::{Isolation, Wait, WeakSetting};
 pub use fault::{Fault, StatementError};
 pub(crate) use inserted::Inserted;
+pub(crate) use lent::Lent;
 pub(crate) use look_alike::reason as look_alike_reason;
 pub(crate) use tx::RolledBack;
 #[cfg(feature = "unstable-simulation")]

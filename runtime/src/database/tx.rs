@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
-use sqlx::pool::PoolConnection;
 use sqlx::{Either, Execute, Executor, SqlStr};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -16,6 +15,7 @@ use super::abandoned::Abandoned;
 use super::driver::{Driver, Wait};
 use super::fault::{Fault, StatementError};
 use super::inserted::Inserted;
+use super::lent::Lent;
 use super::statement;
 
 /// How long a rollback may take. After that the connection is closed.
@@ -57,7 +57,7 @@ const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// well: no open transaction returns to the pool.
 pub struct Tx<D: Database> {
     /// There until the drop.
-    conn: Option<PoolConnection<D::Driver>>,
+    conn: Option<Lent<D::Driver>>,
     /// The first error; the transaction can then only be rolled back.
     failed: Option<StatementError>,
     /// Whether the results of several statements were not read to the end: an error of a later one would go unseen.
@@ -145,7 +145,7 @@ impl<D: Database> Tx<D> {
         let limit = pool.options().get_acquire_timeout();
         let deadline = Instant::now() + limit;
         let queue = timeout_at(deadline, D::Driver::queue(pool)).await.map_err(|_elapsed| no_turn(limit))?;
-        let conn = timeout_at(deadline, pool.acquire()).await.map_err(|_elapsed| sqlx::Error::PoolTimedOut)??;
+        let conn = timeout_at(deadline, Lent::by(pool)).await.map_err(|_elapsed| sqlx::Error::PoolTimedOut)??;
         let caches_statements = D::Driver::caches_statements(pool);
         Ok(Self {
             conn: Some(conn),

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use crate::barrier::outbox::PutBack;
 use crate::barrier::outbox_db::OutboxDb;
+use crate::database::in_time;
 use crate::protocol::Gid;
 
 /// How many notes may wait. A row whose note is lost is sent again after its lease, which is harmless.
@@ -63,7 +64,7 @@ pub(super) async fn write<B: OutboxDb>(
             }
         }
         for attempt in 1..=ATTEMPTS_MAX {
-            let Err(error) = write_batch(&db, &owner, &batch).await else { break };
+            let Err(error) = in_time(write_batch(&db, &owner, &batch)).await else { break };
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 attempt,

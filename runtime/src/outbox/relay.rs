@@ -16,6 +16,7 @@ use crate::barrier::SWEEP_AGE_MIN;
 use crate::barrier::outbox::Claimed;
 use crate::barrier::outbox_db::OutboxDb;
 use crate::client::Client;
+use crate::database::in_time;
 use crate::protocol::{Gid, Transaction};
 
 /// The age after which a row is put aside, and not sent: 6 days.
@@ -80,7 +81,7 @@ pub(super) async fn run<B: OutboxDb>(db: B, client: Client, shared: Arc<Shared>,
             wait = away.left().clamp(Duration::from_millis(1), LOOK);
         }
         if wanted > 0 && broken.is_over() {
-            match db.claim(&shared.owner, LEASE, u32::try_from(wanted).unwrap_or(1)).await {
+            match in_time(db.claim(&shared.owner, LEASE, u32::try_from(wanted).unwrap_or(1))).await {
                 Ok(claim) => {
                     broken.reset();
                     if claim.rows.is_empty() {

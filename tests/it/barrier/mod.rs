@@ -7,6 +7,7 @@ mod named;
 mod postgres;
 mod query_prepared;
 mod rollback;
+mod silence;
 mod sqlite;
 mod start;
 mod sweep;

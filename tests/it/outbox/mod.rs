@@ -5,6 +5,7 @@ mod pooled;
 mod relay;
 mod repeated;
 mod sender;
+mod silence;
 mod statements;
 
 use std::time::Duration;
