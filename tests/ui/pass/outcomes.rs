@@ -44,7 +44,7 @@ pub fn answer_saga(result: &Result<SagaDone, SagaNotDone>) -> &'static str {
         Ok(SagaDone::Succeeded { .. }) => "yes",
         Ok(SagaDone::Running { .. } | SagaDone::Unknown { .. }) => "not known yet",
         Err(SagaNotDone::RollingBack { .. } | SagaNotDone::RolledBack { .. }) => "no",
-        Err(SagaNotDone::OtherTransaction { .. }) => "another gid",
+        Err(SagaNotDone::GivenUp { .. } | SagaNotDone::OtherTransaction { .. }) => "another gid",
         Err(SagaNotDone::NotStarted(_)) => "again later",
     }
 }

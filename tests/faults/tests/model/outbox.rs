@@ -25,11 +25,6 @@ fn two_senders_with_one_gid_are_one_message() {
 }
 
 #[test]
-fn a_gid_is_repeated_after_the_coordinators_and_the_branches_have_forgotten_it() {
-    explore_well(Limits { clients: 2, forgets: true, faults: 1, ..Limits::small(1) }, 1);
-}
-
-#[test]
 fn an_acknowledgement_may_be_lost_for_longer_than_the_coordinators_and_the_branches_remember() {
     explore_well(Limits { forgets: true, faults: 1, ..Limits::small(1) }, 1);
 }
