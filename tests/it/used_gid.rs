@@ -487,9 +487,8 @@ async fn what_the_coordinators_have_forgotten_is_applied_once_and_told_truthfull
         let again = world.begin(how, &gid, 30, refuses).await;
         let expected = match (how, refuses) {
             (Prepared | PreparedWithRetries, true) => "given up",
-            (How::Outbox | AtCommit, true) => "refused",
+            (How::Outbox | AtCommit | SagaAndWait | How::Tcc, true) => "refused",
             (Submit | Saga | SagaAndWait | How::Tcc, false) | (Saga, true) => "done",
-            (SagaAndWait | How::Tcc, true) => "refused",
             _ => "repeated",
         };
         assert_eq!(again, expected, "{how:?}, which refuses: {refuses}");

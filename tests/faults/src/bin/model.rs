@@ -65,10 +65,10 @@ fn main() -> ExitCode {
         let Limits { branches, concurrent, coordinators, clients, forgets, stops, faults } = world;
         let faults = if faults == Limits::ANY { "any".to_owned() } else { faults.to_string() };
         let yes_or_no = |is: bool| if is { "yes" } else { "no" };
-        let (at_once, forgets, stops) = (yes_or_no(concurrent), yes_or_no(forgets), yes_or_no(stops));
+        let (at_once, forgets, stopped) = (yes_or_no(concurrent), yes_or_no(forgets), yes_or_no(stops));
         let (states, steps, seconds) = (report.states, report.steps, start.elapsed().as_secs_f64());
         println!(
-            "{branches:8} {at_once:>8} {coordinators:13} {clients:8} {forgets:>8} {stops:>8} {faults:>7} | {states:11} {steps:11} {seconds:8.1}"
+            "{branches:8} {at_once:>8} {coordinators:13} {clients:8} {forgets:>8} {stopped:>8} {faults:>7} | {states:11} {steps:11} {seconds:8.1}"
         );
         well &= is_well(&report);
     }
