@@ -9,8 +9,10 @@ use tokio::time::timeout;
 /// by default.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Work of our own that nobody else waits for, and so nobody else gives up: behind a network that has gone silent it would
-/// wait for ever.
+/// Gives up work on a database that has not ended after a minute.
+///
+/// For work in the background: no caller waits for it, so no caller ends it. On a network that has gone silent it would wait for
+/// ever.
 ///
 /// # Errors
 /// Those of the work; [`sqlx::Error::Io`] after a minute, and then it may have had its effect.
