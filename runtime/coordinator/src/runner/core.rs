@@ -22,7 +22,7 @@ use crate::engine::{
 use crate::facts::Facts;
 use crate::metrics::{Alarm, Metrics};
 use crate::store::{
-    CorruptRow, Journal, JournalError, ResetDue, Row, Store, StoreError, Unfinished, Write, calls, new_owner,
+    CorruptRow, Journal, JournalError, ResetDue, Row, Store, StoreError, Unfinished, Urgency, Write, calls, new_owner,
 };
 use crate::transport::Transport;
 
@@ -300,7 +300,7 @@ impl Core {
             op: String::new(),
             reason: Reason::Parked,
         });
-        if let Err(error) = self.journal.write(Write::Park { gid: gid.clone(), reason }).await {
+        if let Err(error) = self.journal.write(Write::Park { gid: gid.clone(), reason }, Urgency::Whenever).await {
             tracing::error!(gid, %error, "it could not be parked");
         }
     }

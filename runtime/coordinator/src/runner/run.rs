@@ -16,7 +16,7 @@ use crate::engine::{
 use crate::facts;
 use crate::store::ext_data::word;
 use crate::store::history::{Made, SAID_CHARS_MAX};
-use crate::store::{BranchChange, Change, JournalError, Write, WriteOutcome, calls};
+use crate::store::{BranchChange, Change, JournalError, Urgency, Write, WriteOutcome, calls};
 use crate::traces::CallSpan;
 use crate::transport::{Call, CallError, Response, host_and_path};
 
@@ -59,6 +59,7 @@ impl Core {
     async fn perform_once(&self, loaded: &mut Loaded, next: Transition) -> Result<Vec<Command>, Failed> {
         let Transition { state, appended, commands } = next;
         let is_followed = commands.iter().any(|command| matches!(command, Command::Call(_)));
+        let urgency = urgency(loaded, &commands);
         let newly_done = newly_done(&loaded.state, &state);
         loaded.unsaved.extend(&newly_done);
         if state.status != loaded.state.status {
@@ -68,14 +69,16 @@ impl Core {
         let mut ends = Vec::new();
         for command in commands {
             match command {
-                Command::Save => self.save(loaded, &state, &appended).await?,
-                Command::Record if self.settings.branch_progress_sync => self.save(loaded, &state, &appended).await?,
+                Command::Save => self.save(loaded, &state, &appended, urgency).await?,
+                Command::Record if self.settings.branch_progress_sync => {
+                    self.save(loaded, &state, &appended, Urgency::AtOnce).await?;
+                }
                 // The answers of calls that were made at once share a write: that of what follows them.
                 Command::Record if !is_followed => {}
                 Command::Record => {
                     let change = self.change(loaded, &state, &loaded.unsaved);
                     // If the queue is full this progress is not written; the end of the run writes it again.
-                    drop(self.journal.push(Write::Change(change)));
+                    drop(self.journal.push(Write::Change(change), Urgency::Whenever));
                 }
                 Command::Ask | Command::Call(_) | Command::Read => calls.push(command),
                 Command::Report(end) => ends.push(end),
@@ -96,7 +99,13 @@ impl Core {
         Ok(calls)
     }
 
-    async fn save(&self, loaded: &mut Loaded, state: &State, appended: &[BranchOp]) -> Result<(), Failed> {
+    async fn save(
+        &self,
+        loaded: &mut Loaded,
+        state: &State,
+        appended: &[BranchOp],
+        urgency: Urgency,
+    ) -> Result<(), Failed> {
         let write = if loaded.stored {
             let mut change = self.change(loaded, state, &loaded.unsaved);
             change.appended = appended.to_vec();
@@ -108,7 +117,7 @@ impl Core {
             let owner = self.owner_of(&state.holder).to_owned();
             Write::Create { definition: loaded.definition.clone(), state: state.clone(), owner }
         };
-        match self.journal.write(write).await.map_err(Failed::Journal)? {
+        match self.journal.write(write, urgency).await.map_err(Failed::Journal)? {
             WriteOutcome::Applied => {
                 loaded.stored = true;
                 loaded.unsaved.clear();
@@ -130,7 +139,7 @@ impl Core {
         let timing = loaded.definition.timing;
         while self.clock.now().until(loaded.state.due) <= timing.lease_min() {
             let state = State { due: self.clock.now().after(timing.lease()), ..loaded.state.clone() };
-            self.save(loaded, &state, &[]).await?;
+            self.save(loaded, &state, &[], Urgency::AtOnce).await?;
             loaded.state = state;
         }
         Ok(())
@@ -139,7 +148,7 @@ impl Core {
     /// Gives back the lease of the coordinator that holds the transaction, unless it has moved on.
     pub(super) async fn end_lease(&self, loaded: &Loaded) -> Result<(), JournalError> {
         let state = State { holder: Holder::Nobody, due: self.clock.now(), ..loaded.state.clone() };
-        self.journal.write(Write::Change(self.change(loaded, &state, &[]))).await.map(drop)
+        self.journal.write(Write::Change(self.change(loaded, &state, &[])), Urgency::AtOnce).await.map(drop)
     }
 
     fn change(&self, loaded: &Loaded, state: &State, done: &[usize]) -> Change {
@@ -330,6 +339,16 @@ fn log(definition: &Definition, branch: Option<usize>, result: CallResult, error
             tracing::info!(gid, branch_id, op, host, path, error, "to be called later");
         }
     }
+}
+
+/// Whether somebody waits for what these commands write: a client, or the calls that follow.
+fn urgency(loaded: &Loaded, commands: &[Command]) -> Urgency {
+    let is_awaited = |command: &Command| match command {
+        Command::Accept | Command::Ask | Command::Call(_) | Command::Read => true,
+        Command::Report(_) => !loaded.waiters.is_empty(),
+        Command::Save | Command::Record => false,
+    };
+    if commands.iter().any(is_awaited) { Urgency::AtOnce } else { Urgency::Whenever }
 }
 
 /// Reports to the waiting clients; some may have disconnected.

@@ -1,8 +1,11 @@
 //! Group commit: writes that wait at the same time share one commit.
 
+use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
@@ -15,9 +18,13 @@ const WAITING_MAX: usize = 16_384;
 /// The most writes in one commit: bounds how long the first of them waits for the last.
 const BATCH_MAX: usize = 512;
 
+/// How long a write that nobody waits for may wait for one that somebody does.
+const PATIENCE: Duration = Duration::from_millis(10);
+
 /// The queue in front of a store: one task drains it, and makes all waiting writes durable by one commit.
 ///
-/// There is no timer: a single waiting write is committed at once.
+/// A write that somebody waits for is committed at once, with all that wait then. One that nobody waits for does not have a commit
+/// of its own if another write comes within 10 milliseconds.
 #[derive(Debug, Clone)]
 pub struct Journal {
     queue: mpsc::Sender<Waiting>,
@@ -26,7 +33,17 @@ pub struct Journal {
 #[derive(Debug)]
 struct Waiting {
     write: Write,
+    urgency: Urgency,
     done: oneshot::Sender<Result<WriteOutcome, StoreError>>,
+}
+
+/// Whether somebody waits for a write to be durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Nobody. A crash before it is durable only repeats calls.
+    Whenever,
+    /// A client, or the call that follows.
+    AtOnce,
 }
 
 /// Why a write has no outcome.
@@ -59,19 +76,23 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`]; nothing was written, but for [`StoreError::Unknown`].
-    pub async fn write(&self, write: Write) -> Result<WriteOutcome, JournalError> {
+    pub async fn write(&self, write: Write, urgency: Urgency) -> Result<WriteOutcome, JournalError> {
         // It was accepted: the task may have died before, during or after the commit.
         let died = |_| StoreError::Unknown("the task that writes has ended".to_owned());
-        Ok(self.push(write)?.await.map_err(died)??)
+        Ok(self.push(write, urgency)?.await.map_err(died)??)
     }
 
     /// Puts a write into the queue, without waiting for it.
     ///
     /// # Errors
     /// [`JournalError::Full`] or [`JournalError::Closed`]: it will not be written.
-    pub fn push(&self, write: Write) -> Result<oneshot::Receiver<Result<WriteOutcome, StoreError>>, JournalError> {
+    pub fn push(
+        &self,
+        write: Write,
+        urgency: Urgency,
+    ) -> Result<oneshot::Receiver<Result<WriteOutcome, StoreError>>, JournalError> {
         let (done, outcome) = oneshot::channel();
-        match self.queue.try_send(Waiting { write, done }) {
+        match self.queue.try_send(Waiting { write, urgency, done }) {
             Ok(()) => Ok(outcome),
             Err(mpsc::error::TrySendError::Full(_)) => Err(JournalError::Full),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(JournalError::Closed),
@@ -91,18 +112,36 @@ async fn drain(
     stop: CancellationToken,
 ) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
-    loop {
-        tokio::select! {
-            biased;
-            received = queue.recv_many(&mut batch, BATCH_MAX) => if received == 0 { return },
-            () = stop.cancelled(), if !queue.is_closed() => {
-                queue.close();
-                continue;
-            }
-        }
+    while gather(&mut queue, &mut batch, &stop).await {
         let (writes, mut done): (Vec<_>, Vec<_>) = batch.drain(..).map(|w| (w.write, w.done)).unzip();
         metrics.writes.inc_by(writes.len() as u64);
         commit(store.as_ref(), &metrics, &writes, &mut done).await;
+    }
+}
+
+/// Takes writes from the queue until they are to be committed; `false` if there are none any more.
+async fn gather(queue: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>, stop: &CancellationToken) -> bool {
+    let mut latest = None;
+    while batch.len() < BATCH_MAX && batch.iter().all(|waiting| waiting.urgency == Urgency::Whenever) {
+        tokio::select! {
+            // In a fixed order, so that a simulation can be replayed exactly.
+            biased;
+            received = queue.recv_many(batch, BATCH_MAX - batch.len()) => if received == 0 { return !batch.is_empty() },
+            () = stop.cancelled(), if !queue.is_closed() => queue.close(),
+            () = at(latest) => return true,
+        }
+        if !batch.is_empty() {
+            latest.get_or_insert_with(|| Instant::now() + PATIENCE);
+        }
+    }
+    true
+}
+
+/// Waits until then, if there is a then.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
     }
 }
 
@@ -146,6 +185,7 @@ mod tests {
     use branchwire_protocol::{BranchId, Gid, Op, Status, TransType, TransactionOptions};
     use bytes::Bytes;
 
+    use super::Urgency::{AtOnce, Whenever};
     use super::*;
     use crate::engine::{BranchOp, Defaults, Definition, Opening, Protocol, Time, Timing, create};
     use crate::store::sqlite::SqliteStore;
@@ -198,9 +238,9 @@ mod tests {
     async fn a_write_whose_data_is_refused_fails_alone() {
         let Opened { journal, store, _directory, .. } = open().await;
         let mut waiting: Vec<_> =
-            (0..9).map(|number| journal.push(creates(&format!("good-{number}"), &["01"])).unwrap()).collect();
+            (0..9).map(|number| journal.push(creates(&format!("good-{number}"), &["01"]), AtOnce).unwrap()).collect();
         // Two branches of one id: the table refuses them.
-        waiting.insert(5, journal.push(creates("bad", &["01", "01"])).unwrap());
+        waiting.insert(5, journal.push(creates("bad", &["01", "01"]), AtOnce).unwrap());
         for (place, outcome) in waiting.into_iter().enumerate() {
             match outcome.await.unwrap() {
                 Ok(outcome) => assert_eq!((outcome, place == 5), (WriteOutcome::Applied, false)),
@@ -214,12 +254,47 @@ mod tests {
     async fn writes_that_wait_together_share_a_commit() {
         let Opened { journal, metrics, _directory, .. } = open().await;
         // On one thread nothing is drained while this pushes.
-        let waiting: Vec<_> =
-            (0..20).map(|number| journal.push(creates(&format!("g-{number}"), &["01", "02"])).unwrap()).collect();
+        let waiting: Vec<_> = (0..20)
+            .map(|number| journal.push(creates(&format!("g-{number}"), &["01", "02"]), AtOnce).unwrap())
+            .collect();
         for outcome in waiting {
             assert_eq!(outcome.await.unwrap(), Ok(WriteOutcome::Applied));
         }
         assert_eq!((metrics.writes.get(), metrics.commits.get()), (20, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_nobody_waits_for_shares_the_next_commit() {
+        let Opened { journal, metrics, _directory, .. } = open().await;
+        let before = metrics.commits.get();
+        let patient = journal.push(creates("patient", &["01"]), Whenever).unwrap();
+        // The queue is drained meanwhile; the clock stands as long as a task can run.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        assert_eq!(journal.write(creates("awaited", &["01"]), AtOnce).await, Ok(WriteOutcome::Applied));
+        assert_eq!(metrics.commits.get() - before, 1);
+        assert_eq!(patient.await.unwrap(), Ok(WriteOutcome::Applied));
+    }
+
+    #[tokio::test]
+    async fn a_write_that_nobody_waits_for_is_committed_soon_even_if_it_stays_alone() {
+        let Opened { journal, store, _directory, .. } = open().await;
+        let start = Instant::now();
+        assert_eq!(journal.write(creates("alone", &["01"]), Whenever).await, Ok(WriteOutcome::Applied));
+        assert!(start.elapsed() >= PATIENCE, "it has waited for others");
+        assert!(store.load("alone").await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_write_that_nobody_waits_for_is_committed_at_the_stop() {
+        let Opened { store, metrics, _directory, .. } = open().await;
+        let stop = CancellationToken::new();
+        let (journal, task) = Journal::start(store.clone(), metrics, stop.clone());
+        let patient = journal.push(creates("last", &["01"]), Whenever).unwrap();
+        stop.cancel();
+        task.await.unwrap();
+        assert_eq!(patient.await.unwrap(), Ok(WriteOutcome::Applied));
+        assert!(store.load("last").await.unwrap().is_some());
     }
 
     fn parks(number: usize) -> Write {
@@ -231,9 +306,9 @@ mod tests {
         let Opened { journal, _directory, .. } = open().await;
         // On one thread nothing is drained while this pushes.
         for number in 0..WAITING_MAX {
-            assert!(journal.push(parks(number)).is_ok(), "{number}");
+            assert!(journal.push(parks(number), AtOnce).is_ok(), "{number}");
         }
-        let refused = futures_util::FutureExt::now_or_never(journal.write(parks(WAITING_MAX)));
+        let refused = futures_util::FutureExt::now_or_never(journal.write(parks(WAITING_MAX), AtOnce));
         assert_eq!(refused, Some(Err(JournalError::Full)));
     }
 
@@ -241,23 +316,26 @@ mod tests {
     async fn a_write_whose_task_has_died_is_in_doubt_and_one_that_comes_later_is_not_accepted() {
         let Opened { store, metrics, _directory, .. } = open().await;
         let (journal, task) = Journal::start(store, metrics, CancellationToken::new());
-        let mut waiting = Box::pin(journal.write(parks(1)));
+        let mut waiting = Box::pin(journal.write(parks(1), AtOnce));
         assert!(futures_util::FutureExt::now_or_never(&mut waiting).is_none(), "it is accepted");
         task.abort();
         let told = waiting.await;
         assert!(matches!(told, Err(JournalError::Store(StoreError::Unknown(_)))), "{told:?}");
-        assert_eq!(journal.write(parks(2)).await, Err(JournalError::Closed));
+        assert_eq!(journal.write(parks(2), AtOnce).await, Err(JournalError::Closed));
     }
 
     #[tokio::test]
     async fn a_gid_is_created_once_and_texts_come_back_as_they_were() {
         let Opened { journal, store, _directory, .. } = open().await;
-        let twice = [journal.push(creates("g", &["01"])).unwrap(), journal.push(creates("g", &["01", "02"])).unwrap()];
+        let twice = [
+            journal.push(creates("g", &["01"]), AtOnce).unwrap(),
+            journal.push(creates("g", &["01", "02"]), AtOnce).unwrap(),
+        ];
         let mut outcomes = Vec::new();
         for outcome in twice {
             outcomes.push(outcome.await.unwrap().unwrap());
         }
-        outcomes.push(journal.write(creates("g", &["01", "02"])).await.unwrap());
+        outcomes.push(journal.write(creates("g", &["01", "02"]), AtOnce).await.unwrap());
         assert_eq!(outcomes, [WriteOutcome::Applied, WriteOutcome::Conflict, WriteOutcome::Conflict]);
         let row = store.load("g").await.unwrap().unwrap();
         assert_eq!(row.custom_data, "'\u{1}\\\"\n\u{7f}\u{1f600}");
@@ -268,7 +346,7 @@ mod tests {
     #[tokio::test]
     async fn a_done_branch_is_written_once_and_the_write_may_be_repeated() {
         let Opened { journal, store, _directory, .. } = open().await;
-        journal.write(creates("g", &["01", "02"])).await.unwrap();
+        journal.write(creates("g", &["01", "02"]), AtOnce).await.unwrap();
         let change = |from, status, done: &str| {
             let at = Time::from_millis(5_000);
             let branch = BranchChange { branch_id: BranchId::new(done).unwrap(), op: Op::Action, status, at };

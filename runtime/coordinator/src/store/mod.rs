@@ -36,7 +36,7 @@ mod write;
 
 pub use error::{OpenError, StoreError};
 pub use interface::Store;
-pub use journal::{Journal, JournalError};
+pub use journal::{Journal, JournalError, Urgency};
 pub use open::{Options, open};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use ours::{NOT_LEASED, OURS};
