@@ -147,7 +147,7 @@ pub use branchwire_protocol::{Gid, InvalidUrl, ServiceUrl};
 #[cfg(feature = "service")]
 pub use client::Client;
 #[cfg(feature = "service")]
-pub use database::{CommitError, Database, EndedEarly, Fault, Isolation, StatementError, Tx};
+pub use database::{CommitError, Database, EndedEarly, Fault, Isolation, RecyclingPool, StatementError, Tx};
 #[cfg(feature = "service")]
 pub use outbox::Outbox;
 pub use outcome::{BranchError, OrRefuse, OrRetry, Prepared, Reply, Retry};

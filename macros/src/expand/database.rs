@@ -19,7 +19,7 @@ fn implemented(database: &Database) -> TokenStream {
         let level = Ident::new(level, Span::mixed_site());
         quote!(const ISOLATION: #bw::Isolation = #bw::Isolation::#level;)
     });
-    // The trait of the pool is used only once and in one form, so that rustc reports it once.
+    // The trait of the pool is used in one form, so that rustc reports it once.
     let site = place(pool);
     let bw = placed(bw, site);
     let as_pool = quote_spanned!(site=> <#pool as #bw::DatabasePool>);
@@ -29,6 +29,10 @@ fn implemented(database: &Database) -> TokenStream {
 
         fn pool(&self) -> &#bw::__private::Pool<#as_pool::Driver> {
             #as_pool::as_pool(&self.#field)
+        }
+
+        fn recycling(&self) -> ::core::option::Option<&#bw::RecyclingPool<#as_pool::Driver>> {
+            #as_pool::as_recycling(&self.#field)
         }
     };
     let implemented = placed(quote!(#[automatically_derived] impl #bw::Database for #name), place(name));

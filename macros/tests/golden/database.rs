@@ -9,4 +9,13 @@ impl ::branchwire::Database for BankB {
     > {
         <sqlx::SqlitePool as ::branchwire::DatabasePool>::as_pool(&self.pool)
     }
+    fn recycling(
+        &self,
+    ) -> ::core::option::Option<
+        &::branchwire::RecyclingPool<
+            <sqlx::SqlitePool as ::branchwire::DatabasePool>::Driver,
+        >,
+    > {
+        <sqlx::SqlitePool as ::branchwire::DatabasePool>::as_recycling(&self.pool)
+    }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Lent<DB: Database> {
     /// There until the drop.
     conn: Option<PoolConnection<DB>>,
     is_to_close: bool,
+    /// How many transactions it has served since it left the pool, but for the present one.
+    pub(super) turns: u32,
 }
 
 impl<DB: Database> Lent<DB> {
@@ -27,7 +29,7 @@ impl<DB: Database> Lent<DB> {
     /// # Errors
     /// No connection was available within the pool's `acquire_timeout`.
     pub(crate) async fn by(pool: &Pool<DB>) -> Result<Self, sqlx::Error> {
-        Ok(Self { conn: Some(pool.acquire().await?), is_to_close: false })
+        Ok(Self { conn: Some(pool.acquire().await?), is_to_close: false, turns: 0 })
     }
 
     /// Lets the drop close it.

@@ -14,6 +14,7 @@ mod look_alike;
 pub(crate) mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod recycling;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 mod statement;
@@ -30,6 +31,7 @@ pub use fault::{Fault, StatementError};
 pub(crate) use inserted::Inserted;
 pub(crate) use lent::Lent;
 pub(crate) use look_alike::reason as look_alike_reason;
+pub use recycling::RecyclingPool;
 pub(crate) use tx::RolledBack;
 #[cfg(feature = "unstable-simulation")]
 pub use tx::commit_error;
@@ -56,6 +58,11 @@ pub trait Database: Clone + Send + Sync + 'static {
 
     /// The pool.
     fn pool(&self) -> &Pool<Self::Driver>;
+
+    /// The pool that hands connections from one transaction to the next, if it is one.
+    fn recycling(&self) -> Option<&RecyclingPool<Self::Driver>> {
+        None
+    }
 }
 
 /// A router's state that holds the database `D`.
@@ -80,7 +87,7 @@ impl<S: Clone + Send + Sync + 'static, D: FromRef<S>> Holds<D> for S {
     }
 }
 
-/// The type of a database's field: an sqlx pool for a database that Branchwire supports.
+/// The type of a database's field: an sqlx pool for a database that Branchwire supports, or a [`RecyclingPool`] of one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an sqlx pool that Branchwire can use",
     label = "not `SqlitePool`, `PgPool` or `MySqlPool`",
@@ -93,6 +100,11 @@ pub trait DatabasePool {
 
     #[doc(hidden)]
     fn as_pool(&self) -> &Pool<Self::Driver>;
+
+    #[doc(hidden)]
+    fn as_recycling(&self) -> Option<&RecyclingPool<Self::Driver>> {
+        None
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -101,5 +113,18 @@ impl<DB: Driver> DatabasePool for Pool<DB> {
 
     fn as_pool(&self) -> &Self {
         self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<DB: Driver> DatabasePool for RecyclingPool<DB> {
+    type Driver = DB;
+
+    fn as_pool(&self) -> &Pool<DB> {
+        self.pool()
+    }
+
+    fn as_recycling(&self) -> Option<&Self> {
+        Some(self)
     }
 }

@@ -16,6 +16,7 @@ use super::driver::{Driver, Wait};
 use super::fault::{Fault, StatementError};
 use super::inserted::Inserted;
 use super::lent::Lent;
+use super::recycling::RecyclingPool;
 use super::statement;
 
 /// How long a rollback may take. After that the connection is closed.
@@ -68,6 +69,8 @@ pub struct Tx<D: Database> {
     caches_statements: bool,
     /// The number of a row that it has inserted.
     row: Option<u64>,
+    /// The pool that hands its connection over to the next transaction.
+    recycling: Option<RecyclingPool<D::Driver>>,
     /// Held while the transaction is open. SQLite: the turn as the file's one writer.
     queue: Option<<D::Driver as Driver>::Queue>,
 }
@@ -145,7 +148,7 @@ impl<D: Database> Tx<D> {
         let limit = pool.options().get_acquire_timeout();
         let deadline = Instant::now() + limit;
         let queue = timeout_at(deadline, D::Driver::queue(pool)).await.map_err(|_elapsed| no_turn(limit))?;
-        let conn = timeout_at(deadline, Lent::by(pool)).await.map_err(|_elapsed| sqlx::Error::PoolTimedOut)??;
+        let conn = timeout_at(deadline, lend(db)).await.map_err(|_elapsed| sqlx::Error::PoolTimedOut)??;
         let caches_statements = D::Driver::caches_statements(pool);
         Ok(Self {
             conn: Some(conn),
@@ -155,6 +158,7 @@ impl<D: Database> Tx<D> {
             wait,
             caches_statements,
             row: None,
+            recycling: db.recycling().cloned(),
             queue: Some(queue),
         })
     }
@@ -173,6 +177,9 @@ impl<D: Database> Tx<D> {
         let commit = D::Driver::commit(self.wait);
         let Err(error) = D::Driver::run(self.conn(), commit).await else {
             self.open = false;
+            if let (Some(pool), Some(conn)) = (self.recycling.take(), self.conn.take()) {
+                pool.hand_over(conn);
+            }
             return Ok(());
         };
         // The drop of `self` rolls back a transaction that is still open.
@@ -333,6 +340,13 @@ impl<D: Database> Drop for Tx<D> {
             let is_usable = self.failed.as_ref().map(StatementError::fault) != Some(Fault::Lost);
             Abandoned::new(conn, self.queue.take()).roll_back(self.wait, is_usable);
         }
+    }
+}
+
+async fn lend<D: Database>(db: &D) -> Result<Lent<D::Driver>, sqlx::Error> {
+    match db.recycling() {
+        Some(pool) => pool.lend().await,
+        None => Lent::by(db.pool()).await,
     }
 }
 

@@ -151,6 +151,23 @@ async fn a_gid_that_looks_like_sql_is_a_name_and_no_more() {
     }
 }
 
+/// It was handed over, or kept for the next one: nothing tests it between the two.
+#[tokio::test]
+async fn a_connection_that_dies_between_two_transactions_does_no_harm() {
+    let Some(bank) = Bank::<Postgres>::open().await else { return };
+    assert!(bank.recycling().is_some());
+    let others = bank.another_pool(1).await;
+    for round in 1..=5 {
+        let mut tx = Tx::begin(&bank).await.unwrap();
+        Postgres::credit(&mut tx, ACCOUNT, 30).await.unwrap();
+        let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(others.balance(ACCOUNT).await, 30 * round);
+        let kill = "SELECT pg_terminate_backend($1)";
+        sqlx::query(kill).bind(pid).execute(others.pool()).await.unwrap();
+    }
+}
+
 /// More of them than a call makes attempts.
 #[tokio::test]
 async fn a_transaction_begins_though_every_kept_connection_has_died() {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use branchwire::barrier::BarrierDialect;
 use branchwire::protocol::Gid;
-use branchwire::{Database, Isolation, Tx};
+use branchwire::{Database, Isolation, RecyclingPool, Tx};
 use sqlx::Pool;
 
 use crate::database::TestDatabase;
@@ -25,13 +25,15 @@ pub const OTHER_ACCOUNT: i64 = 2;
 #[derive(Debug)]
 pub struct Bank<DB: BankDriver> {
     pool: Pool<DB>,
+    /// The same pool, but for a bank through a pool of a test's own.
+    recycling: Option<RecyclingPool<DB>>,
     /// Dropped after the pool.
     database: Arc<TestDatabase>,
 }
 
 impl<DB: BankDriver> Clone for Bank<DB> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), database: self.database.clone() }
+        Self { pool: self.pool.clone(), recycling: self.recycling.clone(), database: self.database.clone() }
     }
 }
 
@@ -40,6 +42,10 @@ impl<DB: BankDriver> Database for Bank<DB> {
 
     fn pool(&self) -> &Pool<DB> {
         &self.pool
+    }
+
+    fn recycling(&self) -> Option<&RecyclingPool<DB>> {
+        self.recycling.as_ref()
     }
 }
 
@@ -58,7 +64,7 @@ impl<DB: BankDriver> Bank<DB> {
     /// If the database does not do what is asked.
     pub async fn on(database: TestDatabase, connections_max: u32) -> Self {
         let pool = DB::pool(database.url(), connections_max).await;
-        let bank = Self { pool, database: Arc::new(database) };
+        let bank = Self { recycling: Some(pool.clone().into()), pool, database: Arc::new(database) };
         branchwire::barrier::set_up(&bank).await.expect("the barrier table");
         DB::create_accounts(&bank.pool).await;
         bank
@@ -66,13 +72,14 @@ impl<DB: BankDriver> Bank<DB> {
 
     /// The same bank through another pool, as another process would have it.
     pub async fn another_pool(&self, connections_max: u32) -> Self {
-        self.through(DB::pool(self.url(), connections_max).await)
+        let bank = self.through(DB::pool(self.url(), connections_max).await);
+        Self { recycling: Some(bank.pool.clone().into()), ..bank }
     }
 
     /// The same bank through this pool.
     #[must_use]
     pub fn through(&self, pool: Pool<DB>) -> Self {
-        Self { pool, database: self.database.clone() }
+        Self { pool, recycling: None, database: self.database.clone() }
     }
 
     /// The address of its database.
@@ -111,6 +118,10 @@ macro_rules! bank_with_level {
 
             fn pool(&self) -> &Pool<DB> {
                 &self.0.pool
+            }
+
+            fn recycling(&self) -> Option<&RecyclingPool<DB>> {
+                self.0.recycling()
             }
         }
     };
