@@ -4,9 +4,10 @@ use axum::extract::{FromRef, State};
 use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router};
+use branchwire::RecyclingPool;
 use branchwire::prelude::*;
-use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgPool, Postgres};
 
 use super::{Links, OPENING_BALANCE, OpenError, Sends, USER_A, USER_B, ready};
 use crate::notary::{self, Notice};
@@ -16,7 +17,7 @@ use crate::transfer::{DebitError, Transfer, TransferIn, receipt, receipt_of_no_g
 
 /// The database of bank B.
 #[derive(Clone, Database)]
-pub struct BankB(PgPool);
+pub struct BankB(RecyclingPool<Postgres>);
 
 /// The branches that bank B hosts.
 #[branchwire::service("/api/bank-b")]
@@ -35,7 +36,7 @@ pub mod bank_b {
 
 /// Opens bank B.
 pub async fn open_bank_b(database: &str) -> Result<Router, OpenError> {
-    let db = ready(BankB(connect(database, USER_B).await?)).await?;
+    let db = ready(BankB(connect(database, USER_B).await?.into())).await?;
     Ok(bank_b::router().with_state(db))
 }
 
@@ -43,7 +44,7 @@ pub async fn open_bank_b(database: &str) -> Result<Router, OpenError> {
 
 /// The database of bank A.
 #[derive(Clone, Database)]
-pub struct BankA(PgPool);
+pub struct BankA(RecyclingPool<Postgres>);
 
 /// Bank A's query-prepared, for the coordinator.
 #[branchwire::service("/api/bank-a")]
@@ -95,7 +96,7 @@ async fn debit(tx: &mut Tx<BankA>, user_id: i64, amount: i64) -> Result<(), Debi
 
 /// Opens bank A.
 pub async fn open_bank_a(database: &str, links: Links) -> Result<Router, OpenError> {
-    let db = ready(BankA(connect(database, USER_A).await?)).await?;
+    let db = ready(BankA(connect(database, USER_A).await?.into())).await?;
     let outbox = match links.sends {
         Sends::Prepared => None,
         Sends::ByOutbox => Some(Outbox::start(&db, &links.client).await?),
