@@ -1,8 +1,8 @@
 //! The cost of a branch: its call, compared with the same axum handler with a bare sqlx transaction.
 //!
-//! `cargo bench -p branchwire-tests --bench branch`. Three handlers run in one process and in turn, on one database
+//! `cargo bench -p branchwire-tests --bench branch`. Four handlers run in one process and in turn, on one database
 //! with its durable settings: the branch, the bare one, and one by hand, which inserts the barrier's row with sqlx and
-//! so shows the cost of that one statement. They are called without a socket: the cost of HTTP is the same for all, and
+//! so shows the cost of that one statement. A fourth one is the same branch with a `RecyclingPool`. They are called without a socket: the cost of HTTP is the same for all, and
 //! would hide a part of the difference. Prints a table, and a line of JSON for each of its rows; a row is the median of
 //! five rounds, each on a database of its own.
 //!
@@ -28,7 +28,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use branchwire::protocol::Gid;
-use branchwire::{Database, Reply};
+use branchwire::{Database, RecyclingPool, Reply};
 use branchwire_tests::bank::{Bank, BankDriver};
 use branchwire_tests::service::read;
 use clap::Parser;
@@ -54,8 +54,8 @@ trait Credits: BankDriver {
     /// The highest allowed cost of a branch's call, as a multiple of the bare handler's.
     const RATIO_MAX: f64;
 
-    /// The handlers, at the paths of [`HANDLERS`].
-    fn router(pool: Pool<Self>) -> Router;
+    /// The handlers, at the paths of [`HANDLERS`]; the last one has a pool of its own.
+    fn router(pool: Pool<Self>, recycling: RecyclingPool<Self>) -> Router;
 }
 
 macro_rules! credits {
@@ -65,8 +65,8 @@ macro_rules! credits {
             use axum::extract::{Json, State};
             use axum::http::StatusCode;
             use axum::routing::post;
-            use branchwire::Reply;
             use branchwire::prelude::*;
+            use branchwire::{RecyclingPool, Reply};
             use sqlx::{Pool, $driver};
 
             #[derive(Clone, Database)]
@@ -74,6 +74,15 @@ macro_rules! credits {
 
             #[msg_branch]
             async fn credit(tx: &mut Tx<Bank>, account: i64) -> Result<(), Retry> {
+                sqlx::query($credit).bind(account).execute(&mut *tx).await?;
+                Ok(())
+            }
+
+            #[derive(Clone, Database)]
+            struct Recycling(RecyclingPool<$driver>);
+
+            #[msg_branch]
+            async fn recycled(tx: &mut Tx<Recycling>, account: i64) -> Result<(), Retry> {
                 sqlx::query($credit).bind(account).execute(&mut *tx).await?;
                 Ok(())
             }
@@ -116,9 +125,10 @@ macro_rules! credits {
                 const NAME: &'static str = $name;
                 const RATIO_MAX: f64 = $ratio_max;
 
-                fn router(pool: Pool<Self>) -> Router {
+                fn router(pool: Pool<Self>, recycling: RecyclingPool<Self>) -> Router {
                     let bare = Router::new().route("/bare", post(bare)).route("/by-hand", post(by_hand));
-                    bare.branch::<credit>().with_state(Bank(pool))
+                    let recycled = Router::new().branch::<recycled>().with_state(Recycling(recycling));
+                    bare.branch::<credit>().with_state(Bank(pool)).merge(recycled)
                 }
             }
         }
@@ -184,7 +194,7 @@ struct Options {
 #[tokio::main]
 async fn main() {
     let options = Options::parse();
-    println!("database    in flight  bare us  by hand us  branch us  by hand  branch  at most");
+    println!("database    in flight  bare us  by hand us  branch us  recycled us  by hand  branch  recycled  at most");
     {
         // On SQLite only: with PostgreSQL, the processes of another user would share the processors with these threads.
         let _awake = (!options.idle).then(Awake::new);
@@ -196,17 +206,18 @@ async fn main() {
 }
 
 /// The paths of the handlers, in the order of the table.
-const HANDLERS: [&str; 3] = ["/bare", "/by-hand", "/credit"];
+const HANDLERS: [&str; 4] = ["/bare", "/by-hand", "/credit", "/recycled"];
 
 /// One round: the median time of a call of each handler, in microseconds. `None` without a server.
-async fn round<DB: Credits>(in_flight: u32) -> Option<[f64; 3]> {
+async fn round<DB: Credits>(in_flight: u32) -> Option<[f64; 4]> {
     let bank = Bank::<DB>::open().await?;
     branchwire::barrier::set_up(&bank).await.expect("a database ready for branches");
     for account in 3..=ACCOUNTS {
         let sql = format!("INSERT INTO user_account VALUES ({account}, 0)");
         DB::execute_outside(bank.pool(), &sql).await.expect("an account");
     }
-    let router = DB::router(bank.pool().clone());
+    let recycling = bank.another_pool(10).await.pool().clone().into();
+    let router = DB::router(bank.pool().clone(), recycling);
     let mut times = [const { Vec::new() }; HANDLERS.len()];
     let callers = usize::try_from(in_flight).expect("few callers");
     let warm_up = WARM_UP_CALLS / callers;
@@ -254,16 +265,20 @@ async fn report<DB: Credits>(in_flight: u32) {
         let Some(round) = round::<DB>(in_flight).await else { return };
         rounds.push(round);
     }
-    let of_rounds = |figure: fn(&[f64; 3]) -> f64| median(&mut rounds.iter().map(figure).collect::<Vec<_>>());
-    let [bare_us, by_hand_us, branch_us] = [of_rounds(|us| us[0]), of_rounds(|us| us[1]), of_rounds(|us| us[2])];
+    let of_rounds = |figure: fn(&[f64; 4]) -> f64| median(&mut rounds.iter().map(figure).collect::<Vec<_>>());
+    let [bare_us, by_hand_us] = [of_rounds(|us| us[0]), of_rounds(|us| us[1])];
+    let [branch_us, recycled_us] = [of_rounds(|us| us[2]), of_rounds(|us| us[3])];
     let [by_hand, branch] = [of_rounds(|us| us[1] / us[0]), of_rounds(|us| us[2] / us[0])];
+    let recycled = of_rounds(|us| us[3] / us[0]);
     let (name, ratio_max) = (<DB as Credits>::NAME, DB::RATIO_MAX);
     println!(
-        "{name:10}  {in_flight:9}  {bare_us:7.0}  {by_hand_us:10.0}  {branch_us:9.0}  {by_hand:7.2}  {branch:6.2}  {ratio_max:7.2}"
+        "{name:10}  {in_flight:9}  {bare_us:7.0}  {by_hand_us:10.0}  {branch_us:9.0}  {recycled_us:11.0}  {by_hand:7.2}  \
+         {branch:6.2}  {recycled:8.2}  {ratio_max:7.2}"
     );
     let line = serde_json::json!({
         "bench": "branch", "database": name, "in_flight": in_flight, "calls": CALLS, "bare_us": bare_us,
-        "by_hand_us": by_hand_us, "branch_us": branch_us, "by_hand": by_hand, "branch": branch, "ratio_max": ratio_max,
+        "by_hand_us": by_hand_us, "branch_us": branch_us, "recycled_us": recycled_us, "by_hand": by_hand, "branch": branch, "recycled": recycled,
+        "ratio_max": ratio_max,
     });
     println!("{line}");
 }
