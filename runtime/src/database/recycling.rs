@@ -30,19 +30,23 @@ const KEPT_MAX: Duration = Duration::from_millis(10);
 /// It is for the transactions of branches and senders: everything that takes a [`Tx`](super::Tx). A statement that takes
 /// [`Database::pool`](super::Database::pool) takes sqlx's pool, as always.
 ///
+/// It needs `test_before_acquire(false)`, which is no risk for a transaction: if its connection has died, it begins on another one. A
+/// pool that tests each connection before it lends it stays as sqlx has it.
+///
 /// **Not for a pool with `before_acquire` or `after_release`**, with which a service may reset its sessions: they do not run between
 /// two such transactions.
 ///
 /// ```
 /// # use branchwire::prelude::*;
 /// use branchwire::RecyclingPool;
-/// use sqlx::sqlite::{Sqlite, SqlitePool};
+/// use sqlx::sqlite::{Sqlite, SqlitePoolOptions};
 ///
 /// #[derive(Clone, Database)]
 /// pub struct Bank(RecyclingPool<Sqlite>);
 ///
 /// # async fn open() -> Result<Bank, sqlx::Error> {
-/// let bank = Bank(SqlitePool::connect("sqlite://bank.db").await?.into());
+/// let pool = SqlitePoolOptions::new().test_before_acquire(false).connect("sqlite://bank.db").await?;
+/// let bank = Bank(pool.into());
 /// # Ok(bank)
 /// # }
 /// ```
@@ -85,6 +89,9 @@ impl<DB: Driver> RecyclingPool<DB> {
     /// # Errors
     /// None was available within the pool's `acquire_timeout`.
     pub(super) async fn lend(&self) -> Result<Lent<DB>, sqlx::Error> {
+        if !self.recycles() {
+            return Lent::by(&self.pool).await;
+        }
         let handed = {
             let mut shared = self.lock();
             if let Some(Idle { lent, .. }) = shared.idle.pop_if(|_| !self.pool.is_closed()) {
@@ -107,7 +114,7 @@ impl<DB: Driver> RecyclingPool<DB> {
     pub(super) fn hand_over(&self, mut lent: Lent<DB>) {
         lent.turns += 1;
         let Ok(runtime) = Handle::try_current() else { return };
-        if lent.turns >= TURNS_MAX || self.pool.is_closed() {
+        if lent.turns >= TURNS_MAX || self.pool.is_closed() || !self.recycles() {
             return;
         }
         let mut shared = self.lock();
@@ -140,6 +147,12 @@ impl<DB: Driver> RecyclingPool<DB> {
                 return;
             }
         }
+    }
+
+    /// Not with a test in sqlx's pool: what waits there when a connection is handed over is given up, and sqlx closes a connection
+    /// whose test is given up.
+    fn recycles(&self) -> bool {
+        !self.pool.options().get_test_before_acquire()
     }
 
     fn max(&self) -> u32 {
@@ -214,13 +227,19 @@ mod tests {
     }
 
     async fn open(connections: u32) -> Opened {
+        open_with(connections, false).await
+    }
+
+    async fn open_with(connections: u32, tests: bool) -> Opened {
         let directory = tempfile::tempdir().unwrap();
         let returned = Arc::new(AtomicU32::new(0));
         let counter = returned.clone();
-        let options = SqlitePoolOptions::new().max_connections(connections).after_release(move |_, _| {
-            counter.fetch_add(1, Ordering::Relaxed);
-            std::future::ready(Ok(true)).boxed()
-        });
+        let options = SqlitePoolOptions::new().max_connections(connections).test_before_acquire(tests).after_release(
+            move |_, _| {
+                counter.fetch_add(1, Ordering::Relaxed);
+                std::future::ready(Ok(true)).boxed()
+            },
+        );
         let file = format!("sqlite://{}?mode=rwc", directory.path().join("bank.db").display());
         Opened { bank: Bank(options.connect(&file).await.unwrap().into()), returned, _directory: directory }
     }
@@ -297,6 +316,20 @@ mod tests {
         // It has got a connection, and has not looked.
         drop(gone);
         Tx::begin(&bank).await.unwrap().commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_pool_that_tests_its_connections_stays_as_it_is() {
+        let Opened { bank, returned, _directory } = open_with(1, true).await;
+        let first = bank.0.lend().await.unwrap();
+        let many = many(&bank, 9).await;
+        let before = returned.load(Ordering::Relaxed);
+        bank.0.hand_over(first);
+        for one in many {
+            one.await.unwrap();
+        }
+        drop(bank.pool().acquire().await.unwrap());
+        assert_eq!(returned.load(Ordering::Relaxed) - before, 10);
     }
 
     #[tokio::test]

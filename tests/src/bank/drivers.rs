@@ -16,7 +16,9 @@ macro_rules! driver {
             }
 
             async fn pool(url: &str, connections_max: u32) -> Pool<Self> {
-                PoolOptions::new().max_connections(connections_max).connect(url).await.expect("a pool")
+                // So that connections are handed over.
+                let options = PoolOptions::new().max_connections(connections_max).test_before_acquire(false);
+                options.connect(url).await.expect("a pool")
             }
 
             async fn create_accounts(pool: &Pool<Self>) {
