@@ -419,6 +419,7 @@ impl Core {
             // The store made us the owner when we took the transaction.
             loaded.state.holder = Holder::Us;
             loaded.state.due = *until;
+            loaded.was_due = true;
         }
         // It would be told that its branches are called, and others are.
         if sent.is_some_and(|sent| is_another(&loaded.definition, sent)) {

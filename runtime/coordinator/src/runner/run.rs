@@ -341,14 +341,16 @@ fn log(definition: &Definition, branch: Option<usize>, result: CallResult, error
     }
 }
 
-/// Whether somebody waits for what these commands write: a client, or the calls that follow.
+/// Whether somebody waits for what these commands write: a client, the calls that follow, or whoever looks for due transactions.
+/// One that was due is written at once: made due once more by hand, it is read again as long as the row does not show its end, and
+/// then called again.
 fn urgency(loaded: &Loaded, commands: &[Command]) -> Urgency {
     let is_awaited = |command: &Command| match command {
         Command::Accept | Command::Ask | Command::Call(_) | Command::Read => true,
         Command::Report(_) => !loaded.waiters.is_empty(),
         Command::Save | Command::Record => false,
     };
-    if commands.iter().any(is_awaited) { Urgency::AtOnce } else { Urgency::Whenever }
+    if loaded.was_due || commands.iter().any(is_awaited) { Urgency::AtOnce } else { Urgency::Whenever }
 }
 
 /// Reports to the waiting clients; some may have disconnected.

@@ -40,6 +40,8 @@ pub(crate) struct Loaded {
     pub(crate) unsaved: Vec<usize>,
     /// Its latest calls, for operators.
     pub(crate) history: History,
+    /// Whether it was taken from the store because it was due.
+    pub(crate) was_due: bool,
     /// Whether its row was put aside before as corrupt.
     pub(crate) was_parked: bool,
     /// How many rounds without progress it had when it was read, or when an alarm was raised that its calls do not show.
@@ -67,7 +69,8 @@ impl Loaded {
     pub(crate) fn new(definition: Arc<Definition>, state: State, stored: bool) -> Self {
         let history = History::default();
         let unsaved = Vec::new();
-        Self { definition, state, stored, unsaved, history, was_parked: false, rounds: 0, waiters: Vec::new() }
+        let (was_due, was_parked) = (false, false);
+        Self { definition, state, stored, unsaved, history, was_due, was_parked, rounds: 0, waiters: Vec::new() }
     }
 }
 
