@@ -300,7 +300,7 @@ impl Core {
             op: String::new(),
             reason: Reason::Parked,
         });
-        if let Err(error) = self.journal.write(Write::Park { gid: gid.clone(), reason }, Urgency::Whenever).await {
+        if let Err(error) = self.journal.write(Write::Park { gid: gid.clone(), reason }, Urgency::AtOnce).await {
             tracing::error!(gid, %error, "it could not be parked");
         }
     }
