@@ -24,8 +24,8 @@ const KEPT_MAX: Duration = Duration::from_millis(10);
 ///
 /// sqlx's pool asks the server once more whenever a connection comes back to it: that is one of the four round trips of a
 /// branch's transaction. It cannot be switched off. Here a connection whose transaction has just committed serves the next
-/// transaction. After 16 in a row it goes back to sqlx's pool, and after 10 milliseconds without one. At most half of the pool's
-/// connections are kept in this way, so others who use the same pool wait for one no longer than that.
+/// transaction. It goes back to sqlx's pool after 16 transactions in a row, so that others who wait for that pool get a connection as
+/// well. If no transaction waits, it is kept for 10 milliseconds; at most half of the pool's connections are kept at once.
 ///
 /// It is for the transactions of branches and senders: everything that takes a [`Tx`](super::Tx). A statement that takes
 /// [`Database::pool`](super::Database::pool) takes sqlx's pool, as always.
