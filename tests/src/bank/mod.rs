@@ -63,8 +63,7 @@ impl<DB: BankDriver> Bank<DB> {
     /// # Panics
     /// If the database does not do what is asked.
     pub async fn on(database: TestDatabase, connections_max: u32) -> Self {
-        let pool = DB::pool(database.url(), connections_max).await;
-        let bank = Self { recycling: Some(pool.clone().into()), pool, database: Arc::new(database) };
+        let bank = Self::handing_over(Arc::new(database), connections_max).await;
         branchwire::barrier::set_up(&bank).await.expect("the barrier table");
         DB::create_accounts(&bank.pool).await;
         bank
@@ -72,8 +71,13 @@ impl<DB: BankDriver> Bank<DB> {
 
     /// The same bank through another pool, as another process would have it.
     pub async fn another_pool(&self, connections_max: u32) -> Self {
-        let bank = self.through(DB::pool(self.url(), connections_max).await);
-        Self { recycling: Some(bank.pool.clone().into()), ..bank }
+        Self::handing_over(self.database.clone(), connections_max).await
+    }
+
+    /// With a pool of its own, which hands over its connections.
+    async fn handing_over(database: Arc<TestDatabase>, connections_max: u32) -> Self {
+        let pool = DB::pool(database.url(), connections_max).await;
+        Self { recycling: Some(pool.clone().into()), pool, database }
     }
 
     /// The same bank through this pool.
